@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each backend is one module with one exported symbol, and links nothing of libhal.
+
+HAL_PLUGIN_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-Wl,--version-script=$(top_srcdir)/backends/plugin.map
+EXTRA_DIST += backends/plugin.map
+
+HAL_NULL_SOURCES = \
+	backends/null/null.c
+
+HAL_MOCK_NPU_SOURCES =
+
+HAL_FAULT_SOURCES =
+
+halplugin_LTLIBRARIES += libhal_null.la
+libhal_null_la_SOURCES = $(HAL_NULL_SOURCES)
+libhal_null_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS)
+
+halplugin_LTLIBRARIES += libhal_mock_npu.la
+libhal_mock_npu_la_SOURCES = $(HAL_MOCK_NPU_SOURCES)
+libhal_mock_npu_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS)
+libhal_mock_npu_la_LIBADD = $(LIBM)
+
+halplugin_LTLIBRARIES += libhal_fault.la
+libhal_fault_la_SOURCES = $(HAL_FAULT_SOURCES)
+libhal_fault_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS)

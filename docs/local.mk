@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+
+dist_man_MANS += \
+	docs/man/hal-run.1 \
+	docs/man/hal-bench.1 \
+	docs/man/hal-matrix.1 \
+	docs/man/hal.7
+
+# the pages, pictures and results; a directory is taken whole
+EXTRA_DIST += $(HAL_DOCS)
+
+HAL_DOCS =

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+# The core: status, instance, devices, memory, queues, timelines, loader, trace.
+
+halinclude_HEADERS += \
+	hal/hal.h \
+	hal/ops.h \
+	hal/graph.h \
+	hal/plan.h \
+	hal/backend.h \
+	hal/dtypes.def
+
+HAL_CORE_SOURCES = \
+	hal/alloc.c \
+	hal/buffer.c \
+	hal/config.c \
+	hal/core.h \
+	hal/description.c \
+	hal/device.c \
+	hal/dispatch.c \
+	hal/dtype.c \
+	hal/env.c \
+	hal/futex.c \
+	hal/host.c \
+	hal/instance.c \
+	hal/loader.c \
+	hal/memory.c \
+	hal/note.c \
+	hal/object.h \
+	hal/program.c \
+	hal/queue.c \
+	hal/slot.c \
+	hal/status.c \
+	hal/tensor.c \
+	hal/time.c \
+	hal/timeline.c \
+	hal/topology.c \
+	hal/trace.c \
+	hal/trust.c

@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds a small program and a small backend against the installed tree, through pkg-config only,
+# and runs them there. The caller has run `make install` into $prefix below the build directory.
+set -eu
+: "${prefix:?}" "${libdir:?}" "${top_srcdir:?}" "${top_builddir:?}"
+CC=${CC:-cc}
+work=$top_builddir/tests/install/work
+passed=0
+
+# nothing of the build tree may help
+unset HAL_PLUGIN_PATH LD_LIBRARY_PATH
+PKG_CONFIG_PATH=$libdir/pkgconfig
+export PKG_CONFIG_PATH
+
+ok() { passed=$((passed + 1)); echo "ok: $*"; }
+wrong() { echo "failed: $*"; echo "$passed passed, 1 failed"; exit 1; }
+
+rm -rf "$work"
+mkdir -p "$work/plugins"
+cp "$top_srcdir/tests/install/program.c" "$top_srcdir/tests/install/backend.c" "$work"
+cd "$work"
+
+for file in "$libdir/libhal.so.0" "$libdir/pkgconfig/hal.pc" "$prefix/include/hal/hal.h" \
+    "$prefix/include/hal/backend.h" "$prefix/include/hal/ops.def" "$prefix/bin/hal-run" \
+    "$prefix/bin/hal-bench" "$prefix/bin/hal-matrix" "$prefix/share/man/man1/hal-run.1" \
+    "$prefix/share/man/man7/hal.7" "$prefix/share/bash-completion/completions/hal-run"; do
+    [ -e "$file" ] || wrong "$file was not installed"
+done
+ok "what belongs there is installed"
+
+plugins=$(pkg-config --variable=plugindir hal)
+for name in cpu null mock_npu fault; do
+    [ -f "$plugins/libhal_$name.so" ] || wrong "$plugins/libhal_$name.so was not installed"
+    readelf -n "$plugins/libhal_$name.so" 2>/dev/null | grep -q 'note\.hal' || wrong "libhal_$name.so has no note"
+done
+ok "each plugin is installed with its note"
+
+warnings="-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -pedantic-errors -Wno-variadic-macros"
+for header in hal ops graph plan backend; do
+    echo "#include <hal/$header.h>" >"only-$header.c"
+    # shellcheck disable=SC2046,SC2086
+    $CC $warnings $(pkg-config --cflags hal) -fsyntax-only "only-$header.c" || wrong "hal/$header.h does not stand alone"
+done
+ok "each header stands alone"
+
+# shellcheck disable=SC2046
+$CC -shared -fPIC -fvisibility=hidden $(pkg-config --cflags hal) backend.c -o plugins/libhal_small.so ||
+    wrong "the small backend does not build"
+chmod 755 plugins plugins/libhal_small.so
+# shellcheck disable=SC2046
+$CC program.c $(pkg-config --cflags --libs hal) -Wl,-rpath,"$libdir" -o program || wrong "the small program does not build"
+ok "a program and a backend build through pkg-config"
+
+HAL_PLUGIN_PATH=$work/plugins ./program >program.log 2>&1 || { cat program.log; wrong "the small program failed"; }
+ok "the program runs on the installed cpu plugin and on the small backend"
+
+HAL_PLUGIN_PATH=$work/plugins "$prefix/bin/hal-run" devices >devices.log 2>&1 || { cat devices.log; wrong "hal-run devices failed"; }
+grep -q small0 devices.log || wrong "the installed hal-run does not list small0"
+ok "the installed hal-run lists the small backend"
+echo "$passed passed, 0 failed"

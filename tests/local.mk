@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make check` runs unit, lint and fault tests. The other tiers have a target each, all of them
+# ending in lines of the form `N passed, N failed, N skipped`:
+#   check-unit check-lint check-faults check-installed check-fuzz check-conformance
+#   check-parity check-training check-coverage
+
+# A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
+HAL_UNIT_TESTS = \
+	tests/unit/test_config \
+	tests/unit/test_cpu_math \
+	tests/unit/test_cpu_pool \
+	tests/unit/test_dataset \
+	tests/unit/test_decompose \
+	tests/unit/test_element \
+	tests/unit/test_expr \
+	tests/unit/test_plot \
+	tests/unit/test_queue \
+	tests/unit/test_safetensors \
+	tests/unit/test_status \
+	tests/unit/test_tensor \
+	tests/unit/test_timeline \
+	tests/unit/test_tokenizer
+
+HAL_FAULT_TESTS =
+
+HAL_FUZZ_TARGETS = \
+	tests/fuzz/fuzz_config \
+	tests/fuzz/fuzz_safetensors \
+	tests/fuzz/fuzz_tokenizer
+
+# helpers that several tests share
+HAL_TEST_SOURCES = \
+	tests/emulation/amx_emulation.h \
+	tests/unit/cases_test.h \
+	tests/unit/core_test.h \
+	tests/unit/interpret.c \
+	tests/unit/interpret.h \
+	tests/unit/tool_test.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS)
+TESTS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS)
+endif
+check_PROGRAMS += $(HAL_FUZZ_TARGETS)
+
+check_LTLIBRARIES += libhal_test.la
+libhal_test_la_SOURCES = $(HAL_TEST_SOURCES)
+libhal_test_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS) $(PCRE2_CFLAGS)
+
+# A fuzz target has no main: the driver brings it, or libFuzzer.
+noinst_HEADERS += tests/fuzz/fuzz.h
+EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/driver.c
+if FUZZING
+HAL_FUZZER = libfuzzer
+else
+HAL_FUZZER = driver
+check_LTLIBRARIES += libhal_fuzz.la
+libhal_fuzz_la_SOURCES = tests/fuzz/driver.c
+FUZZ_DRIVER = libhal_fuzz.la
+endif
+FUZZ_LDADD = $(FUZZ_DRIVER) $(LDADD)
+tests_fuzz_fuzz_config_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_safetensors_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_safetensors_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_tokenizer_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_tokenizer_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+
+LDADD = libhal_test.la libhal_tools.la libhal_parts.la $(CMOCKA_LIBS) $(LIBM)
+
+HAL_LINT_TESTS = \
+	tests/lint/exports.sh \
+	tests/lint/functions.py \
+	tests/lint/layers.py \
+	tests/lint/licence.sh \
+	tests/lint/options.sh \
+	tests/lint/samples.py \
+	tests/lint/sources.sh
+
+TESTS += $(HAL_LINT_TESTS)
+dist_check_SCRIPTS += $(HAL_LINT_TESTS) tests/count
+
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins'; export HAL_PLUGIN_PATH; \
+	CC='$(CC)'; export CC;
+
+HAL_TOOL_ENVIRONMENT = HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins'
+
+EXTRA_DIST += tests/coverage.sh tests/training.sh tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
+
+check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+
+# $(call run_tests,LIST): the list through automake's harness, the words of those that failed,
+# indented so that nobody counts them, then what the logs counted.
+run_tests = $(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(1)'; status=$$?; \
+	for test in $(1); do \
+	  grep -q '^:test-result: \(PASS\|SKIP\)' $$test.trs 2>/dev/null || \
+	    { echo "--- $$test"; tail -n 20 $$test.log | sed 's/^/    /'; }; \
+	done; \
+	$(top_srcdir)/tests/count $(addsuffix .log,$(1)); exit $$status
+
+check-unit: check-programs
+	+@$(call run_tests,$(HAL_UNIT_TESTS))
+
+check-lint: all
+	+@$(call run_tests,$(HAL_LINT_TESTS))
+
+check-faults: check-programs
+	+@$(call run_tests,$(HAL_FAULT_TESTS))
+
+# Installs, so only into a prefix of the build's own: ./configure --prefix=$PWD/installed
+check-installed: all
+	@case '$(prefix)' in '$(abs_top_builddir)'/*) ;; \
+	  *) echo 'SKIP: the prefix $(prefix) is not below the build directory'; \
+	     echo '0 passed, 0 failed, 1 skipped'; exit 0 ;; esac; \
+	rm -rf '$(prefix)' && $(MAKE) $(AM_MAKEFLAGS) install >install.log 2>&1 || { tail install.log; exit 1; }; \
+	CC='$(CC) $(CFLAGS) $(HAL_SANITIZE_FLAGS)' prefix='$(prefix)' libdir='$(libdir)' \
+	  top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+	  $(SHELL) $(top_srcdir)/tests/install/installed.sh
+
+# Each backend against the table of operators; the quick list unless LIST says otherwise.
+LIST = quick
+CONFORMANCE_BACKENDS = cpu mock-npu
+check-conformance: all
+	@status=0; for backend in $(CONFORMANCE_BACKENDS); do \
+	  $(HAL_TOOL_ENVIRONMENT) ./hal-matrix run --backend $$backend --list $(LIST) \
+	    --json conformance-$$backend.json || status=1; \
+	  $(PYTHON) $(top_srcdir)/tests/matrix-summary.py conformance-$$backend.json || status=1; \
+	done; exit $$status
+
+# Each target for SECONDS_EACH with inputs that SEED leads to.
+SECONDS_EACH = 10
+SEED = 1
+check-fuzz: check-programs
+	@status=0; for target in $(HAL_FUZZ_TARGETS); do \
+	  if $(top_srcdir)/tests/fuzz/run.sh $$target $(SECONDS_EACH) $(SEED) $(HAL_FUZZER); \
+	  then echo "1 passed, 0 failed"; else echo "0 passed, 1 failed"; status=1; fi; \
+	done; exit $$status
+
+# Against PyTorch where PYTHON has it; PEERS=yes makes its absence a failure.
+PEERS = $(HAL_PEERS)
+check-parity: all
+	@$(HAL_TOOL_ENVIRONMENT) $(PYTHON) $(top_srcdir)/tests/parity/run.py \
+	  --hal-run $(abs_top_builddir)/hal-run --peers $(PEERS) --work $(abs_top_builddir)/tests/parity/work
+
+check-training: all
+	@$(HAL_TOOL_ENVIRONMENT) $(SHELL) $(top_srcdir)/tests/training.sh $(abs_top_builddir)
+
+check-coverage:
+	@$(SHELL) $(top_srcdir)/tests/coverage.sh $(abs_top_srcdir) $(abs_top_builddir)
+
+.PHONY: check-programs check-unit check-lint check-faults check-installed check-conformance \
+	check-fuzz check-parity check-training check-coverage

@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a `hal-matrix run --json` file says, as `N passed, N failed, N skipped`.
+
+Ops that a device says it does not have count as skipped; a run that executed nothing has failed.
+
+usage: matrix-summary.py FILE"""
+import json
+import sys
+
+
+def main():
+    try:
+        with open(sys.argv[1], encoding="utf-8") as file:
+            summary = json.load(file)["summary"]
+        executed, passed, failed = (summary[key] for key in ("executed", "passed", "failed"))
+        skipped = summary["unsupported"] + summary["skipped"]
+    except (OSError, ValueError, KeyError) as error:
+        print(f"{sys.argv[1]}: no summary: {error!r}")
+        print("0 passed, 1 failed")
+        return 1
+    if executed == 0:
+        print(f"{sys.argv[1]}: no case was executed")
+        failed = max(failed, 1)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hal-bench: how fast operators, training steps and hal itself are on this machine. Medians; never a pass or fail. */
+#ifndef HAL_BENCH_H
+#define HAL_BENCH_H
+
+#include "tools/hal-run/options.h"
+
+typedef struct bench_options {
+    const char *op, *device, *dtype, *model, *plugin_dir;
+    int64_t m, n, k;
+    uint64_t steps, batch, context;
+    bool json;
+} bench_options;
+
+/* Times a matmul (m, n, k) or an element-wise row over m x n, and reports flop/s and bytes/s. */
+int bench_op(const bench_options *options, tool_error *err);
+/* Training steps of a preset on random tokens; the same keys as hal-run train's last line. */
+int bench_train(const bench_options *options, tool_error *err);
+/* What hal itself costs, on the null backend: hal_run, submit, a session step of 1,000 ops, start. */
+int bench_overhead(const bench_options *options, tool_error *err);
+
+/* Median of n numbers, which are sorted in place. */
+double bench_median(double *numbers, size_t n);
+/* Seconds of the monotonic clock. */
+double bench_now(void);
+
+#endif

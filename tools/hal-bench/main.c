@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/hal-bench/bench.h"
+
+static const char help[] =
+    "usage: hal-bench op [--op NAME] [--m N] [--n N] [--k N] [--dtype T] [--device ID] [--steps N] [--json]\n"
+    "       hal-bench train [--model char|small|gpt2|llama] [--dtype f32|bf16] [--batch N] [--context N] [--steps N] [--json]\n"
+    "       hal-bench overhead [--steps N] [--json]\n"
+    "       --plugin-dir DIR[:DIR]  look for backends there first (absolute paths)\n"
+    "Exit codes: 0 ok, 1 internal, 2 usage, 3 not found or does not fit.\n";
+
+static const struct option table[] = {
+    {"op", 1, NULL, 'o'}, {"device", 1, NULL, 'd'}, {"dtype", 1, NULL, 't'}, {"model", 1, NULL, 'M'}, {"plugin-dir", 1, NULL, 'p'},
+    {"m", 1, NULL, 'm'}, {"n", 1, NULL, 'n'}, {"k", 1, NULL, 'k'}, {"steps", 1, NULL, 's'}, {"batch", 1, NULL, 'b'},
+    {"context", 1, NULL, 'c'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+
+static int whole(const char *text, int64_t *out, tool_error *err) {
+    char *end;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end || value < 1 || value > (1LL << 31)) return tool_fail(err, TOOL_BAD_INPUT, "\"%s\": not a whole number from 1", text);
+    *out = value;
+    return TOOL_OK;
+}
+
+static int set_option(bench_options *o, int c, tool_error *err) {
+    int64_t value = 0;
+    if (strchr("mnksbc", c)) {
+        int code = whole(optarg, &value, err);
+        if (code) return code;
+    }
+    switch (c) {
+    case 'o': o->op = optarg; break;
+    case 'd': o->device = optarg; break;
+    case 't': o->dtype = optarg; break;
+    case 'M': o->model = optarg; break;
+    case 'p': o->plugin_dir = optarg; break;
+    case 'm': o->m = value; break;
+    case 'n': o->n = value; break;
+    case 'k': o->k = value; break;
+    case 's': o->steps = (uint64_t)value; break;
+    case 'b': o->batch = (uint64_t)value; break;
+    case 'c': o->context = (uint64_t)value; break;
+    case 'j': o->json = true; break;
+    default: return tool_fail(err, TOOL_BAD_INPUT, "unknown option or missing value; see --help");
+    }
+    return TOOL_OK;
+}
+
+static int run(int argc, char **argv, tool_error *err) {
+    bench_options o = {.op = "matmul", .device = "cpu0", .dtype = "f32", .model = "char", .m = 512, .n = 768, .k = 768};
+    int code = TOOL_OK;
+    opterr = 0;
+    for (int c; !code && (c = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        if (c == 'h') return fputs(help, stdout) < 0;
+        if (c == 'V') return printf("hal-bench %s\n", hal_version()) < 0;
+        code = set_option(&o, c, err);
+    }
+    if (code) return code;
+    const char *verb = optind + 1 == argc ? argv[optind] : "";
+    if (strcmp(verb, "op") == 0) return bench_op(&o, err);
+    if (strcmp(verb, "train") == 0) return bench_train(&o, err);
+    if (strcmp(verb, "overhead") == 0) return bench_overhead(&o, err);
+    return tool_fail(err, TOOL_BAD_INPUT, "one verb is needed: op, train or overhead; see --help");
+}
+
+int main(int argc, char **argv) {
+    tool_error err = {0};
+    int code = run(argc, argv, &err);
+    if (code) fprintf(stderr, "hal-bench: %s\n", err.text);
+    return code;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *numbers, size_t n) {
+    qsort(numbers, n, sizeof *numbers, ascending);
+    return n ? numbers[n / 2] : 0;
+}
+
+double bench_now(void) { return (double)hal_time_now() * 1e-9; }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The conformance runner: cases of the operator table against the fp64 reference, on one device.
+ *
+ * A case is "op/dtype/name/layout". Inputs and outputs live in device buffers between guard regions; outputs are filled with
+ * NaN bytes first. A result passes inside the bound of tolerance.def; see matrix_compare. */
+#ifndef HAL_MATRIX_H
+#define HAL_MATRIX_H
+
+#include <hal/plan.h>
+
+#include "tools/common/error.h"
+
+enum { MATRIX_GUARD = 256, MATRIX_MAX_TENSORS = 16, MATRIX_ID_SIZE = 192 };
+
+/* How inputs lie in memory. */
+typedef enum matrix_layout { LAYOUT_CONTIGUOUS, LAYOUT_PERMUTED, LAYOUT_BROADCAST, LAYOUT_SLICED, LAYOUT_COUNT } matrix_layout;
+const char *matrix_layout_name(matrix_layout layout);
+
+/* What became of a case. */
+typedef enum matrix_verdict { VERDICT_PASSED, VERDICT_FAILED, VERDICT_UNSUPPORTED, VERDICT_SKIPPED, VERDICT_XFAIL } matrix_verdict;
+const char *matrix_verdict_name(matrix_verdict verdict);
+
+typedef struct matrix_result {
+    char id[MATRIX_ID_SIZE];
+    matrix_verdict verdict;
+    char reason[256];      /* why it failed, is unsupported or was skipped */
+    double worst;          /* largest error as a share of its bound; 0 for exact rows */
+} matrix_result;
+
+/* One operand: its bytes in host memory with guards, the device buffer, and the view. */
+typedef struct matrix_operand {
+    unsigned char *bytes;
+    uint64_t n_bytes;
+    hal_buffer *buffer;
+    hal_tensor host, device;
+} matrix_operand;
+
+/* Makes an operand of this shape in a layout. Errors: TOOL_INTERNAL out of memory. */
+int matrix_operand_create(const hal_shape *shape, matrix_layout layout, matrix_operand *out, tool_error *err);
+void matrix_operand_release(matrix_operand *operand);
+/* Whether the layout differs from contiguous for this shape. */
+bool matrix_layout_applies(const hal_shape *shape, matrix_layout layout);
+/* Fills the elements with numbers of the case's range, the same for the same seed. */
+void matrix_operand_fill(matrix_operand *operand, double low, double high, bool integer, uint64_t seed);
+/* Copies to a new device buffer; back, checking that the guards are untouched. */
+hal_status matrix_operand_upload(matrix_operand *operand, hal_device *device);
+hal_status matrix_operand_download(matrix_operand *operand);
+bool matrix_operand_guards_intact(const matrix_operand *operand);
+
+/* Compares result with reference (contiguous, same dtype) under `tolerance`; scale as hal_op_reference gives it. `worst` is the
+ * largest error over its bound; false with text in `reason` when one is beyond. */
+bool matrix_compare(const hal_tolerance *tolerance, const hal_tensor *result, const void *reference, const double *scale,
+                    double *worst, char *reason, size_t reason_size);
+
+/* Runs one case on a device. `loosen` multiplies the bound (1; the gate's own test uses others). */
+int matrix_run_case(hal_device *device, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen, matrix_result *out,
+                    tool_error *err);
+/* "op/dtype/name/layout" */
+void matrix_case_id(const hal_case *c, hal_dtype dtype, matrix_layout layout, char *id, size_t size);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hal-run generate: a prompt goes through one prefill program of the smallest bucket that holds it; then one decode program
+ * makes a token a step, with keys and values kept in variables. When the context is full, its newer half is read again. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/common/tokenizer.h"
+#include "tools/hal-run/state.h"
+#include "tools/hal-run/verbs.h"
+
+/* One program of T tokens. */
+typedef struct chunk {
+    int64_t size;
+    model_graph model;
+    engine_step step;
+    hal_value last, uniform_counter, temperature, top_p, next;
+} chunk;
+
+typedef struct generator {
+    const run_options *options;
+    run_engine engine;
+    model_config config;
+    model_parameter *parameters;
+    size_t count;
+    tokenizer *codec;
+    chunk decode, prefill[16];
+    uint32_t n_prefill;
+    int32_t *ids, *positions;   /* the whole text so far; one chunk's positions */
+    uint64_t n_ids, capacity;
+    int64_t cached;             /* tokens in the caches */
+    uint64_t first;             /* index in ids of the first cached token */
+} generator;
+
+/* Random number for the token that a step makes, from the operator `random`. */
+static hal_value uniform(chunk *c, uint64_t seed) {
+    const int64_t size[] = {1};
+    const hal_attr attrs[] = {{.name = "seed", .i = (int64_t)seed}, {.name = "shape", .list = size, .n = 1}};
+    hal_value u = HAL_NO_VALUE;
+    c->uniform_counter = hal_graph_input(c->model.graph, "counter", HAL_I64, 0, NULL);
+    hal_graph_op(c->model.graph, "random", attrs, 2, &c->uniform_counter, 1, &u, 1);
+    return u;
+}
+
+static int build(generator *g, int64_t size, chunk *c, tool_error *err) {
+    model_graph *m = &c->model;
+    const hal_dim tokens[] = {hal_dim_constant(1), hal_dim_constant(size)};
+    *m = (model_graph){.config = &g->config, .dtype = HAL_F32, .batch = 1, .context = g->config.positions,
+                       .parameters = g->parameters, .count = g->count, .cached = true};
+    c->size = size;
+    int code = model_fail(err, hal_graph_create(NULL, &m->graph), "creating a graph");
+    if (!code) code = model_declare(m, err);
+    if (code) return code;
+    m->tokens = hal_graph_input(m->graph, "tokens", HAL_I32, 2, tokens);
+    m->positions = hal_graph_input(m->graph, "positions", HAL_I32, 1, tokens + 1);
+    m->start = hal_graph_input(m->graph, "start", HAL_I32, 0, NULL);
+    c->last = hal_graph_input(m->graph, "last", HAL_I32, 0, NULL);
+    c->temperature = hal_graph_input(m->graph, "temperature", HAL_F32, 0, NULL);
+    c->top_p = hal_graph_input(m->graph, "top_p", HAL_F32, 0, NULL);
+    hal_value hidden = hal_graph_gather(m->graph, model_hidden(m), c->last, 1);
+    c->next = hal_graph_sample(m->graph, model_logits(m, hidden), uniform(c, g->options->seed), c->temperature, c->top_p,
+                               g->options->top_k);
+    hal_graph_output(m->graph, c->next);
+    return model_check(m, err);
+}
+
+static int open_chunk(generator *g, int64_t size, chunk *c, tool_error *err) {
+    int code = build(g, size, c, err);
+    if (!code) return engine_prepare(&g->engine, c->model.graph, &c->step, err);
+    hal_graph_release(c->model.graph);
+    return code;
+}
+
+/* Runs tokens ids[from .. from + n) at the end of the caches. */
+static int run_chunk(generator *g, chunk *c, uint64_t from, int64_t n, int32_t *next, tool_error *err) {
+    const int64_t tokens[] = {1, c->size}, none[1] = {0};
+    const int32_t start = (int32_t)g->cached, last = (int32_t)(n - 1);
+    const int64_t counter = (int64_t)g->n_ids;
+    const float temperature = (float)g->options->temperature, top_p = (float)g->options->top_p;
+    /* Positions beyond the real tokens lie outside the caches, where nothing is stored. */
+    for (int64_t i = 0; i < c->size; i++) g->positions[i] = i < n ? start + (int32_t)i : (int32_t)g->config.positions;
+    const hal_feed feeds[] = {
+        engine_feed(c->model.tokens, HAL_I32, 2, tokens, g->ids + from), engine_feed(c->model.positions, HAL_I32, 1, tokens + 1, g->positions),
+        engine_feed(c->model.start, HAL_I32, 0, none, &start), engine_feed(c->last, HAL_I32, 0, none, &last),
+        engine_feed(c->uniform_counter, HAL_I64, 0, none, &counter),
+        engine_feed(c->temperature, HAL_F32, 0, none, &temperature), engine_feed(c->top_p, HAL_F32, 0, none, &top_p)};
+    const int64_t one[] = {1};
+    hal_fetch fetch = {c->next, hal_tensor_host(next, HAL_I32, 1, one)};
+    int code = engine_run(&c->step, feeds, 7, &fetch, 1, err);
+    if (!code) g->cached += n;
+    return code;
+}
+
+/* The prefill program for n tokens: buckets double from 16 up to the context. */
+static int prefill_for(generator *g, int64_t n, chunk **out, tool_error *err) {
+    int64_t size = 16;
+    while (size < n) size *= 2;
+    if (size > g->config.positions) size = g->config.positions;
+    for (uint32_t i = 0; i < g->n_prefill; i++)
+        if (g->prefill[i].size == size) {
+            *out = &g->prefill[i];
+            return TOOL_OK;
+        }
+    int code = open_chunk(g, size, &g->prefill[g->n_prefill], err);
+    if (code) return code;
+    *out = &g->prefill[g->n_prefill++];
+    return TOOL_OK;
+}
+
+/* Reads the newest n tokens into empty caches. */
+static int prefill(generator *g, int64_t n, int32_t *next, tool_error *err) {
+    chunk *c;
+    int code = prefill_for(g, n, &c, err);
+    if (code) return code;
+    g->cached = 0;
+    g->first = g->n_ids - (uint64_t)n;
+    return run_chunk(g, c, g->first, n, next, err);
+}
+
+static int next_token(generator *g, int32_t *next, tool_error *err) {
+    const int64_t context = g->config.positions;
+    const uint64_t unread = g->n_ids - g->first - (uint64_t)g->cached;
+    if (g->cached == 0) return prefill(g, g->n_ids < (uint64_t)context ? (int64_t)g->n_ids : context, next, err);
+    if (g->cached + 1 > context) return prefill(g, context > 1 ? context / 2 : 1, next, err);
+    return run_chunk(g, &g->decode, g->n_ids - unread, 1, next, err);
+}
+
+/* --------------------------------------------------------------------------------------------- the prompt -- */
+
+static int keep(generator *g, int32_t id, tool_error *err) {
+    if (g->n_ids == g->capacity) return tool_fail(err, TOOL_INTERNAL, "more tokens than planned for");
+    g->ids[g->n_ids++] = id;
+    return TOOL_OK;
+}
+
+static int parse_ids(generator *g, const char *list, tool_error *err) {
+    for (const char *at = list; *at;) {
+        char *end;
+        errno = 0;
+        unsigned long id = strtoul(at, &end, 10);
+        if (end == at || errno || (*end && *end != ',') || *at == '-')
+            return tool_fail(err, TOOL_BAD_INPUT, "--prompt-ids %s: expected whole numbers with commas between", list);
+        if (id >= g->config.vocabulary)
+            return tool_fail(err, TOOL_BAD_INPUT, "--prompt-ids: %lu is outside the vocabulary of %u", id, g->config.vocabulary);
+        int code = keep(g, (int32_t)id, err);
+        if (code) return code;
+        at = *end ? end + 1 : end;
+    }
+    return g->n_ids ? TOOL_OK : tool_fail(err, TOOL_BAD_INPUT, "--prompt-ids: no id given");
+}
+
+static int encode_prompt(generator *g, const char *text, tool_error *err) {
+    uint32_t *ids;
+    size_t n;
+    if (!g->codec)
+        return tool_fail(err, TOOL_NOT_FOUND, "%s has no tokenizer.json: give the prompt as --prompt-ids", g->options->load);
+    int code = tokenizer_encode(g->codec, text, strlen(text), &ids, &n, err);
+    for (size_t i = 0; !code && i < n; i++)
+        code = ids[i] < g->config.vocabulary ? keep(g, (int32_t)ids[i], err)
+                                             : tool_fail(err, TOOL_BAD_INPUT, "the prompt has id %u, outside the vocabulary", ids[i]);
+    if (!code) free(ids);
+    return code;
+}
+
+/* Without a prompt the text begins with the model's start token, or with id 0. */
+static int read_prompt(generator *g, tool_error *err) {
+    const run_options *o = g->options;
+    const size_t longest = o->prompt ? strlen(o->prompt) : o->prompt_ids ? strlen(o->prompt_ids) : 1;
+    g->capacity = longest + o->tokens + 1;
+    /* A prefill reads a whole bucket: what lies behind the text must be readable, and is not used. */
+    g->ids = calloc(g->capacity + 2 * (uint64_t)g->config.positions + 16, sizeof *g->ids);
+    g->positions = calloc(g->config.positions + 16u, sizeof *g->positions);
+    if (!g->ids || !g->positions) return tool_fail(err, TOOL_INTERNAL, "out of memory for %llu tokens", (unsigned long long)g->capacity);
+    if (o->prompt_ids) return parse_ids(g, o->prompt_ids, err);
+    int code = o->prompt ? encode_prompt(g, o->prompt, err) : TOOL_OK;
+    if (!code && g->n_ids == 0) code = keep(g, g->config.bos_token >= 0 && g->config.bos_token < g->config.vocabulary ? (int32_t)g->config.bos_token : 0, err);
+    return code;
+}
+
+/* ---------------------------------------------------------------------------------------------------- verb -- */
+
+static int open_all(generator *g, tool_error *err) {
+    const run_options *o = g->options;
+    char path[4096];
+    int code = model_config_load(o->load, &g->config, err);
+    if (!code) code = model_parameters(&g->config, &g->parameters, &g->count, err);
+    if (!code && snprintf(path, sizeof path, "%s/tokenizer.json", o->load) < (int)sizeof path && access(path, F_OK) == 0)
+        code = tokenizer_load(path, &g->codec, err);
+    if (!code) code = read_prompt(g, err);
+    if (!code) code = engine_open(o, &g->engine, err);
+    if (!code) code = open_chunk(g, 1, &g->decode, err);
+    return code ? code : state_load_weights(g->decode.step.session, g->parameters, g->count, o->load, err);
+}
+
+static int print_json(const generator *g, const char *text, size_t bytes, tool_error *err) {
+    json_t *ids = json_array(), *root = NULL;
+    for (uint64_t i = 0; i < g->n_ids; i++) json_array_append_new(ids, json_integer(g->ids[i]));
+    json_t *string = text ? json_stringn(text, bytes) : json_null();
+    root = json_pack("{s:s,s:o,s:o,s:I}", "event", "done", "ids", ids, "text", string ? string : json_null(), "compilations",
+                     (json_int_t)hal_program_compilations(g->engine.instance));
+    int failed = !root || json_dumpf(root, stdout, JSON_COMPACT) != 0;
+    json_decref(root);
+    putchar('\n');
+    return failed ? tool_fail(err, TOOL_INTERNAL, "writing the result failed") : TOOL_OK;
+}
+
+static int print_result(const generator *g, tool_error *err) {
+    char *text = NULL;
+    size_t bytes = 0;
+    int code = g->codec ? tokenizer_decode(g->codec, (const uint32_t *)g->ids, g->n_ids, &text, &bytes, err) : TOOL_OK;
+    if (!code && g->options->json) code = print_json(g, text, bytes, err);
+    else if (!code && text) printf("%.*s\n", (int)bytes, text);
+    else for (uint64_t i = 0; !code && i < g->n_ids; i++) printf("%d%s", g->ids[i], i + 1 < g->n_ids ? "," : "\n");
+    free(text);
+    return code;
+}
+
+static int generate(generator *g, tool_error *err) {
+    int code = open_all(g, err);
+    for (uint64_t i = 0; !code && i < g->options->tokens; i++) {
+        int32_t next = 0;
+        code = next_token(g, &next, err);
+        if (!code) code = keep(g, next, err);
+        if (!code && g->config.eos_token >= 0 && next == (int32_t)g->config.eos_token) break;
+    }
+    return code ? code : print_result(g, err);
+}
+
+static void close_chunk(chunk *c) {
+    engine_release(&c->step);
+    free(c->model.weights);
+}
+
+int verb_generate(const run_options *options, tool_error *err) {
+    generator g = {.options = options};
+    int code = generate(&g, err);
+    close_chunk(&g.decode);
+    for (uint32_t i = 0; i < g.n_prefill; i++) close_chunk(&g.prefill[i]);
+    engine_close(&g.engine);
+    tokenizer_free(g.codec);
+    free(g.parameters);
+    free(g.ids);
+    free(g.positions);
+    return code;
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# The tools see only what is installed: headers under hal/ and libhal.
+
+HAL_RUN_SOURCES = \
+	tools/hal-run/devices.c \
+	tools/hal-run/engine.c \
+	tools/hal-run/engine.h \
+	tools/hal-run/generate.c \
+	tools/hal-run/gpt2.c \
+	tools/hal-run/initialise.c \
+	tools/hal-run/llama.c \
+	tools/hal-run/main.c \
+	tools/hal-run/model.c \
+	tools/hal-run/model.h \
+	tools/hal-run/options.c \
+	tools/hal-run/options.h \
+	tools/hal-run/parameters.c \
+	tools/hal-run/state.h \
+	tools/hal-run/state_load.c \
+	tools/hal-run/state_save.c \
+	tools/hal-run/train.c \
+	tools/hal-run/trainer.c \
+	tools/hal-run/trainer.h \
+	tools/hal-run/verbs.h
+
+HAL_BENCH_SOURCES = \
+	tools/hal-bench/bench.h \
+	tools/hal-bench/main.c \
+	tools/hal-bench/op.c \
+	tools/hal-bench/overhead.c \
+	tools/hal-bench/train.c
+
+HAL_MATRIX_SOURCES = \
+	tools/hal-matrix/case.c \
+	tools/hal-matrix/compare.c \
+	tools/hal-matrix/main.c \
+	tools/hal-matrix/matrix.h \
+	tools/hal-matrix/operand.c \
+	tools/hal-matrix/report.c \
+	tools/hal-matrix/report.h
+
+include tools/common/local.mk
+
+bin_PROGRAMS += hal-run hal-bench hal-matrix
+
+hal_run_SOURCES = $(HAL_RUN_SOURCES)
+hal_run_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+hal_run_LDADD = libhal_tools.la libhal.la $(JANSSON_LIBS) $(LIBM)
+
+# hal-bench train runs the very steps of hal-run train.
+HAL_TRAINER_SOURCES = \
+	tools/hal-run/engine.c \
+	tools/hal-run/gpt2.c \
+	tools/hal-run/initialise.c \
+	tools/hal-run/llama.c \
+	tools/hal-run/model.c \
+	tools/hal-run/parameters.c \
+	tools/hal-run/trainer.c
+
+hal_bench_SOURCES = $(HAL_BENCH_SOURCES) $(HAL_TRAINER_SOURCES)
+hal_bench_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+hal_bench_LDADD = libhal_tools.la libhal.la $(JANSSON_LIBS) $(LIBM)
+
+hal_matrix_SOURCES = $(HAL_MATRIX_SOURCES)
+hal_matrix_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+hal_matrix_LDADD = libhal_tools.la libhal.la $(JANSSON_LIBS) $(LIBM)
+
+dist_completion_DATA += \
+	tools/completion/hal-run \
+	tools/completion/hal-bench \
+	tools/completion/hal-matrix
