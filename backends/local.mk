@@ -8,9 +8,13 @@ EXTRA_DIST += backends/plugin.map
 HAL_NULL_SOURCES = \
 	backends/null/null.c
 
-HAL_MOCK_NPU_SOURCES =
+HAL_MOCK_NPU_SOURCES = \
+	backends/mock-npu/mock_npu.c
 
-HAL_FAULT_SOURCES =
+HAL_FAULT_SOURCES = \
+	backends/fault/fault.c \
+	backends/fault/script.c \
+	backends/fault/script.h
 
 halplugin_LTLIBRARIES += libhal_null.la
 libhal_null_la_SOURCES = $(HAL_NULL_SOURCES)

@@ -21,8 +21,10 @@ void *hal_allocate(const hal_allocator *allocator, size_t bytes)
 {
     void *p = hal_allocate_raw(allocator, bytes, bytes >= ALIGNMENT ? ALIGNMENT : _Alignof(max_align_t));
     if (p == NULL) {
-        (void)HAL_FAIL(OUT_OF_MEMORY, "host memory: %zu bytes asked, the allocator has none; free memory or raise "
-                       "the limit", bytes);
+        (void)HAL_FAIL(OUT_OF_MEMORY,
+                       "host memory: %zu bytes asked, the allocator has none; free memory or raise "
+                       "the limit",
+                       bytes);
         return NULL;
     }
     return memset(p, 0, bytes);
@@ -32,7 +34,8 @@ void *hal_allocate_array(const hal_allocator *allocator, size_t count, size_t si
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) {
-        (void)HAL_FAIL(OUT_OF_MEMORY, "host memory: %zu items of %zu bytes overflow the address space", count, size);
+        (void)HAL_FAIL(OUT_OF_MEMORY, "host memory: %zu items of %zu bytes overflow the address space", count,
+                       size);
         return NULL;
     }
     return hal_allocate(allocator, bytes);
@@ -55,7 +58,8 @@ char *hal_string_copy(const hal_allocator *allocator, const char *text)
     return copy == NULL ? NULL : memcpy(copy, text, bytes);
 }
 
-bool hal_array_grow(const hal_allocator *allocator, void **items, uint32_t count, uint32_t *capacity, size_t size)
+bool hal_array_grow(const hal_allocator *allocator, void **items, uint32_t count, uint32_t *capacity,
+                    size_t size)
 {
     uint32_t room = *capacity ? *capacity : 4;
     if (count < *capacity)

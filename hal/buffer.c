@@ -24,8 +24,8 @@ hal_status hal_buffer_create(hal_device *device, uint64_t bytes, hal_buffer **bu
     HAL_TRY(hal_device_activate(device, &opened));
     HAL_TRY(hal_memory_charge(memory_of(device), asked));
     hal_buffer *b = make(device, bytes);
-    hal_status s = b == NULL ? hal_status_last()->status
-                             : device->loaded->table->alloc(opened, asked, &memory, &host);
+    hal_status s =
+        b == NULL ? hal_status_last()->status : device->loaded->table->alloc(opened, asked, &memory, &host);
     if (s != HAL_OK) {
         hal_memory_refund(memory_of(device), asked);
         hal_deallocate(&device->instance->config.allocator, b);
@@ -43,7 +43,8 @@ hal_status hal_buffer_import_host(hal_device *device, void *host, uint64_t bytes
 {
     void *opened;
     if (host == NULL && bytes != 0)
-        return HAL_FAIL(INVALID_ARGUMENT, "hal_buffer_import_host: %llu bytes at NULL", (unsigned long long)bytes);
+        return HAL_FAIL(INVALID_ARGUMENT, "hal_buffer_import_host: %llu bytes at NULL",
+                        (unsigned long long)bytes);
     HAL_TRY(hal_device_activate(device, &opened));
     if (!device->record.host_access)
         return HAL_FAIL(UNSUPPORTED, "device %s cannot reach host memory; create a buffer and write to it",
@@ -98,9 +99,10 @@ hal_status hal_buffer_map(hal_buffer *buffer, void **host)
 {
     HAL_TRY(hal_instance_check(buffer->device->instance));
     if (buffer->host == NULL)
-        return HAL_FAIL(FAILED_PRECONDITION, "buffer of %llu bytes lies in memory %s, which the host cannot address; "
-                        "use hal_buffer_read and hal_buffer_write", (unsigned long long)buffer->bytes,
-                        memory_of(buffer->device)->name);
+        return HAL_FAIL(FAILED_PRECONDITION,
+                        "buffer of %llu bytes lies in memory %s, which the host cannot address; "
+                        "use hal_buffer_read and hal_buffer_write",
+                        (unsigned long long)buffer->bytes, memory_of(buffer->device)->name);
     *host = buffer->host;
     return HAL_OK;
 }
@@ -118,7 +120,8 @@ static hal_status check_range(const hal_buffer *b, uint64_t offset, const void *
     return hal_instance_check(b->device->instance);
 }
 
-/* Blocks on the shared queue. Without a deadline of its own: a device that hangs is ended by being declared lost. */
+/* Blocks on the shared queue. Without a deadline of its own: a device that hangs is ended by being declared
+ * lost. */
 static hal_status copy_and_wait(hal_device *device, hal_binding dst, hal_binding src, uint64_t bytes)
 {
     hal_queue *queue;

@@ -42,8 +42,8 @@ static hal_status check_path(const char *path)
 {
     for (const char *p = path; p != NULL && *p; p += strcspn(p, ":"), p += *p == ':')
         if (*p != '/' && *p != ':')
-            return HAL_FAIL(INVALID_ARGUMENT, "plugin path \"%s\": \"%.*s\" is not absolute; begin it with /", path,
-                            (int)strcspn(p, ":"), p);
+            return HAL_FAIL(INVALID_ARGUMENT, "plugin path \"%s\": \"%.*s\" is not absolute; begin it with /",
+                            path, (int)strcspn(p, ":"), p);
     return HAL_OK;
 }
 
@@ -64,13 +64,15 @@ hal_status hal_config_read(const hal_instance_options *options, hal_config *conf
     hal_instance_options o = {HAL_HEAD(hal_instance_options)};
     hal_config c = {0};
     if (options != NULL && (options->head.size < sizeof(hal_head) || options->head.flags != 0))
-        return HAL_FAIL(INVALID_ARGUMENT, "hal_instance_create: options.head is not set; begin them with HAL_HEAD");
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "hal_instance_create: options.head is not set; begin them with HAL_HEAD");
     if (options != NULL)
         memcpy(&o, options, options->head.size < sizeof o ? options->head.size : sizeof o);
     if (o.allocator != NULL)
         c.allocator = *o.allocator;
     if ((c.allocator.allocate == NULL) != (c.allocator.release == NULL))
-        return HAL_FAIL(INVALID_ARGUMENT, "hal_instance_create: an allocator needs allocate and release, or neither");
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "hal_instance_create: an allocator needs allocate and release, or neither");
     hal_status s = fill(&o, &c);
     if (s != HAL_OK) {
         hal_config_free(&c);

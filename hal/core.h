@@ -38,7 +38,7 @@ uint32_t hal_device_index(const hal_device *device);
 const char *hal_device_alias(const hal_device *device);
 /* Support of each op of a description; answers has n_ops entries. */
 hal_status hal_device_support(hal_device *device, const hal_description *program, hal_support_answer *answers);
-/* A queue of the device made on first use and shared by hal_run and copies. */
+/* A queue of the device made on first use and shared by hal_run and copies. Borrowed: lives as long as handles do. */
 hal_status hal_device_queue(hal_device *device, hal_queue **queue);
 /* The eager cache slot: one opaque pointer a device, freed through `release` with the device. */
 void **hal_device_eager_slot(hal_device *device, void (*release)(void *));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "object.h"
 
-/* ---------------------------------------------------------------------------------------------- discovery -- */
+/* ---------------------------------------------------------------------------------- discovery -- */
 
 static uint32_t count_alias(const hal_instance *instance, const char *alias)
 {
@@ -11,7 +11,8 @@ static uint32_t count_alias(const hal_instance *instance, const char *alias)
     return n;
 }
 
-static hal_status add_one(hal_instance *instance, hal_loaded *loaded, const hal_device_record *record, uint32_t local)
+static hal_status add_one(hal_instance *instance, hal_loaded *loaded, const hal_device_record *record,
+                          uint32_t local)
 {
     const hal_allocator *a = &instance->config.allocator;
     if (!hal_array_grow(a, (void **)&instance->devices, instance->n_devices, &instance->devices_capacity,
@@ -38,7 +39,8 @@ static hal_status add_one(hal_instance *instance, hal_loaded *loaded, const hal_
                           record->host_access != 0, &d->memory);
 }
 
-hal_status hal_device_add(hal_instance *instance, hal_loaded *loaded, const hal_device_record *records, uint32_t n)
+hal_status hal_device_add(hal_instance *instance, hal_loaded *loaded, const hal_device_record *records,
+                          uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         HAL_TRY(add_one(instance, loaded, &records[i], i));
@@ -65,13 +67,14 @@ static hal_status not_found(const hal_instance *instance, const char *alias)
     char there[256] = "none", why[512] = "";
     size_t at = 0;
     for (uint32_t i = 0; i < instance->n_devices && at < sizeof there; i++)
-        at += (size_t)snprintf(there + at, sizeof there - at, "%s%s", i ? ", " : "", instance->devices[i]->alias);
+        at += (size_t)snprintf(there + at, sizeof there - at, "%s%s", i ? ", " : "",
+                               instance->devices[i]->alias);
     for (uint32_t i = 0; i < instance->n_report && why[0] == '\0'; i++) {
         const hal_load_entry *e = &instance->report[i];
         /* A backend left out by the allow list is no failure. */
         if (e->status != HAL_OK && hal_status_code(e->status) != HAL_CODE_FAILED_PRECONDITION)
-            snprintf(why, sizeof why, "; not loaded: %s at %s: %s%s%s", e->path, hal_load_stage_name(e->stage),
-                     e->text, e->hint[0] ? "; try: " : "", e->hint);
+            snprintf(why, sizeof why, "; not loaded: %s at %s: %s%s%s", e->path,
+                     hal_load_stage_name(e->stage), e->text, e->hint[0] ? "; try: " : "", e->hint);
     }
     return HAL_FAIL(NOT_FOUND, "device \"%s\" is not there; present: %s%s", alias, there, why);
 }
@@ -112,12 +115,13 @@ void hal_device_describe(const hal_device *device, hal_device_info *info)
                               .backend = device->loaded->table->name,
                               .reason = lost ? device->lost_text : "",
                               .state = (hal_device_state)atomic_load(&device->state),
-                              .compute_group = device->loaded->index << 16 | (device->record.compute_group & 0xffffu),
+                              .compute_group =
+                                  device->loaded->index << 16 | (device->record.compute_group & 0xffffu),
                               .memory = device->memory,
                               .emulated = device->record.emulated != 0};
 }
 
-/* --------------------------------------------------------------------------------------------- activation -- */
+/* --------------------------------------------------------------------------------- activation -- */
 
 hal_instance *hal_device_instance(const hal_device *device)
 {
@@ -194,7 +198,7 @@ void **hal_device_eager_slot(hal_device *device, void (*release)(void *))
     return &device->eager;
 }
 
-/* --------------------------------------------------------------------------------------------- loss, end -- */
+/* --------------------------------------------------------------------------------- loss, end -- */
 
 hal_status hal_device_lost_status(const hal_device *device)
 {
@@ -211,7 +215,8 @@ void hal_device_lose(hal_device *device, const char *text)
         if (state == HAL_DEVICE_LOST || state == HAL_DEVICE_GONE)
             return;
     } while (!atomic_compare_exchange_weak(&device->state, &state, HAL_DEVICE_LOST));
-    snprintf(device->lost_text, sizeof device->lost_text, "%s", text != NULL && *text ? text : "no cause was given");
+    snprintf(device->lost_text, sizeof device->lost_text, "%s",
+             text != NULL && *text ? text : "no cause was given");
     atomic_store(&device->lost, true);
     pthread_mutex_lock(&device->lock);
     for (hal_queue *q = device->queues; q != NULL; q = q->next) {
@@ -227,7 +232,7 @@ void hal_device_drop_caches(hal_device *device)
     if (device->eager != NULL && release != NULL)
         release(device->eager);
     device->eager = NULL;
-    (void)hal_queue_release(atomic_exchange(&device->shared, NULL), hal_deadline_ms(10000));
+    (void)hal_queue_release(atomic_exchange(&device->shared, NULL), hal_deadline_ms(1000));
 }
 
 void hal_device_close(hal_device *device)

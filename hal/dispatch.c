@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work that waits. A queue gets a dispatcher thread when it first has to hold something back; only the oldest pending
-   entry matters, because a queue starts work in order. */
+/* Work that waits. A queue gets a dispatcher thread when it first has to hold something back; only the oldest
+   pending entry matters, because a queue starts work in order. */
 #include "object.h"
 
 void hal_dispatch_wake(hal_queue *queue)
@@ -95,7 +95,8 @@ static hal_status start_dispatcher(hal_queue *queue)
         return HAL_OK;
     int rc = pthread_create(&queue->dispatcher, NULL, dispatch, queue);
     if (rc != 0)
-        return HAL_FAIL(OUT_OF_MEMORY, "no thread for work that has to wait: error %d; raise the thread limit", rc);
+        return HAL_FAIL(OUT_OF_MEMORY,
+                        "no thread for work that has to wait: error %d; raise the thread limit", rc);
     queue->dispatching = true;
     return HAL_OK;
 }

@@ -2,7 +2,7 @@
 #include "object.h"
 
 static const hal_dtype_info rows[HAL_DTYPE_COUNT] = {
-#define HAL_DTYPE(number, ID, name, bits, elements, bytes, class_) \
+#define HAL_DTYPE(number, ID, name, bits, elements, bytes, class_)                                           \
     [number] = {name, bits, elements, bytes, HAL_DTYPE_CLASS_##class_},
 #include "dtypes.def"
 #undef HAL_DTYPE

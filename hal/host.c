@@ -12,8 +12,8 @@ static void host_release(void *context, void *pointer)
     hal_deallocate(&((hal_loaded *)context)->instance->config.allocator, pointer);
 }
 
-__attribute__((format(printf, 4, 5))) static hal_status host_fail(void *context, hal_status status,
-                                                                  int64_t vendor_code, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static hal_status
+host_fail(void *context, hal_status status, int64_t vendor_code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);

@@ -33,7 +33,8 @@ hal_status hal_instance_check(const hal_instance *instance)
 {
     if (instance->generation == atomic_load_explicit(&generation, memory_order_relaxed))
         return HAL_OK;
-    return HAL_FAIL(FAILED_PRECONDITION, "this process was forked after its instance was created, and devices do "
+    return HAL_FAIL(FAILED_PRECONDITION,
+                    "this process was forked after its instance was created, and devices do "
                     "not survive a fork; create an instance in the child");
 }
 
@@ -198,6 +199,7 @@ const hal_load_entry *hal_instance_report(const hal_instance *instance, uint32_t
 
 const char *hal_load_stage_name(hal_load_stage stage)
 {
-    static const char *const names[] = {"listed", "trust", "note", "dlopen", "symbol", "version", "start", "claimed"};
+    static const char *const names[] = {"listed", "trust",   "note",  "dlopen",
+                                        "symbol", "version", "start", "claimed"};
     return (uint32_t)stage < sizeof names / sizeof names[0] ? names[stage] : "unknown";
 }

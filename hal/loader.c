@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From directories to running backends. The only file that calls dlopen. Every candidate leaves a report entry, and
-   one that fails never stops the others. */
+/* From directories to running backends. The only file that calls dlopen. Every candidate leaves a report
+   entry, and one that fails never stops the others. */
 #include "object.h"
 
 #include <dirent.h>
@@ -38,7 +38,8 @@ typedef struct candidates {
 static bool backend_name(const char *file, char *out, size_t size)
 {
     size_t n = strlen(file), fixed = strlen(PREFIX) + strlen(SUFFIX);
-    if (n <= fixed || strncmp(file, PREFIX, strlen(PREFIX)) != 0 || strcmp(file + n - strlen(SUFFIX), SUFFIX) != 0)
+    if (n <= fixed || strncmp(file, PREFIX, strlen(PREFIX)) != 0 ||
+        strcmp(file + n - strlen(SUFFIX), SUFFIX) != 0)
         return false;
     snprintf(out, size, "%.*s", (int)(n - fixed), file + strlen(PREFIX));
     return true;
@@ -48,7 +49,8 @@ static bool backend_name(const char *file, char *out, size_t size)
 static int compare(const void *x, const void *y)
 {
     const candidate *a = x, *b = y;
-    int fault_a = strcmp(a->file, PREFIX "fault" SUFFIX) == 0, fault_b = strcmp(b->file, PREFIX "fault" SUFFIX) == 0;
+    int fault_a = strcmp(a->file, PREFIX "fault" SUFFIX) == 0,
+        fault_b = strcmp(b->file, PREFIX "fault" SUFFIX) == 0;
     if (fault_a != fault_b)
         return fault_a - fault_b;
     int order = strcmp(a->file, b->file);
@@ -77,22 +79,30 @@ static hal_status record(hal_instance *instance, const char *path, const char *n
                         sizeof(hal_load_entry)))
         return hal_status_last()->status;
     hal_load_entry *e = &instance->report[instance->n_report++];
-    *e = (hal_load_entry){.path = hal_string_copy(a, path), .name = hal_string_copy(a, name), .stage = stage,
-                          .status = status, .text = hal_string_copy(a, text), .hint = hal_string_copy(a, hint),
+    *e = (hal_load_entry){.path = hal_string_copy(a, path),
+                          .name = hal_string_copy(a, name),
+                          .stage = stage,
+                          .status = status,
+                          .text = hal_string_copy(a, text),
+                          .hint = hal_string_copy(a, hint),
                           .nanoseconds = hal_time_now() - begin};
     return e->path && e->name && e->text && e->hint ? HAL_OK : hal_status_last()->status;
 }
 
-static hal_status add_candidate(hal_instance *instance, candidates *list, const char *directory, const char *file,
-                                uint32_t rank)
+static hal_status add_candidate(hal_instance *instance, candidates *list, const char *directory,
+                                const char *file, uint32_t rank)
 {
     const hal_allocator *a = &instance->config.allocator;
     size_t n = strlen(directory) + strlen(file) + 2;
     if (!hal_array_grow(a, (void **)&list->items, list->count, &list->capacity, sizeof(candidate)))
         return hal_status_last()->status;
     candidate *c = &list->items[list->count++];
-    *c = (candidate){.directory = hal_string_copy(a, directory), .file = hal_string_copy(a, file),
-                     .path = hal_allocate(a, n), .rank = rank, .directory_fd = -1, .fd = -1};
+    *c = (candidate){.directory = hal_string_copy(a, directory),
+                     .file = hal_string_copy(a, file),
+                     .path = hal_allocate(a, n),
+                     .rank = rank,
+                     .directory_fd = -1,
+                     .fd = -1};
     if (c->directory == NULL || c->file == NULL || c->path == NULL)
         return hal_status_last()->status;
     snprintf(c->path, n, "%s/%s", directory, file);
@@ -141,14 +151,15 @@ static hal_status list_all(hal_instance *instance, candidates *list)
     return s;
 }
 
-/* ------------------------------------------------------------------------------------------------- stages -- */
+/* ------------------------------------------------------------------------------------- stages -- */
 
 static hal_status stage_listed(hal_instance *instance, candidate *c)
 {
     char name[256] = "";
     backend_name(c->file, name, sizeof name);
     if (!allowed(instance->config.backends, name))
-        return HAL_FAIL(FAILED_PRECONDITION, "left out: the list of backends is \"%s\"", instance->config.backends);
+        return HAL_FAIL(FAILED_PRECONDITION, "left out: the list of backends is \"%s\"",
+                        instance->config.backends);
     return HAL_OK;
 }
 
@@ -170,12 +181,14 @@ static hal_status stage_note(hal_instance *instance, candidate *c)
     HAL_TRY(hal_note_read(c->fd, &c->note));
     if (c->note.abi_min > abi || c->note.abi_max < abi) {
         snprintf(c->hint, sizeof c->hint, "rebuild the backend \"%s\" against this hal", c->note.name);
-        return HAL_FAIL(VERSION_MISMATCH, "built for backend ABI %u to %u; this hal speaks %u", c->note.abi_min,
-                        c->note.abi_max, abi);
+        return HAL_FAIL(VERSION_MISMATCH, "built for backend ABI %u to %u; this hal speaks %u",
+                        c->note.abi_min, c->note.abi_max, abi);
     }
     if (c->note.sanitizer != HAL_BACKEND_SANITIZER)
-        return HAL_FAIL(VERSION_MISMATCH, "built with sanitizer kind %u, libhal with %u (0 none, 1 address, 2 "
-                        "thread); build both alike", c->note.sanitizer, HAL_BACKEND_SANITIZER);
+        return HAL_FAIL(VERSION_MISMATCH,
+                        "built with sanitizer kind %u, libhal with %u (0 none, 1 address, 2 "
+                        "thread); build both alike",
+                        c->note.sanitizer, HAL_BACKEND_SANITIZER);
     for (uint32_t i = 0; i < instance->n_loaded; i++)
         if (strcmp(instance->loaded[i]->table->name, c->note.name) == 0)
             return HAL_FAIL(FAILED_PRECONDITION, "a backend called \"%s\" is loaded already", c->note.name);
@@ -184,8 +197,8 @@ static hal_status stage_note(hal_instance *instance, candidate *c)
 
 static hal_status stage_open(candidate *c, void **handle)
 {
-    /* NODELETE: code that may have met a vendor library is never unmapped. The directory was found unwritable by
-       others, so the name still means the file that was checked. */
+    /* NODELETE: code that may have met a vendor library is never unmapped. The directory was found unwritable
+       by others, so the name still means the file that was checked. */
     *handle = dlopen(c->path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (*handle == NULL)
         return HAL_FAIL(UNAVAILABLE, "dlopen: %s", dlerror());
@@ -206,7 +219,8 @@ static hal_status stage_symbol(void *handle, hal_backend_query_fn *query)
     if (dladdr(symbol.object, &where) == 0 || dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0)
         return HAL_FAIL(INTERNAL, "the dynamic linker knows no object for hal_backend_query");
     if ((uintptr_t)where.dli_fbase != (uintptr_t)map->l_addr)
-        return HAL_FAIL(NOT_FOUND, "hal_backend_query comes from %s, not from the backend itself", where.dli_fname);
+        return HAL_FAIL(NOT_FOUND, "hal_backend_query comes from %s, not from the backend itself",
+                        where.dli_fname);
     *query = symbol.function;
     return HAL_OK;
 }
@@ -235,7 +249,8 @@ static hal_status stage_version(candidate *c, hal_backend_query_fn query, const 
     if (!complete_table(t))
         return HAL_FAIL(VERSION_MISMATCH, "a function of the table is NULL; only cost and counter may be");
     if (strcmp(t->name, c->note.name) != 0)
-        return HAL_FAIL(VERSION_MISMATCH, "the table is called \"%s\", the note \"%s\"", t->name, c->note.name);
+        return HAL_FAIL(VERSION_MISMATCH, "the table is called \"%s\", the note \"%s\"", t->name,
+                        c->note.name);
     *out = t;
     return HAL_OK;
 }

@@ -30,8 +30,11 @@ static hal_status make(hal_instance *instance, const char *name, uint64_t bytes,
     hal_memory *m = hal_allocate(a, sizeof *m);
     if (m == NULL)
         return hal_status_last()->status;
-    *m = (hal_memory){.name = hal_string_copy(a, name), .capacity = bytes, .free_at_start = bytes,
-                      .host_access = host, .contention_group = instance->n_memories};
+    *m = (hal_memory){.name = hal_string_copy(a, name),
+                      .capacity = bytes,
+                      .free_at_start = bytes,
+                      .host_access = host,
+                      .contention_group = instance->n_memories};
     if (m->name == NULL) {
         hal_deallocate(a, m);
         return hal_status_last()->status;
@@ -40,7 +43,8 @@ static hal_status make(hal_instance *instance, const char *name, uint64_t bytes,
     return HAL_OK;
 }
 
-hal_status hal_memory_add(hal_instance *instance, const char *name, uint64_t bytes, bool host, uint32_t *index)
+hal_status hal_memory_add(hal_instance *instance, const char *name, uint64_t bytes, bool host,
+                          uint32_t *index)
 {
     uint32_t i = 0;
     while (i < instance->n_memories && strcmp(instance->memories[i]->name, name) != 0)
@@ -57,10 +61,13 @@ hal_status hal_memory_charge(hal_memory *memory, uint64_t bytes)
     do {
         bool overflow = __builtin_add_overflow(used, bytes, &after);
         if (overflow || (memory->capacity != 0 && after > memory->free_at_start))
-            return HAL_FAIL(OUT_OF_MEMORY, "memory %s: %llu bytes asked, %llu available of %llu; release buffers or "
-                            "use a smaller batch", memory->name, (unsigned long long)bytes,
-                            (unsigned long long)(memory->free_at_start > used ? memory->free_at_start - used : 0),
-                            (unsigned long long)memory->capacity);
+            return HAL_FAIL(
+                OUT_OF_MEMORY,
+                "memory %s: %llu bytes asked, %llu available of %llu; release buffers or "
+                "use a smaller batch",
+                memory->name, (unsigned long long)bytes,
+                (unsigned long long)(memory->free_at_start > used ? memory->free_at_start - used : 0),
+                (unsigned long long)memory->capacity);
     } while (!atomic_compare_exchange_weak_explicit(&memory->used, &used, after, memory_order_relaxed,
                                                     memory_order_relaxed));
     return HAL_OK;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #define MAX_HEADERS 128u
-#define MAX_NOTES 65536u
+#define MAX_NOTES   65536u
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
@@ -42,13 +42,15 @@ static hal_status check_header(const Elf64_Ehdr *e)
     if (memcmp(e->e_ident, ELFMAG, SELFMAG) != 0)
         return HAL_FAIL(DATA_LOSS, "not an ELF file");
     if (e->e_ident[EI_CLASS] != ELFCLASS64 || e->e_ident[EI_DATA] != order || e->e_machine != MACHINE)
-        return HAL_FAIL(VERSION_MISMATCH, "built for another machine: ELF class %u, byte order %u, machine %u; this "
-                        "one is class %u, order %d, machine %u", e->e_ident[EI_CLASS], e->e_ident[EI_DATA],
-                        e->e_machine, ELFCLASS64, order, MACHINE);
+        return HAL_FAIL(VERSION_MISMATCH,
+                        "built for another machine: ELF class %u, byte order %u, machine %u; this "
+                        "one is class %u, order %d, machine %u",
+                        e->e_ident[EI_CLASS], e->e_ident[EI_DATA], e->e_machine, ELFCLASS64, order, MACHINE);
     if (e->e_type != ET_DYN)
         return HAL_FAIL(DATA_LOSS, "ELF type %u is no shared object", e->e_type);
     if (e->e_phentsize != sizeof(Elf64_Phdr) || e->e_phnum == 0 || e->e_phnum > MAX_HEADERS)
-        return HAL_FAIL(DATA_LOSS, "damaged ELF header: %u program headers of %u bytes", e->e_phnum, e->e_phentsize);
+        return HAL_FAIL(DATA_LOSS, "damaged ELF header: %u program headers of %u bytes", e->e_phnum,
+                        e->e_phentsize);
     return HAL_OK;
 }
 
@@ -84,7 +86,22 @@ static bool scan(const char *bytes, uint64_t size, uint64_t to, hal_backend_note
     return false;
 }
 
-static hal_status read_segment(int file, uint64_t size, const Elf64_Phdr *p, hal_backend_note *note, bool *found)
+/* The dynamic linker maps segments without asking how long the file is, and touching what lies behind its end
+   kills the process: a truncated file has to be noticed here. */
+static hal_status check_segment(uint64_t size, const Elf64_Phdr *p)
+{
+    uint64_t end;
+    if (p->p_type != PT_LOAD || (!__builtin_add_overflow(p->p_offset, p->p_filesz, &end) && end <= size))
+        return HAL_OK;
+    return HAL_FAIL(DATA_LOSS,
+                    "the file is truncated: it has %llu bytes and a segment at [%llu, +%llu); install it "
+                    "again",
+                    (unsigned long long)size, (unsigned long long)p->p_offset,
+                    (unsigned long long)p->p_filesz);
+}
+
+static hal_status read_segment(int file, uint64_t size, const Elf64_Phdr *p, hal_backend_note *note,
+                               bool *found)
 {
     char bytes[4096];
     if (p->p_filesz > MAX_NOTES)
@@ -120,13 +137,14 @@ hal_status hal_note_read(int file, hal_backend_note *note)
     uint64_t size = (uint64_t)st.st_size;
     HAL_TRY(window(file, size, 0, &e, sizeof e));
     HAL_TRY(check_header(&e));
-    for (uint64_t i = 0; i < e.e_phnum && !found; i++) {
+    for (uint64_t i = 0; i < e.e_phnum; i++) {
         Elf64_Phdr p;
         uint64_t at;
         if (__builtin_add_overflow(e.e_phoff, i * sizeof p, &at))
             return HAL_FAIL(DATA_LOSS, "program headers begin beyond any file");
         HAL_TRY(window(file, size, at, &p, sizeof p));
-        if (p.p_type == PT_NOTE)
+        HAL_TRY(check_segment(size, &p));
+        if (p.p_type == PT_NOTE && !found)
             HAL_TRY(read_segment(file, size, &p, &n, &found));
     }
     if (!found)

@@ -2,11 +2,11 @@
 /*
  * What stands behind the handles. Only files of hal/ read this.
  *
- * Lifetimes. An instance has two counts. `handles` counts instance and device references; at zero the instance
- * lets go of what it keeps for convenience (cached programs, shared queues, the eager caches). `objects` counts
- * buffers, queues, timelines and programs, plus one while there are handles; at zero everything is freed. Two
- * counts, because caches hold objects and objects need the instance: with one count they would keep each other
- * alive for ever.
+ * Lifetimes. An instance has two counts. `handles` counts instance and device references; at zero the
+ * instance lets go of what it keeps for convenience (cached programs, shared queues, the eager caches).
+ * `objects` counts buffers, queues, timelines and programs, plus one while there are handles; at zero
+ * everything is freed. Two counts, because caches hold objects and objects need the instance: with one count
+ * they would keep each other alive for ever.
  */
 #ifndef HAL_OBJECT_H
 #define HAL_OBJECT_H
@@ -20,7 +20,8 @@
 
 /* A word for wall-clock-free sleeping. futex.c is the only file that makes the system call. */
 typedef _Atomic uint32_t hal_futex;
-/* Sleeps while *word == seen; false once `deadline` (CLOCK_MONOTONIC ns) has passed. May wake for no reason. */
+/* Sleeps while *word == seen; false once `deadline` (CLOCK_MONOTONIC ns) has passed. May wake for no reason.
+ */
 bool hal_futex_wait(hal_futex *word, uint32_t seen, int64_t deadline);
 void hal_futex_wake(hal_futex *word);
 
@@ -46,14 +47,15 @@ const char *hal_env_get(const char *name);
 
 struct hal_memory {
     char *name;
-    uint64_t capacity;     /* bytes, 0 unknown */
+    uint64_t capacity; /* bytes, 0 unknown */
     uint64_t free_at_start;
     bool host_access;
     uint32_t contention_group;
     _Atomic uint64_t used; /* by this instance's buffers */
 };
 /* The index of the memory called `name`, made when there is none. */
-hal_status hal_memory_add(hal_instance *instance, const char *name, uint64_t bytes, bool host, uint32_t *index);
+hal_status hal_memory_add(hal_instance *instance, const char *name, uint64_t bytes, bool host,
+                          uint32_t *index);
 /* Accounts for bytes; OUT_OF_MEMORY says what was asked and what is left. */
 hal_status hal_memory_charge(hal_memory *memory, uint64_t bytes);
 void hal_memory_refund(hal_memory *memory, uint64_t bytes);
@@ -93,17 +95,18 @@ struct hal_device {
     uint32_t index, local, memory;
     _Atomic uint32_t state; /* hal_device_state */
     _Atomic bool lost;
-    char lost_text[240];    /* written once, before `lost` */
+    char lost_text[240];     /* written once, before `lost` */
     pthread_mutex_t opening; /* activation; a lock of its own, because a backend may report loss from there */
-    pthread_mutex_t lock;   /* the queue list */
-    _Atomic(void *) opened; /* the backend's device, NULL until activated */
+    pthread_mutex_t lock;    /* the queue list */
+    _Atomic(void *) opened;  /* the backend's device, NULL until activated */
     hal_queue *queues;
     _Atomic(hal_queue *) shared;
     void *eager;
     void (*_Atomic eager_release)(void *);
 };
 /* Makes the devices of a claim. */
-hal_status hal_device_add(hal_instance *instance, hal_loaded *loaded, const hal_device_record *records, uint32_t n);
+hal_status hal_device_add(hal_instance *instance, hal_loaded *loaded, const hal_device_record *records,
+                          uint32_t n);
 /* First cause wins; fails all work of the device that has not completed. */
 void hal_device_lose(hal_device *device, const char *text);
 /* DEVICE_LOST with the first cause. */
@@ -188,7 +191,8 @@ static inline bool hal_point_failed(hal_point p)
     return atomic_load_explicit(&p.timeline->failed_at, memory_order_acquire) <= p.value;
 }
 
-/* Reached or failed. Sequentially consistent, for those who announce themselves first and look again after. */
+/* Reached or failed. Sequentially consistent, for those who announce themselves first and look again after.
+ */
 static inline bool hal_point_settled(hal_point p)
 {
     return atomic_load(&p.timeline->value) >= p.value || atomic_load(&p.timeline->failed_at) <= p.value;
@@ -211,16 +215,24 @@ hal_status hal_description_check(const void *description, uint64_t bytes);
    LOSING      the device was lost and its signals are being failed
    LOST        signals failed; references stay until the backend lets go
    LATE        completed while LOSING: the loser finishes it */
-enum { HAL_SLOT_FREE, HAL_SLOT_PENDING, HAL_SLOT_SUBMITTING, HAL_SLOT_EARLY, HAL_SLOT_OWNED, HAL_SLOT_LOSING,
-       HAL_SLOT_LOST, HAL_SLOT_LATE };
+enum {
+    HAL_SLOT_FREE,
+    HAL_SLOT_PENDING,
+    HAL_SLOT_SUBMITTING,
+    HAL_SLOT_EARLY,
+    HAL_SLOT_OWNED,
+    HAL_SLOT_LOSING,
+    HAL_SLOT_LOST,
+    HAL_SLOT_LATE
+};
 
 /* A submission. Arrays stay with the slot when it is used again, so a steady state allocates nothing. */
 typedef struct hal_slot {
-    struct hal_slot *next;  /* in the free list or the pending list */
+    struct hal_slot *next; /* in the free list or the pending list */
     hal_queue *queue;
     _Atomic uint32_t state;
-    hal_status status;      /* of an early or late completion */
-    hal_program *program;   /* NULL: a copy of bindings[1] to bindings[0] */
+    hal_status status;    /* of an early or late completion */
+    hal_program *program; /* NULL: a copy of bindings[1] to bindings[0] */
     uint64_t bytes;
     hal_backend_binding *bindings;
     hal_buffer **buffers;
@@ -243,21 +255,21 @@ struct hal_queue {
     hal_device *device;
     const hal_backend *table;
     void *backend;
-    hal_turn turn;                   /* submission order, `spare`, the pending list */
-    hal_slot *spare;                 /* free slots nobody else sees */
-    _Atomic(hal_slot *) returned;    /* free slots pushed by completions */
+    hal_turn turn;                /* submission order, `spare`, the pending list */
+    hal_slot *spare;              /* free slots nobody else sees */
+    _Atomic(hal_slot *) returned; /* free slots pushed by completions */
     hal_chunk *_Atomic chunks;
-    hal_slot *first, *last;          /* pending, oldest first */
-    hal_futex wake;                  /* moves when the dispatcher should look again */
-    hal_futex idle;                  /* moves when the dispatcher has nothing left */
+    hal_slot *first, *last; /* pending, oldest first */
+    hal_futex wake;         /* moves when the dispatcher should look again */
+    hal_futex idle;         /* moves when the dispatcher has nothing left */
     _Atomic bool stopping;
     bool dispatching;
     pthread_t dispatcher;
-    hal_queue *next;                 /* of the device, or in quarantine */
+    hal_queue *next; /* of the device, or in quarantine */
 };
 /* slot.c. A free slot with room, under the queue's turn. */
-hal_status hal_slot_take(hal_queue *queue, uint32_t bindings, uint32_t symbols, uint32_t waits, uint32_t signals,
-                         hal_slot **slot);
+hal_status hal_slot_take(hal_queue *queue, uint32_t bindings, uint32_t symbols, uint32_t waits,
+                         uint32_t signals, hal_slot **slot);
 void hal_slot_own(hal_slot *slot);
 void hal_slot_disown(hal_slot *slot);
 void hal_slot_put_back(hal_slot *slot); /* under the queue's turn */
@@ -275,9 +287,9 @@ void hal_slot_fail_all(hal_queue *queue, hal_status status, const char *text);
 
 /* The detail's device and vendor code, after hal_status_set. */
 void hal_status_annotate(const char *device, int64_t vendor_code);
-hal_status hal_status_set_va(hal_status status, const char *file, int line, const char *format, va_list arguments)
-    __attribute__((format(printf, 4, 0)));
-#define HAL_FAIL_DEVICE(code, ...) \
+hal_status hal_status_set_va(hal_status status, const char *file, int line, const char *format,
+                             va_list arguments) __attribute__((format(printf, 4, 0)));
+#define HAL_FAIL_DEVICE(code, ...)                                                                           \
     hal_status_set(HAL_STATUS(HAL_DAMAGE_DEVICE, HAL_CODE_##code), __FILE__, __LINE__, __VA_ARGS__)
 /* Uninitialised memory of any power-of-two alignment; NULL without a detail. */
 void *hal_allocate_raw(const hal_allocator *allocator, size_t bytes, size_t alignment);

@@ -131,7 +131,8 @@ hal_status hal_program_compile(hal_device *device, const void *description, uint
     hal_program *p = find(&instance->cache, device, description, hash);
     pthread_mutex_unlock(&instance->cache.lock);
     if (p == NULL && deadline <= hal_time_now())
-        return HAL_FAIL(DEADLINE_EXCEEDED, "hal_program_compile: the deadline lies in the past and no compiled program "
+        return HAL_FAIL(DEADLINE_EXCEEDED,
+                        "hal_program_compile: the deadline lies in the past and no compiled program "
                         "is at hand");
     if (p == NULL)
         return compile(device, description, hash, deadline, program);

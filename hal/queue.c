@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "object.h"
 
-/* Queues whose device hung. They and what they refer to stay reachable and untouched for the process's life. */
+/* Queues whose device hung. They and what they refer to stay reachable and untouched for the process's life.
+ */
 static _Atomic(hal_queue *) quarantine;
 
 hal_status hal_queue_create(hal_device *device, hal_queue **queue)
@@ -55,9 +56,11 @@ static hal_status put_in_quarantine(hal_queue *queue)
     queue->next = atomic_load(&quarantine);
     while (!atomic_compare_exchange_weak(&quarantine, &queue->next, queue))
         ;
-    hal_status s = hal_status_set(HAL_STATUS(HAL_DAMAGE_QUEUE, HAL_CODE_DEADLINE_EXCEEDED), __FILE__, __LINE__,
-                                  "queue of %s: work still runs at the deadline; the queue and the memory it uses are "
-                                  "quarantined until the process ends", alias);
+    hal_status s =
+        hal_status_set(HAL_STATUS(HAL_DAMAGE_QUEUE, HAL_CODE_DEADLINE_EXCEEDED), __FILE__, __LINE__,
+                       "queue of %s: work still runs at the deadline; the queue and the memory it uses are "
+                       "quarantined until the process ends",
+                       alias);
     hal_status_annotate(alias, 0);
     return s;
 }
@@ -79,7 +82,7 @@ hal_status hal_queue_release(hal_queue *queue, int64_t deadline)
     return s;
 }
 
-/* --------------------------------------------------------------------------------------------- submission -- */
+/* --------------------------------------------------------------------------------- submission -- */
 
 static hal_status check_queue(const hal_queue *queue)
 {
@@ -95,7 +98,8 @@ static hal_status check_symbols(const hal_description *d, const int64_t *values)
     for (uint32_t i = 0; i < d->n_symbols; i++)
         if (values[i] < rows[i].min || values[i] > rows[i].max ||
             (rows[i].multiple > 1 && values[i] % rows[i].multiple != 0))
-            return HAL_FAIL(INVALID_ARGUMENT, "symbol %u = %lld is outside [%lld, %lld] or no multiple of %lld", i,
+            return HAL_FAIL(INVALID_ARGUMENT,
+                            "symbol %u = %lld is outside [%lld, %lld] or no multiple of %lld", i,
                             (long long)values[i], (long long)rows[i].min, (long long)rows[i].max,
                             (long long)rows[i].multiple);
     return HAL_OK;
@@ -107,36 +111,42 @@ static hal_status check_submission(const hal_queue *queue, const hal_submission 
         return HAL_FAIL(INVALID_ARGUMENT, "hal_queue_submit: the submission needs HAL_HEAD and a program");
     const hal_description *d = s->program->description;
     if (s->program->device != queue->device)
-        return HAL_FAIL(INVALID_ARGUMENT, "hal_queue_submit: the program was compiled for %s, the queue is %s's",
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "hal_queue_submit: the program was compiled for %s, the queue is %s's",
                         s->program->device->alias, queue->device->alias);
     if (s->n_bindings != d->n_bindings || s->n_symbols != d->n_symbols)
-        return HAL_FAIL(INVALID_ARGUMENT, "hal_queue_submit: %u bindings and %u symbols given, the program has %u and %u",
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "hal_queue_submit: %u bindings and %u symbols given, the program has %u and %u",
                         s->n_bindings, s->n_symbols, d->n_bindings, d->n_symbols);
     return d->n_symbols == 0 ? HAL_OK : check_symbols(d, s->symbols);
 }
 
-/* A point that only this submission or earlier work of the queue that waits for it could reach will never be. */
+/* A point that only this submission or earlier work of the queue that waits for it could reach will never be.
+ */
 static hal_status check_points(const hal_queue *queue, const hal_point *waits, uint32_t n_waits,
                                const hal_point *signals, uint32_t n_signals)
 {
     for (uint32_t w = 0; w < n_waits; w++)
         for (uint32_t s = 0; s < n_signals; s++)
             if (waits[w].timeline == signals[s].timeline && signals[s].value <= waits[w].value)
-                return HAL_FAIL(INVALID_ARGUMENT, "submission waits for point %llu of a timeline and signals point %llu "
-                                "of the same one: values only rise", (unsigned long long)waits[w].value,
-                                (unsigned long long)signals[s].value);
+                return HAL_FAIL(INVALID_ARGUMENT,
+                                "submission waits for point %llu of a timeline and signals point %llu "
+                                "of the same one: values only rise",
+                                (unsigned long long)waits[w].value, (unsigned long long)signals[s].value);
     for (const hal_slot *p = queue->first; p != NULL; p = p->next)
         for (uint32_t w = 0; w < p->n_waits; w++)
             for (uint32_t s = 0; s < n_signals; s++)
                 if (p->waits[w].timeline == signals[s].timeline && p->waits[w].value == signals[s].value &&
                     !hal_point_settled(p->waits[w]))
-                    return HAL_FAIL(INVALID_ARGUMENT, "earlier work of this queue waits for point %llu, which only this "
+                    return HAL_FAIL(INVALID_ARGUMENT,
+                                    "earlier work of this queue waits for point %llu, which only this "
                                     "submission would signal: the queue would stand still for ever",
                                     (unsigned long long)signals[s].value);
     return HAL_OK;
 }
 
-/* What the backend sees of a binding. `any`: host memory is fine even for a device that cannot reach it (copies). */
+/* What the backend sees of a binding. `any`: host memory is fine even for a device that cannot reach it
+ * (copies). */
 static hal_status resolve(const hal_queue *queue, const hal_binding *from, bool any, uint64_t bytes,
                           hal_backend_binding *to, hal_buffer **keep)
 {
@@ -147,12 +157,17 @@ static hal_status resolve(const hal_queue *queue, const hal_binding *from, bool 
     *to = (hal_backend_binding){own ? b->memory : NULL, b != NULL ? b->host : from->host, from->offset};
     if (b != NULL && (__builtin_add_overflow(from->offset, bytes, &end) || end > b->bytes))
         return HAL_FAIL(INVALID_ARGUMENT, "binding: [%llu, +%llu) lies outside a buffer of %llu bytes",
-                        (unsigned long long)from->offset, (unsigned long long)bytes, (unsigned long long)b->bytes);
+                        (unsigned long long)from->offset, (unsigned long long)bytes,
+                        (unsigned long long)b->bytes);
     if (!own && to->host == NULL && bytes != 0)
-        return HAL_FAIL(INVALID_ARGUMENT, "binding: %s", b == NULL ? "neither buffer nor host memory is given"
-                        : "the buffer lies in another device's memory, which the host cannot address; copy it first");
+        return HAL_FAIL(
+            INVALID_ARGUMENT, "binding: %s",
+            b == NULL
+                ? "neither buffer nor host memory is given"
+                : "the buffer lies in another device's memory, which the host cannot address; copy it first");
     if (!own && !any && !queue->device->record.host_access)
-        return HAL_FAIL(INVALID_ARGUMENT, "binding: device %s cannot reach host memory; use one of its buffers",
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "binding: device %s cannot reach host memory; use one of its buffers",
                         queue->device->alias);
     return HAL_OK;
 }
@@ -223,8 +238,9 @@ hal_status hal_queue_submit(hal_queue *queue, const hal_submission *submission)
     return s;
 }
 
-static hal_status copy_locked(hal_queue *queue, const hal_binding *pair, uint64_t bytes, const hal_point *waits,
-                              uint32_t n_waits, const hal_point *signals, uint32_t n_signals)
+static hal_status copy_locked(hal_queue *queue, const hal_binding *pair, uint64_t bytes,
+                              const hal_point *waits, uint32_t n_waits, const hal_point *signals,
+                              uint32_t n_signals)
 {
     hal_slot *slot;
     HAL_TRY(check_points(queue, waits, n_waits, signals, n_signals));
@@ -242,8 +258,9 @@ static hal_status copy_locked(hal_queue *queue, const hal_binding *pair, uint64_
     return launch(queue, slot);
 }
 
-hal_status hal_queue_copy(hal_queue *queue, hal_binding dst, hal_binding src, uint64_t bytes, const hal_point *waits,
-                          uint32_t n_waits, const hal_point *signals, uint32_t n_signals)
+hal_status hal_queue_copy(hal_queue *queue, hal_binding dst, hal_binding src, uint64_t bytes,
+                          const hal_point *waits, uint32_t n_waits, const hal_point *signals,
+                          uint32_t n_signals)
 {
     const hal_binding pair[2] = {dst, src};
     HAL_TRY(check_queue(queue));

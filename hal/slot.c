@@ -42,8 +42,8 @@ static hal_status add_chunk(hal_queue *queue)
     return HAL_OK;
 }
 
-hal_status hal_slot_take(hal_queue *queue, uint32_t bindings, uint32_t symbols, uint32_t waits, uint32_t signals,
-                         hal_slot **slot)
+hal_status hal_slot_take(hal_queue *queue, uint32_t bindings, uint32_t symbols, uint32_t waits,
+                         uint32_t signals, hal_slot **slot)
 {
     /* Only the holder of the turn takes, and it takes the whole list: no entry can come back in between. */
     if (queue->spare == NULL && atomic_load_explicit(&queue->returned, memory_order_relaxed) != NULL)
@@ -222,7 +222,8 @@ void hal_slot_free_all(hal_queue *queue)
         for (uint32_t i = 0; i < HAL_CHUNK_SLOTS; i++) {
             hal_slot *s = &c->slots[i];
             if (atomic_load(&s->state) != HAL_SLOT_FREE)
-                hal_slot_complete(s, HAL_STATUS(HAL_DAMAGE_QUEUE, HAL_CODE_CANCELLED), "the queue was released");
+                hal_slot_complete(s, HAL_STATUS(HAL_DAMAGE_QUEUE, HAL_CODE_CANCELLED),
+                                  "the queue was released");
             free_arrays(a, s);
         }
         hal_deallocate(a, c);

@@ -16,7 +16,8 @@ const hal_status_detail *hal_status_last(void)
     return &last;
 }
 
-hal_status hal_status_set_va(hal_status status, const char *file, int line, const char *format, va_list arguments)
+hal_status hal_status_set_va(hal_status status, const char *file, int line, const char *format,
+                             va_list arguments)
 {
     /* Arguments may point into the present text, so it is written aside first. */
     char text[sizeof last_text];
@@ -50,10 +51,21 @@ void hal_status_annotate(const char *device, int64_t vendor_code)
 
 const char *hal_status_name(hal_status status)
 {
-    static const char *const names[] = {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "UNSUPPORTED", "OUT_OF_MEMORY",
-                                        "FAILED_PRECONDITION", "DEADLINE_EXCEEDED", "CANCELLED", "DEVICE_LOST",
-                                        "DATA_LOSS", "VERSION_MISMATCH", "PERMISSION_DENIED", "UNAVAILABLE",
-                                        "INTERNAL", "IO"};
+    static const char *const names[] = {"OK",
+                                        "INVALID_ARGUMENT",
+                                        "NOT_FOUND",
+                                        "UNSUPPORTED",
+                                        "OUT_OF_MEMORY",
+                                        "FAILED_PRECONDITION",
+                                        "DEADLINE_EXCEEDED",
+                                        "CANCELLED",
+                                        "DEVICE_LOST",
+                                        "DATA_LOSS",
+                                        "VERSION_MISMATCH",
+                                        "PERMISSION_DENIED",
+                                        "UNAVAILABLE",
+                                        "INTERNAL",
+                                        "IO"};
     uint32_t code = (uint32_t)hal_status_code(status);
     return code < sizeof names / sizeof names[0] ? names[code] : "UNKNOWN";
 }

@@ -32,7 +32,8 @@ hal_tensor hal_tensor_host(void *host, hal_dtype dtype, uint32_t rank, const int
     return t;
 }
 
-hal_tensor hal_tensor_buffer(hal_buffer *buffer, uint64_t offset, hal_dtype dtype, uint32_t rank, const int64_t *size)
+hal_tensor hal_tensor_buffer(hal_buffer *buffer, uint64_t offset, hal_dtype dtype, uint32_t rank,
+                             const int64_t *size)
 {
     hal_tensor t = contiguous(dtype, rank, size);
     t.buffer = buffer;
@@ -51,7 +52,8 @@ int64_t hal_tensor_elements(const hal_tensor *tensor)
 static hal_status check_shape(hal_dtype dtype, uint32_t rank, const int64_t *size)
 {
     if (hal_dtype_describe(dtype) == NULL)
-        return HAL_FAIL(INVALID_ARGUMENT, "tensor: dtype number %u is unknown; see dtypes.def", (unsigned)dtype);
+        return HAL_FAIL(INVALID_ARGUMENT, "tensor: dtype number %u is unknown; see dtypes.def",
+                        (unsigned)dtype);
     if (rank > HAL_MAX_RANK)
         return HAL_FAIL(INVALID_ARGUMENT, "tensor: rank %u is above %d", rank, HAL_MAX_RANK);
     for (uint32_t d = 0; d < rank; d++)
@@ -99,7 +101,8 @@ static bool extent(const hal_tensor *t, int64_t *low, int64_t *high)
 static hal_status check_range(const hal_tensor *t, int64_t low, int64_t high)
 {
     int64_t begin, end, offset = (int64_t)t->offset;
-    if (offset < 0 || __builtin_add_overflow(offset, low, &begin) || __builtin_add_overflow(offset, high, &end))
+    if (offset < 0 || __builtin_add_overflow(offset, low, &begin) ||
+        __builtin_add_overflow(offset, high, &end))
         return HAL_FAIL(INVALID_ARGUMENT, "tensor: offset %llu and strides overflow 63 bits",
                         (unsigned long long)t->offset);
     if (t->buffer == NULL)

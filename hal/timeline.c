@@ -45,8 +45,8 @@ static void wake_listeners(hal_timeline *t)
     pthread_mutex_unlock(&t->lock);
 }
 
-/* Sequentially consistent on both sides: a waiter counts itself and looks again, a signaller moves the value and looks
-   for waiters; one of them sees the other. */
+/* Sequentially consistent on both sides: a waiter counts itself and looks again, a signaller moves the value
+   and looks for waiters; one of them sees the other. */
 static void notify(hal_timeline *t)
 {
     if (atomic_load(&t->waiters) != 0) {
@@ -76,7 +76,8 @@ hal_status hal_timeline_signal(hal_timeline *timeline, uint64_t value)
 {
     HAL_TRY(hal_instance_check(timeline->instance));
     if (!raise(timeline, value))
-        return HAL_FAIL(INVALID_ARGUMENT, "timeline: signalling %llu, but it stands at %llu; values only rise",
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "timeline: signalling %llu, but it stands at %llu; values only rise",
                         (unsigned long long)value, (unsigned long long)hal_timeline_value(timeline));
     notify(timeline);
     return HAL_OK;
@@ -152,8 +153,10 @@ hal_status hal_timeline_wait(hal_timeline *timeline, uint64_t value, int64_t dea
         relax();
     if (hal_point_settled(p) || (deadline > 0 && sleep_until_settled(p, deadline)))
         return answer(p);
-    return HAL_FAIL(DEADLINE_EXCEEDED, "timeline: point %llu not reached in time, it stands at %llu; the work may "
-                    "still complete", (unsigned long long)value, (unsigned long long)hal_timeline_value(timeline));
+    return HAL_FAIL(DEADLINE_EXCEEDED,
+                    "timeline: point %llu not reached in time, it stands at %llu; the work may "
+                    "still complete",
+                    (unsigned long long)value, (unsigned long long)hal_timeline_value(timeline));
 }
 
 uint64_t hal_timeline_value(const hal_timeline *timeline)

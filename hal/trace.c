@@ -42,14 +42,16 @@ bool hal_trace_enabled(const hal_instance *instance)
     return atomic_load_explicit(&instance->trace, memory_order_acquire) != NULL;
 }
 
-void hal_trace_span(hal_instance *instance, const char *track, const char *name, int64_t begin_ns, int64_t end_ns)
+void hal_trace_span(hal_instance *instance, const char *track, const char *name, int64_t begin_ns,
+                    int64_t end_ns)
 {
     hal_trace *t = atomic_load_explicit(&instance->trace, memory_order_acquire);
     if (t == NULL)
         return;
     pthread_mutex_lock(&t->lock);
     if (t->file == NULL || t->count >= MAX_SPANS ||
-        !hal_array_grow(&instance->config.allocator, (void **)&t->spans, t->count, &t->capacity, sizeof(span)))
+        !hal_array_grow(&instance->config.allocator, (void **)&t->spans, t->count, &t->capacity,
+                        sizeof(span)))
         t->dropped++;
     else
         t->spans[t->count++] = (span){track, name, begin_ns, end_ns};
@@ -78,7 +80,8 @@ static void print_span(const hal_trace *t, uint32_t index, uint32_t track)
 {
     const span *s = &t->spans[index];
     if (track == index) {
-        fprintf(t->file, "{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":1,\"tid\":%u,\"args\":{\"name\":\"", track);
+        fprintf(t->file, "{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":1,\"tid\":%u,\"args\":{\"name\":\"",
+                track);
         print_text(t->file, s->track);
         fputs("\"}},\n", t->file);
     }
@@ -93,8 +96,10 @@ static void print_all(const hal_trace *t)
     fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", t->file);
     for (uint32_t i = 0; i < t->count; i++)
         print_span(t, i, track_of(t, i));
-    fprintf(t->file, "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"hal\"}}\n],\n"
-            "\"otherData\":{\"process\":%ld,\"dropped\":%llu}}\n", (long)getpid(), (unsigned long long)t->dropped);
+    fprintf(t->file,
+            "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"hal\"}}\n],\n"
+            "\"otherData\":{\"process\":%ld,\"dropped\":%llu}}\n",
+            (long)getpid(), (unsigned long long)t->dropped);
 }
 
 void hal_trace_write(hal_instance *instance)

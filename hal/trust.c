@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Many distributions give each user a group of his own and a umask that lets it write: such a group admits nobody
-   else, so writing by it is writing by the owner. */
+/* Many distributions give each user a group of his own and a umask that lets it write: such a group admits
+   nobody else, so writing by it is writing by the owner. */
 static bool private_group(uid_t owner, gid_t group)
 {
     char owner_text[4096], group_text[16384];
@@ -25,8 +25,8 @@ static bool private_group(uid_t owner, gid_t group)
     return strcmp(g->gr_name, u->pw_name) == 0 || g->gr_mem[0] != NULL;
 }
 
-static hal_status refuse(const struct stat *st, const char *path, const char *why, const char *mend, char *hint,
-                         size_t size)
+static hal_status refuse(const struct stat *st, const char *path, const char *why, const char *mend,
+                         char *hint, size_t size)
 {
     snprintf(hint, size, "%s '%s'", mend, path);
     return HAL_FAIL(PERMISSION_DENIED, "%s: %s (mode %04o, owner %u, group %u, you are %u)", path, why,
@@ -46,8 +46,8 @@ static hal_status check_one(int fd, const char *path, bool directory, char *hint
     if (st.st_mode & S_IWOTH)
         return refuse(&st, path, "anybody can write it", "chmod o-w", hint, size);
     if ((st.st_mode & S_IWGRP) && !private_group(st.st_uid, st.st_gid))
-        return refuse(&st, path, "its group can write it, and that is not the owner's private group", "chmod g-w",
-                      hint, size);
+        return refuse(&st, path, "its group can write it, and that is not the owner's private group",
+                      "chmod g-w", hint, size);
     return HAL_OK;
 }
 

@@ -40,7 +40,8 @@ void hal_attrs_default(const hal_op_info *op, void *attrs)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------- enumerations -- */
+/* ---------------------------------------------------------------------------------------------- enumerations
+ * -- */
 
 /* Word `index` of "a|b|c"; its length, or 0 past the end. */
 static size_t word_at(const char *words, int64_t index, const char **word)
@@ -66,43 +67,47 @@ static bool word_find(const char *words, const char *text, int64_t *index)
     return false;
 }
 
-/* ---------------------------------------------------------------------------------------------------- checks -- */
+/* ---------------------------------------------------------------------------------------------------- checks
+ * -- */
 
 static hal_status check_int(const hal_op_info *op, const hal_attr_field *field, int64_t value)
 {
     if (value >= field->low_int && value <= field->high_int) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is %lld, outside %lld to %lld; choose a value inside", op->name,
+    return HAL_FAIL(INVALID_ARGUMENT,
+                    "%s: attribute \"%s\" is %lld, outside %lld to %lld; choose a value inside", op->name,
                     field->name, (long long)value, (long long)field->low_int, (long long)field->high_int);
 }
 
 static hal_status check_real(const hal_op_info *op, const hal_attr_field *field, double value)
 {
     if (value >= field->low_real && value <= field->high_real) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is %g, outside %g to %g; choose a value inside", op->name,
-                    field->name, value, field->low_real, field->high_real);
+    return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is %g, outside %g to %g; choose a value inside",
+                    op->name, field->name, value, field->low_real, field->high_real);
 }
 
 static hal_status check_dtype(const hal_op_info *op, const hal_attr_field *field, int64_t value)
 {
     if (value == HAL_NO_DTYPE && field->default_int == HAL_NO_DTYPE) return HAL_OK;
     if (value > 0 && value < HAL_DTYPE_COUNT && hal_dtype_describe((hal_dtype)value)) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is %lld, which is no dtype; use a row of hal/dtypes.def", op->name,
+    return HAL_FAIL(INVALID_ARGUMENT,
+                    "%s: attribute \"%s\" is %lld, which is no dtype; use a row of hal/dtypes.def", op->name,
                     field->name, (long long)value);
 }
 
 static hal_status check_enum(const hal_op_info *op, const hal_attr_field *field, int64_t value)
 {
     const char *word;
-    if (value >= 0 && value < (int64_t)strlen(field->words) && word_at(field->words, value, &word)) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is number %lld; choose one of %s", op->name, field->name,
-                    (long long)value, field->words);
+    if (value >= 0 && value < (int64_t)strlen(field->words) && word_at(field->words, value, &word))
+        return HAL_OK;
+    return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is number %lld; choose one of %s", op->name,
+                    field->name, (long long)value, field->words);
 }
 
 static hal_status check_list(const hal_op_info *op, const hal_attr_field *field, int64_t n)
 {
     if (n >= 0 && n <= HAL_MAX_RANK) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" has %lld entries; at most %d are possible", op->name, field->name,
-                    (long long)n, HAL_MAX_RANK);
+    return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" has %lld entries; at most %d are possible",
+                    op->name, field->name, (long long)n, HAL_MAX_RANK);
 }
 
 /* An expression of no outputs is the empty one. */
@@ -113,7 +118,8 @@ static hal_status check_expr(const hal_op_info *op, const hal_attr_field *field,
     if (status == HAL_OK) return HAL_OK;
     char cause[256];
     snprintf(cause, sizeof cause, "%s", hal_status_last()->text);
-    return hal_status_set(status, __FILE__, __LINE__, "%s: attribute \"%s\": %s", op->name, field->name, cause);
+    return hal_status_set(status, __FILE__, __LINE__, "%s: attribute \"%s\": %s", op->name, field->name,
+                          cause);
 }
 
 static hal_status check_field(const hal_op_info *op, const hal_attr_field *field, const void *attrs)
@@ -133,61 +139,73 @@ hal_status hal_attrs_check(const hal_op_info *op, const void *attrs)
 {
     uint32_t size = ((const hal_head *)attrs)->size;
     if (size != op->attrs_size)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s: the attribute struct says %u bytes, this library has %u; fill head with HAL_HEAD",
-                        op->name, size, op->attrs_size);
+        return HAL_FAIL(
+            INVALID_ARGUMENT,
+            "%s: the attribute struct says %u bytes, this library has %u; fill head with HAL_HEAD", op->name,
+            size, op->attrs_size);
     for (uint32_t i = 0; i < op->n_fields; i++) HAL_TRY(check_field(op, &op->fields[i], attrs));
     return HAL_OK;
 }
 
-/* -------------------------------------------------------------------------------------------- setting by name -- */
+/* -------------------------------------------------------------------------------------------- setting by
+ * name -- */
 
-static hal_status set_word(const hal_op_info *op, const hal_attr_field *field, const char *text, int64_t *value)
+static hal_status set_word(const hal_op_info *op, const hal_attr_field *field, const char *text,
+                           int64_t *value)
 {
     if (field->kind == HAL_ATTR_KIND_ENUM) {
         if (word_find(field->words, text, value)) return HAL_OK;
-        return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is \"%s\"; choose one of %s", op->name, field->name, text,
-                        field->words);
+        return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is \"%s\"; choose one of %s", op->name,
+                        field->name, text, field->words);
     }
     hal_dtype dtype = hal_dtype_find(text);
     if (dtype == HAL_NO_DTYPE)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is \"%s\", which is no dtype; use f32, bf16, i32, ...", op->name,
-                        field->name, text);
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "%s: attribute \"%s\" is \"%s\", which is no dtype; use f32, bf16, i32, ...",
+                        op->name, field->name, text);
     *value = dtype;
     return HAL_OK;
 }
 
-static hal_status set_expr(const hal_op_info *op, const hal_attr_field *field, const char *text, hal_dtype dtype, void *attrs)
+static hal_status set_expr(const hal_op_info *op, const hal_attr_field *field, const char *text,
+                           hal_dtype dtype, void *attrs)
 {
     if (!text)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is an expression; give it as text in .s", op->name, field->name);
+        return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" is an expression; give it as text in .s",
+                        op->name, field->name);
     hal_expr expr;
     hal_status status = hal_expr_parse(text, dtype, &expr);
     if (status != HAL_OK) {
         char cause[256];
         snprintf(cause, sizeof cause, "%s", hal_status_last()->text);
-        return hal_status_set(status, __FILE__, __LINE__, "%s: attribute \"%s\": %s", op->name, field->name, cause);
+        return hal_status_set(status, __FILE__, __LINE__, "%s: attribute \"%s\": %s", op->name, field->name,
+                              cause);
     }
     memcpy((char *)attrs + field->offset, &expr, sizeof expr);
     return HAL_OK;
 }
 
-static hal_status set_list(const hal_op_info *op, const hal_attr_field *field, const hal_attr *pair, void *attrs)
+static hal_status set_list(const hal_op_info *op, const hal_attr_field *field, const hal_attr *pair,
+                           void *attrs)
 {
     HAL_TRY(check_list(op, field, pair->n));
     if (pair->n && !pair->list)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" has %u entries but no list", op->name, field->name, pair->n);
+        return HAL_FAIL(INVALID_ARGUMENT, "%s: attribute \"%s\" has %u entries but no list", op->name,
+                        field->name, pair->n);
     hal_int_list list = {.n = pair->n};
     for (uint32_t i = 0; i < pair->n; i++) list.v[i] = pair->list[i];
     memcpy((char *)attrs + field->offset, &list, sizeof list);
     return HAL_OK;
 }
 
-static hal_status set_field(const hal_op_info *op, const hal_attr_field *field, const hal_attr *pair, hal_dtype dtype, void *attrs)
+static hal_status set_field(const hal_op_info *op, const hal_attr_field *field, const hal_attr *pair,
+                            hal_dtype dtype, void *attrs)
 {
     bool word = pair->s && (field->kind == HAL_ATTR_KIND_ENUM || field->kind == HAL_ATTR_KIND_DTYPE);
     if (field->kind == HAL_ATTR_KIND_EXPR) HAL_TRY(set_expr(op, field, pair->s, dtype, attrs));
     else if (field->kind == HAL_ATTR_KIND_LIST) HAL_TRY(set_list(op, field, pair, attrs));
-    else if (field->kind == HAL_ATTR_KIND_REAL) memcpy((char *)attrs + field->offset, &pair->f, sizeof pair->f);
+    else if (field->kind == HAL_ATTR_KIND_REAL)
+        memcpy((char *)attrs + field->offset, &pair->f, sizeof pair->f);
     else if (word) HAL_TRY(set_word(op, field, pair->s, field_int(field, attrs)));
     else *field_int(field, attrs) = pair->i;
     return check_field(op, field, attrs);
@@ -198,11 +216,14 @@ static hal_status unknown_field(const hal_op_info *op, const char *name)
     char names[200] = "it has none";
     size_t used = 0;
     for (uint32_t i = 0; i < op->n_fields && used < sizeof names; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "it has ", op->fields[i].name);
-    return HAL_FAIL(INVALID_ARGUMENT, "%s: there is no attribute \"%s\"; %s", op->name, name ? name : "", names);
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "it has ",
+                                 op->fields[i].name);
+    return HAL_FAIL(INVALID_ARGUMENT, "%s: there is no attribute \"%s\"; %s", op->name, name ? name : "",
+                    names);
 }
 
-hal_status hal_attrs_set(const hal_op_info *op, const hal_attr *pairs, uint32_t n, hal_dtype dtype, void *attrs)
+hal_status hal_attrs_set(const hal_op_info *op, const hal_attr *pairs, uint32_t n, hal_dtype dtype,
+                         void *attrs)
 {
     for (uint32_t p = 0; p < n; p++) {
         const hal_attr_field *field = NULL;
@@ -214,7 +235,8 @@ hal_status hal_attrs_set(const hal_op_info *op, const hal_attr *pairs, uint32_t 
     return HAL_OK;
 }
 
-/* ------------------------------------------------------------------------------------------ hash and equality -- */
+/* ------------------------------------------------------------------------------------------ hash and
+ * equality -- */
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
@@ -234,10 +256,12 @@ static uint64_t hash_expr(uint64_t hash, const hal_expr *expr)
 {
     hash = mix(hash, ((uint64_t)expr->n_inputs << 32) | expr->n_steps);
     hash = mix(hash, ((uint64_t)expr->n_constants << 32) | expr->n_outputs);
-    for (uint32_t i = 0; i < expr->n_outputs; i++) hash = mix(hash, ((uint64_t)expr->output[i] << 8) | expr->output_dtype[i]);
+    for (uint32_t i = 0; i < expr->n_outputs; i++)
+        hash = mix(hash, ((uint64_t)expr->output[i] << 8) | expr->output_dtype[i]);
     for (uint32_t i = 0; i < expr->n_steps; i++) {
         const hal_expr_step *s = &expr->step[i];
-        hash = mix(hash, ((uint64_t)s->op << 32) | ((uint64_t)s->dtype << 24) | ((uint64_t)s->a << 16) | ((uint64_t)s->b << 8) | s->c);
+        hash = mix(hash, ((uint64_t)s->op << 32) | ((uint64_t)s->dtype << 24) | ((uint64_t)s->a << 16) |
+                             ((uint64_t)s->b << 8) | s->c);
     }
     for (uint32_t i = 0; i < expr->n_constants; i++) hash = mix(hash, real_bits(expr->constant[i]));
     return hash;
@@ -265,12 +289,14 @@ uint64_t hal_attrs_hash(const hal_op_info *op, const void *attrs)
 
 static bool equal_expr(const hal_expr *a, const hal_expr *b)
 {
-    if (a->n_inputs != b->n_inputs || a->n_steps != b->n_steps || a->n_constants != b->n_constants) return false;
+    if (a->n_inputs != b->n_inputs || a->n_steps != b->n_steps || a->n_constants != b->n_constants)
+        return false;
     if (a->n_outputs != b->n_outputs || memcmp(a->output, b->output, a->n_outputs) != 0) return false;
     if (memcmp(a->output_dtype, b->output_dtype, a->n_outputs) != 0) return false;
     for (uint32_t i = 0; i < a->n_steps; i++) {
         const hal_expr_step *s = &a->step[i], *t = &b->step[i];
-        if (s->op != t->op || s->dtype != t->dtype || s->a != t->a || s->b != t->b || s->c != t->c) return false;
+        if (s->op != t->op || s->dtype != t->dtype || s->a != t->a || s->b != t->b || s->c != t->c)
+            return false;
     }
     return memcmp(a->constant, b->constant, a->n_constants * sizeof a->constant[0]) == 0;
 }
@@ -284,7 +310,8 @@ static bool equal_field(const hal_attr_field *field, const void *a, const void *
 {
     if (field->kind == HAL_ATTR_KIND_EXPR) return equal_expr(expr_at(field, a), expr_at(field, b));
     if (field->kind == HAL_ATTR_KIND_LIST) return equal_list(list_at(field, a), list_at(field, b));
-    if (field->kind == HAL_ATTR_KIND_REAL) return real_bits(real_at(field, a)) == real_bits(real_at(field, b));
+    if (field->kind == HAL_ATTR_KIND_REAL)
+        return real_bits(real_at(field, a)) == real_bits(real_at(field, b));
     return *int_at(field, a) == *int_at(field, b);
 }
 
@@ -295,7 +322,8 @@ bool hal_attrs_equal(const hal_op_info *op, const void *a, const void *b)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------------ text -- */
+/* ------------------------------------------------------------------------------------------------------ text
+ * -- */
 
 static void print_expr(hal_text *text, const hal_expr *expr)
 {
@@ -320,7 +348,8 @@ static void print_field(hal_text *text, const hal_attr_field *field, const void 
         hal_text_add(text, "%s", dtype ? dtype->name : "none");
     } else if (field->kind == HAL_ATTR_KIND_LIST) {
         const hal_int_list *list = list_at(field, attrs);
-        for (int64_t i = 0; i < list->n; i++) hal_text_add(text, "%s%lld", i ? "," : "[", (long long)list->v[i]);
+        for (int64_t i = 0; i < list->n; i++)
+            hal_text_add(text, "%s%lld", i ? "," : "[", (long long)list->v[i]);
         hal_text_add(text, "%s", list->n ? "]" : "[]");
     } else if (field->kind == HAL_ATTR_KIND_EXPR) {
         print_expr(text, expr_at(field, attrs));

@@ -22,16 +22,19 @@ hal_value hal_build_node(hal_graph *g, uint32_t op, const void *attrs, const hal
     return out;
 }
 
-hal_value hal_build_pointwise(hal_graph *g, hal_dtype dtype, const hal_value *in, uint32_t n, const char *format, ...) {
+hal_value hal_build_pointwise(hal_graph *g, hal_dtype dtype, const hal_value *in, uint32_t n,
+                              const char *format, ...) {
     char text[1024];
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     hal_pointwise_attrs a = {HAL_HEAD(hal_pointwise_attrs)};
-    hal_status status = length < 0 || (size_t)length >= sizeof text
-        ? HAL_FAIL(INTERNAL, "pointwise: the expression has %d characters, more than the builder takes", length)
-        : hal_expr_parse(text, dtype, &a.expr);
+    hal_status status =
+        length < 0 || (size_t)length >= sizeof text
+            ? HAL_FAIL(INTERNAL, "pointwise: the expression has %d characters, more than the builder takes",
+                       length)
+            : hal_expr_parse(text, dtype, &a.expr);
     if (status != HAL_OK) {
         hal_graph_fail(g, status, "%s", hal_status_last()->text);
         return HAL_NO_VALUE;
@@ -69,10 +72,11 @@ hal_value hal_build_reshape(hal_graph *g, hal_value x, uint32_t rank, const hal_
 
 hal_value hal_build_broadcast(hal_graph *g, hal_value x, hal_value like) {
     hal_shape to = hal_build_shape(like), from = hal_build_shape(x);
-    bool same = to.rank == from.rank;
-    for (uint32_t d = 0; same && d < to.rank; d++) same = hal_dim_equal(to.size[d], from.size[d]);
-    if (same || !x.id || !like.id) return x;
-    if (!hal_shape_constant(&to)) return hal_build_pointwise(g, from.dtype, (hal_value[]){x, like}, 2, "x0");
+    bool plain = hal_shape_constant(&to);
+    if (hal_shape_same_sizes(&to, &from) || !x.id || !like.id) return x;
+    /* The row reads 0 as "keep the size", so empty results go by the other road too. */
+    for (uint32_t d = 0; d < to.rank; d++) plain = plain && to.size[d].base > 0;
+    if (!plain) return hal_build_pointwise(g, from.dtype, (hal_value[]){x, like}, 2, "x0");
     hal_broadcast_attrs a = {HAL_HEAD(hal_broadcast_attrs), .shape.n = to.rank};
     for (uint32_t d = 0; d < to.rank; d++) a.shape.v[d] = to.size[d].base;
     return hal_build_node(g, HAL_OP_BROADCAST, &a, &x, 1);
@@ -87,7 +91,8 @@ hal_value hal_build_fill(hal_graph *g, double value, hal_dtype dtype, hal_value 
     return hal_build_node(g, HAL_OP_FILL, &a, NULL, 0);
 }
 
-hal_value hal_build_reduce(hal_graph *g, hal_value x, int64_t kind, uint32_t n_axes, const int64_t *axes, bool keep) {
+hal_value hal_build_reduce(hal_graph *g, hal_value x, int64_t kind, uint32_t n_axes, const int64_t *axes,
+                           bool keep) {
     hal_reduce_attrs a = {HAL_HEAD(hal_reduce_attrs), .kind = kind, .keep = keep, .axes.n = n_axes};
     for (uint32_t i = 0; i < n_axes; i++) a.axes.v[i] = axes[i];
     return hal_build_node(g, HAL_OP_REDUCE, &a, &x, 1);
@@ -97,8 +102,10 @@ hal_value hal_build_transpose(hal_graph *g, hal_value x, const int64_t *perm) {
     return hal_graph_transpose(g, x, hal_build_shape(x).rank, perm);
 }
 
-hal_value hal_build_matmul(hal_graph *g, hal_value a, hal_value b, bool transpose_a, bool transpose_b, hal_dtype dtype) {
-    hal_matmul_attrs t = {HAL_HEAD(hal_matmul_attrs), .transpose_a = transpose_a, .transpose_b = transpose_b, .dtype = dtype};
+hal_value hal_build_matmul(hal_graph *g, hal_value a, hal_value b, bool transpose_a, bool transpose_b,
+                           hal_dtype dtype) {
+    hal_matmul_attrs t = {HAL_HEAD(hal_matmul_attrs), .transpose_a = transpose_a, .transpose_b = transpose_b,
+                          .dtype = dtype};
     return hal_build_node(g, HAL_OP_MATMUL, &t, (hal_value[]){a, b}, 2);
 }
 

@@ -35,7 +35,9 @@ bool hal_case_plain(hal_dtype dtype) {
     return info && info->block_elements == 1 && info->class_ != HAL_DTYPE_CLASS_QUANTISED;
 }
 
-bool hal_case_number(hal_dtype dtype) { return hal_dtype_is_float(dtype) || dtype == HAL_I32 || dtype == HAL_I64; }
+bool hal_case_number(hal_dtype dtype) {
+    return hal_dtype_is_float(dtype) || dtype == HAL_I32 || dtype == HAL_I64;
+}
 
 /* Where a case is written after a failure, so that generators need no checks; nothing reads it. */
 static hal_case *discard(hal_case_list *list, hal_status status) {
@@ -49,7 +51,8 @@ static hal_case *discard(hal_case_list *list, hal_status status) {
 hal_case *hal_case_begin(hal_case_list *list, const hal_op_info *op, bool quick, const char *format, ...) {
     hal_status memory = HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     if (list->status != HAL_OK) return discard(list, list->status);
-    if (!hal_array_grow(NULL, (void **)&list->items, list->n, &list->capacity, sizeof *list->items)) return discard(list, memory);
+    if (!hal_array_grow(NULL, (void **)&list->items, list->n, &list->capacity, sizeof *list->items))
+        return discard(list, memory);
     void *attrs = hal_allocate(NULL, op->attrs_size);
     if (!attrs) return discard(list, memory);
     hal_attrs_default(op, attrs);
@@ -105,7 +108,8 @@ void hal_op_cases_release(hal_case *cases, uint32_t count) {
 hal_status hal_op_cases(uint32_t number, hal_dtype dtype, hal_case **cases, uint32_t *count) {
     const hal_op_row *row = hal_op_row_get(number);
     if (!row) return HAL_FAIL(NOT_FOUND, "operator %u is not in the table; see ops.def for the rows", number);
-    if (!hal_dtype_describe(dtype)) return HAL_FAIL(INVALID_ARGUMENT, "cases of %s: dtype %d is unknown", row->info.name, (int)dtype);
+    if (!hal_dtype_describe(dtype))
+        return HAL_FAIL(INVALID_ARGUMENT, "cases of %s: dtype %d is unknown", row->info.name, (int)dtype);
     hal_case_list list = {.n = 0};
     if (row->cases) list.status = row->cases(&list, &row->info, dtype);
     if (list.status != HAL_OK) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Building lists of conformance cases. A case is begun, its inputs and attributes are set, and it is ended. */
+/* Building lists of conformance cases. A case is begun, its inputs and attributes are set, and it is ended.
+ */
 #ifndef HAL_OPS_CASES_H
 #define HAL_OPS_CASES_H
 
@@ -14,8 +15,8 @@ typedef struct hal_case_list {
     hal_status status;   /* first failure; later calls do nothing */
 } hal_case_list;
 
-/* Begins a case with the row's default attributes. The result, also after a failure, may be written to until the end; its
-   attributes are `attrs`. `quick` cases run in each check, the others in the full one. */
+/* Begins a case with the row's default attributes. The result, also after a failure, may be written to until
+   the end; its attributes are `attrs`. `quick` cases run in each check, the others in the full one. */
 hal_case *hal_case_begin(hal_case_list *list, const hal_op_info *op, bool quick, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* Appends an input with values in the dtype's usual range; HAL_NO_DTYPE appends an absent one. */
@@ -26,8 +27,9 @@ void hal_case_range(hal_case *c, double low, double high, bool integer);
 void hal_case_end(hal_case_list *list, hal_case *c, uint32_t n_out);
 
 /* An input with constant sizes: HAL_CASE_INPUT(c, HAL_F32, 2, 3). */
-#define HAL_CASE_INPUT(c, dtype, ...) \
-    hal_case_input(c, dtype, (uint32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__})
+#define HAL_CASE_INPUT(c, dtype, ...)                                                                        \
+    hal_case_input(c, dtype, (uint32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),           \
+                   (const int64_t[]){__VA_ARGS__})
 /* A 0-d input. */
 #define HAL_CASE_SCALAR(c, dtype) hal_case_input(c, dtype, 0, NULL)
 

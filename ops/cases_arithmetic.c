@@ -5,15 +5,16 @@
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof *(table)))
 
 /* Rows of one input over the shared shapes, once for each setting of one attribute. */
-static void unary_list(hal_case_list *list, const hal_op_info *op, hal_dtype dtype, uint32_t min_rank, bool may_be_empty,
-                       uint32_t n_out) {
+static void unary_list(hal_case_list *list, const hal_op_info *op, hal_dtype dtype, uint32_t min_rank,
+                       bool may_be_empty, uint32_t n_out) {
     char text[64];
     int64_t settings = op->number == HAL_OP_SCAN ? 4 : op->number == HAL_OP_SORT ? 2 : 1;
     for (uint32_t i = 0; i < hal_case_n_shapes; i++)
         for (int64_t k = 0; k < settings; k++) {
             const hal_case_shape *shape = &hal_case_shapes[i];
             if (shape->rank < min_rank || (!may_be_empty && !shape->size[shape->rank - 1])) continue;
-            hal_case *c = hal_case_begin(list, op, shape->quick, "%s,setting=%lld", hal_case_shape_text(shape, text), (long long)k);
+            hal_case *c = hal_case_begin(list, op, shape->quick, "%s,setting=%lld",
+                                         hal_case_shape_text(shape, text), (long long)k);
             if (op->number == HAL_OP_SCAN) {
                 ((hal_scan_attrs *)c->attrs)->exclusive = k % 2;
                 ((hal_scan_attrs *)c->attrs)->reverse = k / 2;
@@ -21,7 +22,8 @@ static void unary_list(hal_case_list *list, const hal_op_info *op, hal_dtype dty
             if (op->number == HAL_OP_SORT) ((hal_sort_attrs *)c->attrs)->descending = k;
             hal_case_input(c, dtype, shape->rank, shape->size);
             /* Few distinct numbers: equal elements have to keep their order. */
-            if ((op->number == HAL_OP_SORT || op->number == HAL_OP_ARG_MAX) && i % 2) hal_case_range(c, 0.0, 5.0, true);
+            if ((op->number == HAL_OP_SORT || op->number == HAL_OP_ARG_MAX) && i % 2)
+                hal_case_range(c, 0.0, 5.0, true);
             hal_case_end(list, c, n_out);
         }
 }
@@ -49,13 +51,13 @@ hal_status hal_op_cases_unary(hal_case_list *list, const hal_op_info *op, hal_dt
 
 hal_status hal_op_cases_top_k(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     static const struct { bool quick; int64_t rows, n, k; } table[] = {
-        {true, 1, 1, 1}, {true, 3, 7, 1}, {true, 3, 7, 7}, {true, 2, 65, 5}, {true, 5, 33, 8}, {true, 0, 4, 2},
-        {true, 2, 1000, 40}, {false, 4, 50257, 50}, {false, 8, 4099, 1000},
+        {true, 1, 1, 1}, {true, 3, 7, 1},     {true, 3, 7, 7},       {true, 2, 65, 5},       {true, 5, 33, 8},
+        {true, 0, 4, 2}, {true, 2, 1000, 40}, {false, 4, 50257, 50}, {false, 8, 4099, 1000},
     };
     if (!hal_case_number(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(table); i++) {
-        hal_case *c = hal_case_begin(list, op, table[i].quick, "rows=%lld,n=%lld,k=%lld", (long long)table[i].rows,
-                                     (long long)table[i].n, (long long)table[i].k);
+        hal_case *c = hal_case_begin(list, op, table[i].quick, "rows=%lld,n=%lld,k=%lld",
+                                     (long long)table[i].rows, (long long)table[i].n, (long long)table[i].k);
         ((hal_top_k_attrs *)c->attrs)->k = table[i].k;
         HAL_CASE_INPUT(c, dtype, table[i].rows, table[i].n);
         if (i % 2) hal_case_range(c, 0.0, 9.0, true);
@@ -66,10 +68,18 @@ hal_status hal_op_cases_top_k(hal_case_list *list, const hal_op_info *op, hal_dt
 
 hal_status hal_op_cases_reduce(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     static const struct { bool quick; uint32_t rank; int64_t size[4]; hal_int_list axes; } table[] = {
-        {true, 1, {1}, {0, {0}}},          {true, 2, {33, 65}, {0, {0}}},      {true, 2, {3, 65}, {1, {-1}}},
-        {true, 2, {65, 3}, {1, {0}}},      {true, 3, {2, 17, 5}, {1, {1}}},    {true, 3, {2, 3, 4}, {2, {0, 2}}},
-        {true, 2, {3, 0}, {1, {1}}},       {true, 2, {0, 3}, {1, {1}}},        {true, 0, {0}, {0, {0}}},
-        {false, 3, {2, 128, 768}, {1, {-1}}}, {false, 3, {2, 128, 768}, {2, {0, 1}}}, {false, 1, {100003}, {0, {0}}},
+        {true, 1, {1}, {0, {0}}},
+        {true, 2, {33, 65}, {0, {0}}},
+        {true, 2, {3, 65}, {1, {-1}}},
+        {true, 2, {65, 3}, {1, {0}}},
+        {true, 3, {2, 17, 5}, {1, {1}}},
+        {true, 3, {2, 3, 4}, {2, {0, 2}}},
+        {true, 2, {3, 0}, {1, {1}}},
+        {true, 2, {0, 3}, {1, {1}}},
+        {true, 0, {0}, {0, {0}}},
+        {false, 3, {2, 128, 768}, {1, {-1}}},
+        {false, 3, {2, 128, 768}, {2, {0, 1}}},
+        {false, 1, {100003}, {0, {0}}},
     };
     static const char *const kind[] = {"sum", "mean", "max", "min", "prod", "sum_square"};
     if (!hal_case_number(dtype)) return HAL_OK;
@@ -79,8 +89,9 @@ hal_status hal_op_cases_reduce(hal_case_list *list, const hal_op_info *op, hal_d
             /* Integers have no mean and no infinity, and their products leave the range. */
             if (whole && (k == 1 || k == 4 || (empty && k > 1))) continue;
             if (k == 4 && !table[i].quick) continue;
-            hal_case *c = hal_case_begin(list, op, table[i].quick && (i < 5 || (int64_t)i % 6 == k), "%s,case=%u,axes=%lld,keep=%u",
-                                         kind[k], i, (long long)table[i].axes.n, i % 2);
+            hal_case *c = hal_case_begin(list, op, table[i].quick && (i < 5 || (int64_t)i % 6 == k),
+                                         "%s,case=%u,axes=%lld,keep=%u", kind[k], i,
+                                         (long long)table[i].axes.n, i % 2);
             hal_reduce_attrs *a = c->attrs;
             a->kind = k;
             a->axes = table[i].axes;
@@ -92,19 +103,25 @@ hal_status hal_op_cases_reduce(hal_case_list *list, const hal_op_info *op, hal_d
     return list->status;
 }
 
-/* -------------------------------------------------------------------------------------------------- pointwise -- */
+/* --------------------------------------------------------------------------------------------------
+ * pointwise -- */
 
 /* Begins a case of an expression; false when the text is wrong. */
-static bool expr_begin(hal_case_list *list, const hal_op_info *op, bool quick, const char *text, hal_dtype dtype, hal_case **c) {
+static bool expr_begin(hal_case_list *list, const hal_op_info *op, bool quick, const char *text,
+                       hal_dtype dtype, hal_case **c) {
     *c = hal_case_begin(list, op, quick, "%.80s", text);
-    if (list->status == HAL_OK) list->status = hal_expr_parse(text, dtype, &((hal_pointwise_attrs *)(*c)->attrs)->expr);
+    if (list->status == HAL_OK)
+        list->status = hal_expr_parse(text, dtype, &((hal_pointwise_attrs *)(*c)->attrs)->expr);
     return list->status == HAL_OK;
 }
 
 /* Where a step is defined and its value fits the small formats. */
 static void step_range(hal_case *c, uint32_t step, uint32_t operand) {
     switch (step) {
-    case HAL_EXPR_SQRT: case HAL_EXPR_RSQRT: case HAL_EXPR_LOG: case HAL_EXPR_RECIP: hal_case_range(c, 0.1, 8.0, false); break;
+    case HAL_EXPR_SQRT:
+    case HAL_EXPR_RSQRT:
+    case HAL_EXPR_LOG:
+    case HAL_EXPR_RECIP: hal_case_range(c, 0.1, 8.0, false); break;
     case HAL_EXPR_DIV: hal_case_range(c, operand ? 0.25 : -4.0, 4.0, false); break;
     case HAL_EXPR_POW: hal_case_range(c, operand ? -2.0 : 0.25, 3.0, false); break;
     case HAL_EXPR_SIN: case HAL_EXPR_COS: hal_case_range(c, -20.0, 20.0, false); break;
@@ -112,15 +129,27 @@ static void step_range(hal_case *c, uint32_t step, uint32_t operand) {
         if (!operand || step != HAL_EXPR_SELECT) hal_case_range(c, 0.0, 1.0, true);
         break;
     case HAL_EXPR_ERF: case HAL_EXPR_TANH: case HAL_EXPR_SIGMOID: case HAL_EXPR_SILU: case HAL_EXPR_GELU:
-    case HAL_EXPR_GELU_TANH: case HAL_EXPR_FLOOR: case HAL_EXPR_ROUND: hal_case_range(c, -6.0, 6.0, false); break;
+    case HAL_EXPR_GELU_TANH:
+    case HAL_EXPR_FLOOR:
+    case HAL_EXPR_ROUND: hal_case_range(c, -6.0, 6.0, false); break;
     default: break;
     }
 }
 
 static bool integer_step(uint32_t step) {
     switch (step) {
-    case HAL_EXPR_NEG: case HAL_EXPR_ABS: case HAL_EXPR_RELU: case HAL_EXPR_ADD: case HAL_EXPR_SUB: case HAL_EXPR_MUL:
-    case HAL_EXPR_MIN: case HAL_EXPR_MAX: case HAL_EXPR_LT: case HAL_EXPR_LE: case HAL_EXPR_EQ: case HAL_EXPR_SELECT: return true;
+    case HAL_EXPR_NEG:
+    case HAL_EXPR_ABS:
+    case HAL_EXPR_RELU:
+    case HAL_EXPR_ADD:
+    case HAL_EXPR_SUB:
+    case HAL_EXPR_MUL:
+    case HAL_EXPR_MIN:
+    case HAL_EXPR_MAX:
+    case HAL_EXPR_LT:
+    case HAL_EXPR_LE:
+    case HAL_EXPR_EQ:
+    case HAL_EXPR_SELECT: return true;
     default: return false;
     }
 }
@@ -150,15 +179,32 @@ static void steps_list(hal_case_list *list, const hal_op_info *op, hal_dtype dty
 }
 
 /* Several steps, several outputs, other dtypes, and broadcasting. */
-static const struct { bool quick, whole; const char *text; uint32_t n_in, n_out, rank[3]; int64_t size[3][4]; } chains[] = {
+static const struct {
+    bool quick, whole;
+    const char *text;
+    uint32_t n_in, n_out, rank[3];
+    int64_t size[3][4];
+} chains[] = {
     {true, true, "add(x0, x1)", 2, 1, {2, 1, 0}, {{3, 65}, {65}, {0}}},
     {true, true, "mul(x0, x1)", 2, 1, {2, 2, 0}, {{7, 1}, {1, 9}, {0}}},
     {true, true, "add(x0, 1)", 1, 1, {0, 0, 0}, {{0}, {0}, {0}}},
     {true, true, "add(x0, x1)", 2, 1, {2, 2, 0}, {{0, 3}, {1, 3}, {0}}},
     {true, true, "t = add(x0, x1); t, mul(t, x0)", 2, 2, {1, 1, 0}, {{33}, {33}, {0}}},
-    {true, false, "t = add(x0, x1); u = gelu(t); t, u, gelu_grad(t, x2)", 3, 3, {2, 1, 2}, {{5, 17}, {17}, {5, 17}}},
+    {true,
+     false,
+     "t = add(x0, x1); u = gelu(t); t, u, gelu_grad(t, x2)",
+     3,
+     3,
+     {2, 1, 2},
+     {{5, 17}, {17}, {5, 17}}},
     {true, false, "t = mul:f32(x0, x1); add:f32(t, x2):f32", 3, 1, {2, 2, 1}, {{4, 5}, {4, 5}, {1}}},
-    {true, false, "t = fma(x0, x0, 1); s = rsqrt(t); mul(s, x1)", 2, 1, {3, 3, 0}, {{2, 1, 7}, {2, 5, 1}, {0}}},
+    {true,
+     false,
+     "t = fma(x0, x0, 1); s = rsqrt(t); mul(s, x1)",
+     2,
+     1,
+     {3, 3, 0},
+     {{2, 1, 7}, {2, 5, 1}, {0}}},
     {true, true, "lt(x0, x1):bool, select(lt(x0, x1), x0, x1)", 2, 2, {1, 1, 0}, {{65}, {65}, {0}}},
     {false, true, "add(x0, x1)", 2, 1, {3, 3, 0}, {{2, 128, 768}, {2, 128, 768}, {0}}},
     {false, false, "mul(silu(x0), x1)", 2, 1, {2, 2, 0}, {{128, 2048}, {128, 2048}, {0}}},
@@ -172,15 +218,22 @@ hal_status hal_op_cases_pointwise(hal_case_list *list, const hal_op_info *op, ha
         hal_case *c;
         if (!hal_dtype_is_float(dtype) && !chains[i].whole) continue;
         if (!expr_begin(list, op, chains[i].quick, chains[i].text, dtype, &c)) break;
-        for (uint32_t k = 0; k < chains[i].n_in; k++) hal_case_input(c, dtype, chains[i].rank[k], chains[i].size[k]);
+        for (uint32_t k = 0; k < chains[i].n_in; k++)
+            hal_case_input(c, dtype, chains[i].rank[k], chains[i].size[k]);
         hal_case_end(list, c, chains[i].n_out);
     }
     return list->status;
 }
 
-/* ----------------------------------------------------------------------------------------------------- matmul -- */
+/* -----------------------------------------------------------------------------------------------------
+ * matmul -- */
 
-typedef struct matmul_case { bool quick; int64_t m, n, k, batch_a, batch_b, ta, tb; const char *expr; bool wide; } matmul_case;
+typedef struct matmul_case {
+    bool quick;
+    int64_t m, n, k, batch_a, batch_b, ta, tb;
+    const char *expr;
+    bool wide;
+} matmul_case;
 
 static const matmul_case matmuls[] = {
     {true, 1, 1, 1, 0, 0, 0, 0, NULL, false},
@@ -212,9 +265,10 @@ static void matrix_input(hal_case *c, hal_dtype dtype, int64_t batch, int64_t ro
 }
 
 static void matmul_add(hal_case_list *list, const hal_op_info *op, hal_dtype dtype, const matmul_case *t) {
-    hal_case *c = hal_case_begin(list, op, t->quick, "m=%lld,n=%lld,k=%lld,a=%lld,b=%lld%s%s%s%s", (long long)t->m, (long long)t->n,
-                                 (long long)t->k, (long long)t->batch_a, (long long)t->batch_b, t->ta ? ",ta" : "",
-                                 t->tb ? ",tb" : "", t->expr ? ",epilogue" : "", t->wide ? ",wide" : "");
+    hal_case *c = hal_case_begin(list, op, t->quick, "m=%lld,n=%lld,k=%lld,a=%lld,b=%lld%s%s%s%s",
+                                 (long long)t->m, (long long)t->n, (long long)t->k, (long long)t->batch_a,
+                                 (long long)t->batch_b, t->ta ? ",ta" : "", t->tb ? ",tb" : "",
+                                 t->expr ? ",epilogue" : "", t->wide ? ",wide" : "");
     hal_matmul_attrs *a = c->attrs;
     a->transpose_a = t->ta;
     a->transpose_b = t->tb;

@@ -5,13 +5,14 @@
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof *(table)))
 
 hal_status hal_op_cases_cast(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
-    static const hal_dtype to[] = {HAL_F64, HAL_F32, HAL_F16, HAL_BF16, HAL_I64, HAL_I32, HAL_I16, HAL_I8, HAL_U8};
+    static const hal_dtype to[] = {HAL_F64, HAL_F32, HAL_F16, HAL_BF16, HAL_I64,
+                                   HAL_I32, HAL_I16, HAL_I8,  HAL_U8};
     static const int64_t n[] = {1, 33, 0, 4099};
     if (!hal_case_plain(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(to); i++)
         for (uint32_t s = 0; s < COUNT(n); s++) {
-            hal_case *c = hal_case_begin(list, op, s == 1 || (i == 1 && s < 3), "to=%s,n=%lld", hal_dtype_describe(to[i])->name,
-                                         (long long)n[s]);
+            hal_case *c = hal_case_begin(list, op, s == 1 || (i == 1 && s < 3), "to=%s,n=%lld",
+                                         hal_dtype_describe(to[i])->name, (long long)n[s]);
             ((hal_cast_attrs *)c->attrs)->dtype = to[i];
             HAL_CASE_INPUT(c, dtype, n[s]);
             if (hal_dtype_is_float(dtype) && to[i] != HAL_U8) hal_case_range(c, -300.0, 300.0, false);
@@ -33,7 +34,8 @@ hal_status hal_op_cases_reshape(hal_case_list *list, const hal_op_info *op, hal_
     };
     if (!hal_case_plain(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(table); i++) {
-        hal_case *c = hal_case_begin(list, op, table[i].quick, "case=%u,rank=%u,to=%lld", i, table[i].rank, (long long)table[i].to.n);
+        hal_case *c = hal_case_begin(list, op, table[i].quick, "case=%u,rank=%u,to=%lld", i, table[i].rank,
+                                     (long long)table[i].to.n);
         ((hal_reshape_attrs *)c->attrs)->shape = table[i].to;
         hal_case_input(c, dtype, table[i].rank, table[i].size);
         hal_case_end(list, c, 1);
@@ -65,16 +67,23 @@ hal_status hal_op_cases_transpose(hal_case_list *list, const hal_op_info *op, ha
 
 hal_status hal_op_cases_slice(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     static const struct { bool quick; uint32_t rank; int64_t size[4], axis, start, n, step; } table[] = {
-        {true, 1, {1}, 0, 0, 1, 1},       {true, 1, {9}, 0, 2, 5, 1},        {true, 1, {9}, 0, 1, 4, 2},
-        {true, 2, {5, 7}, 1, 3, 4, 1},    {true, 2, {5, 7}, -2, 1, 2, 3},    {true, 3, {2, 6, 3}, 1, 5, 1, 1},
-        {true, 2, {5, 7}, 0, 5, 0, 1},    {true, 2, {4, 33}, -1, 0, 33, 1},  {false, 3, {2, 128, 2304}, -1, 768, 768, 1},
+        {true, 1, {1}, 0, 0, 1, 1},
+        {true, 1, {9}, 0, 2, 5, 1},
+        {true, 1, {9}, 0, 1, 4, 2},
+        {true, 2, {5, 7}, 1, 3, 4, 1},
+        {true, 2, {5, 7}, -2, 1, 2, 3},
+        {true, 3, {2, 6, 3}, 1, 5, 1, 1},
+        {true, 2, {5, 7}, 0, 5, 0, 1},
+        {true, 2, {4, 33}, -1, 0, 33, 1},
+        {false, 3, {2, 128, 2304}, -1, 768, 768, 1},
         {false, 2, {64, 770}, 1, 1, 385, 2},
     };
     if (!hal_case_plain(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(table); i++) {
-        hal_case *c = hal_case_begin(list, op, table[i].quick, "rank=%u,axis=%lld,start=%lld,size=%lld,step=%lld", table[i].rank,
-                                     (long long)table[i].axis, (long long)table[i].start, (long long)table[i].n,
-                                     (long long)table[i].step);
+        hal_case *c = hal_case_begin(list, op, table[i].quick,
+                                     "rank=%u,axis=%lld,start=%lld,size=%lld,step=%lld", table[i].rank,
+                                     (long long)table[i].axis, (long long)table[i].start,
+                                     (long long)table[i].n, (long long)table[i].step);
         hal_slice_attrs *a = c->attrs;
         a->axis = table[i].axis;
         a->start = table[i].start;
@@ -88,13 +97,20 @@ hal_status hal_op_cases_slice(hal_case_list *list, const hal_op_info *op, hal_dt
 
 hal_status hal_op_cases_broadcast(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     static const struct { bool quick; uint32_t rank; int64_t size[4]; hal_int_list to; } table[] = {
-        {true, 0, {0}, {1, {5}}},          {true, 1, {1}, {1, {7}}},          {true, 1, {5}, {2, {3, 5}}},
-        {true, 2, {3, 1}, {2, {3, 65}}},   {true, 2, {1, 4}, {3, {2, 3, 4}}}, {true, 3, {2, 1, 3}, {3, {2, 9, 3}}},
-        {true, 1, {3}, {1, {3}}},          {true, 2, {1, 1}, {2, {0, 3}}},    {false, 2, {1, 768}, {3, {2, 128, 768}}},
+        {true, 0, {0}, {1, {5}}},
+        {true, 1, {1}, {1, {7}}},
+        {true, 1, {5}, {2, {3, 5}}},
+        {true, 2, {3, 1}, {2, {3, 65}}},
+        {true, 2, {1, 4}, {3, {2, 3, 4}}},
+        {true, 3, {2, 1, 3}, {3, {2, 9, 3}}},
+        {true, 1, {3}, {1, {3}}},
+        {true, 2, {1, 1}, {2, {0, 3}}},
+        {false, 2, {1, 768}, {3, {2, 128, 768}}},
     };
     if (!hal_case_plain(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(table); i++) {
-        hal_case *c = hal_case_begin(list, op, table[i].quick, "case=%u,rank=%u,to=%lld", i, table[i].rank, (long long)table[i].to.n);
+        hal_case *c = hal_case_begin(list, op, table[i].quick, "case=%u,rank=%u,to=%lld", i, table[i].rank,
+                                     (long long)table[i].to.n);
         ((hal_broadcast_attrs *)c->attrs)->shape = table[i].to;
         hal_case_input(c, dtype, table[i].rank, table[i].size);
         hal_case_end(list, c, 1);
@@ -104,13 +120,15 @@ hal_status hal_op_cases_broadcast(hal_case_list *list, const hal_op_info *op, ha
 
 hal_status hal_op_cases_split(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     static const struct { bool quick; uint32_t rank; int64_t size[4], axis; uint32_t n; } table[] = {
-        {true, 1, {1}, 0, 1},        {true, 1, {6}, 0, 3},    {true, 2, {4, 9}, 1, 3},    {true, 2, {4, 9}, 0, 2},
-        {true, 3, {2, 6, 5}, -2, 2}, {true, 2, {0, 4}, 1, 2}, {true, 1, {48}, -1, 16},    {false, 3, {2, 128, 2304}, -1, 3},
+        {true, 1, {1}, 0, 1},        {true, 1, {6}, 0, 3},
+        {true, 2, {4, 9}, 1, 3},     {true, 2, {4, 9}, 0, 2},
+        {true, 3, {2, 6, 5}, -2, 2}, {true, 2, {0, 4}, 1, 2},
+        {true, 1, {48}, -1, 16},     {false, 3, {2, 128, 2304}, -1, 3},
     };
     if (!hal_case_plain(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(table); i++) {
-        hal_case *c = hal_case_begin(list, op, table[i].quick, "case=%u,rank=%u,axis=%lld,n=%u", i, table[i].rank,
-                                     (long long)table[i].axis, table[i].n);
+        hal_case *c = hal_case_begin(list, op, table[i].quick, "case=%u,rank=%u,axis=%lld,n=%u", i,
+                                     table[i].rank, (long long)table[i].axis, table[i].n);
         ((hal_split_attrs *)c->attrs)->axis = table[i].axis;
         hal_case_input(c, dtype, table[i].rank, table[i].size);
         hal_case_end(list, c, table[i].n);
@@ -119,15 +137,24 @@ hal_status hal_op_cases_split(hal_case_list *list, const hal_op_info *op, hal_dt
 }
 
 hal_status hal_op_cases_concat(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
-    static const struct { bool quick; uint32_t rank; int64_t size[4], axis; uint32_t n; int64_t part[4]; } table[] = {
-        {true, 1, {1}, 0, 1, {1}},           {true, 1, {0}, 0, 3, {2, 5, 1}},      {true, 2, {3, 0}, 1, 2, {4, 7}},
-        {true, 2, {0, 5}, 0, 4, {1, 2, 3, 4}}, {true, 3, {2, 0, 3}, -2, 2, {3, 5}}, {true, 1, {0}, 0, 2, {0, 3}},
+    static const struct {
+        bool quick;
+        uint32_t rank;
+        int64_t size[4], axis;
+        uint32_t n;
+        int64_t part[4];
+    } table[] = {
+        {true, 1, {1}, 0, 1, {1}},           {true, 1, {0}, 0, 3, {2, 5, 1}},
+        {true, 2, {3, 0}, 1, 2, {4, 7}},     {true, 2, {0, 5}, 0, 4, {1, 2, 3, 4}},
+        {true, 3, {2, 0, 3}, -2, 2, {3, 5}}, {true, 1, {0}, 0, 2, {0, 3}},
         {true, 2, {33, 0}, -1, 2, {32, 33}}, {false, 4, {2, 4, 0, 64}, 2, 2, {128, 64}},
     };
     if (!hal_case_plain(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(table); i++) {
-        uint32_t rank = table[i].rank, axis = (uint32_t)(table[i].axis < 0 ? table[i].axis + (int64_t)rank : table[i].axis);
-        hal_case *c = hal_case_begin(list, op, table[i].quick, "case=%u,axis=%lld,n=%u", i, (long long)table[i].axis, table[i].n);
+        uint32_t rank = table[i].rank,
+                 axis = (uint32_t)(table[i].axis < 0 ? table[i].axis + (int64_t)rank : table[i].axis);
+        hal_case *c = hal_case_begin(list, op, table[i].quick, "case=%u,axis=%lld,n=%u", i,
+                                     (long long)table[i].axis, table[i].n);
         ((hal_concat_attrs *)c->attrs)->axis = table[i].axis;
         for (uint32_t p = 0; p < table[i].n; p++) {
             int64_t size[4];
@@ -140,19 +167,33 @@ hal_status hal_op_cases_concat(hal_case_list *list, const hal_op_info *op, hal_d
     return list->status;
 }
 
-/* --------------------------------------------------------------------------------------------- by index -- */
+/* --------------------------------------------------------------------------------------------- by index --
+ */
 
 hal_status hal_op_cases_gather(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
-    static const struct { bool quick; uint32_t rank; int64_t size[4], axis; uint32_t n_rank; int64_t n[2]; } table[] = {
-        {true, 1, {1}, 0, 1, {1}},       {true, 1, {9}, 0, 1, {5}},        {true, 2, {7, 5}, 0, 1, {11}},
-        {true, 2, {7, 33}, 0, 2, {2, 3}}, {true, 2, {5, 7}, 1, 1, {4}},    {true, 3, {2, 5, 3}, -2, 2, {2, 2}},
-        {true, 2, {7, 5}, 0, 0, {0}},    {true, 2, {7, 5}, 0, 1, {0}},     {false, 2, {1000, 768}, 0, 2, {2, 64}},
+    static const struct {
+        bool quick;
+        uint32_t rank;
+        int64_t size[4], axis;
+        uint32_t n_rank;
+        int64_t n[2];
+    } table[] = {
+        {true, 1, {1}, 0, 1, {1}},
+        {true, 1, {9}, 0, 1, {5}},
+        {true, 2, {7, 5}, 0, 1, {11}},
+        {true, 2, {7, 33}, 0, 2, {2, 3}},
+        {true, 2, {5, 7}, 1, 1, {4}},
+        {true, 3, {2, 5, 3}, -2, 2, {2, 2}},
+        {true, 2, {7, 5}, 0, 0, {0}},
+        {true, 2, {7, 5}, 0, 1, {0}},
+        {false, 2, {1000, 768}, 0, 2, {2, 64}},
     };
     if (!hal_case_plain(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(table); i++) {
-        uint32_t rank = table[i].rank, axis = (uint32_t)(table[i].axis < 0 ? table[i].axis + (int64_t)rank : table[i].axis);
-        hal_case *c = hal_case_begin(list, op, table[i].quick, "case=%u,axis=%lld,index_rank=%u", i, (long long)table[i].axis,
-                                     table[i].n_rank);
+        uint32_t rank = table[i].rank,
+                 axis = (uint32_t)(table[i].axis < 0 ? table[i].axis + (int64_t)rank : table[i].axis);
+        hal_case *c = hal_case_begin(list, op, table[i].quick, "case=%u,axis=%lld,index_rank=%u", i,
+                                     (long long)table[i].axis, table[i].n_rank);
         ((hal_gather_attrs *)c->attrs)->axis = table[i].axis;
         hal_case_input(c, dtype, rank, table[i].size);
         hal_case_input(c, i % 2 ? HAL_I64 : HAL_I32, table[i].n_rank, table[i].n);
@@ -172,8 +213,8 @@ hal_status hal_op_cases_scatter_add(hal_case_list *list, const hal_op_info *op, 
     if (!hal_case_number(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(row_tables); i++) {
         int64_t rows = row_tables[i].rows, d = row_tables[i].d, n = row_tables[i].n;
-        hal_case *c = hal_case_begin(list, op, row_tables[i].quick, "rows=%lld,d=%lld,n=%lld", (long long)rows, (long long)d,
-                                     (long long)n);
+        hal_case *c = hal_case_begin(list, op, row_tables[i].quick, "rows=%lld,d=%lld,n=%lld",
+                                     (long long)rows, (long long)d, (long long)n);
         HAL_CASE_INPUT(c, dtype, rows, d);
         HAL_CASE_INPUT(c, i % 2 ? HAL_I64 : HAL_I32, n);
         hal_case_range(c, -1.0, (double)rows, true);
@@ -188,8 +229,9 @@ hal_status hal_op_cases_set_rows(hal_case_list *list, const hal_op_info *op, hal
     for (uint32_t i = 0; i < COUNT(row_tables); i++)
         for (int64_t axis = 0; axis < 2; axis++) {
             int64_t rows = row_tables[i].rows, d = row_tables[i].d, n = row_tables[i].n;
-            hal_case *c = hal_case_begin(list, op, row_tables[i].quick && (!axis || i < 3), "axis=%lld,rows=%lld,d=%lld,n=%lld",
-                                         (long long)axis, (long long)rows, (long long)d, (long long)n);
+            hal_case *c = hal_case_begin(list, op, row_tables[i].quick && (!axis || i < 3),
+                                         "axis=%lld,rows=%lld,d=%lld,n=%lld", (long long)axis,
+                                         (long long)rows, (long long)d, (long long)n);
             ((hal_set_rows_attrs *)c->attrs)->axis = axis;
             if (axis) HAL_CASE_INPUT(c, dtype, 2, rows, d);
             else HAL_CASE_INPUT(c, dtype, rows, d);
@@ -206,8 +248,8 @@ hal_status hal_op_cases_embedding(hal_case_list *list, const hal_op_info *op, ha
     if (!hal_case_plain(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(row_tables); i++) {
         int64_t rows = row_tables[i].rows, d = row_tables[i].d, n = row_tables[i].n;
-        hal_case *c = hal_case_begin(list, op, row_tables[i].quick, "rows=%lld,d=%lld,n=2x%lld", (long long)rows, (long long)d,
-                                     (long long)n);
+        hal_case *c = hal_case_begin(list, op, row_tables[i].quick, "rows=%lld,d=%lld,n=2x%lld",
+                                     (long long)rows, (long long)d, (long long)n);
         HAL_CASE_INPUT(c, dtype, rows, d);
         HAL_CASE_INPUT(c, i % 2 ? HAL_I64 : HAL_I32, 2, n);
         hal_case_range(c, -1.0, (double)rows, true);
@@ -220,8 +262,8 @@ hal_status hal_op_cases_embedding_grad(hal_case_list *list, const hal_op_info *o
     if (!hal_dtype_is_float(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(row_tables); i++) {
         int64_t rows = row_tables[i].rows, d = row_tables[i].d, n = row_tables[i].n;
-        hal_case *c = hal_case_begin(list, op, row_tables[i].quick, "rows=%lld,d=%lld,n=%lld", (long long)rows, (long long)d,
-                                     (long long)n);
+        hal_case *c = hal_case_begin(list, op, row_tables[i].quick, "rows=%lld,d=%lld,n=%lld",
+                                     (long long)rows, (long long)d, (long long)n);
         ((hal_embedding_grad_attrs *)c->attrs)->rows = rows;
         HAL_CASE_INPUT(c, dtype, n, d);
         HAL_CASE_INPUT(c, i % 2 ? HAL_I64 : HAL_I32, n);
@@ -231,7 +273,8 @@ hal_status hal_op_cases_embedding_grad(hal_case_list *list, const hal_op_info *o
     return list->status;
 }
 
-/* ------------------------------------------------------------------------------------------------ sources -- */
+/* ------------------------------------------------------------------------------------------------ sources --
+ */
 
 hal_status hal_op_cases_fill(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     char text[64];
@@ -255,7 +298,8 @@ hal_status hal_op_cases_iota(hal_case_list *list, const hal_op_info *op, hal_dty
     };
     if (!hal_case_number(dtype)) return HAL_OK;
     for (uint32_t i = 0; i < COUNT(table); i++) {
-        hal_case *c = hal_case_begin(list, op, table[i].quick, "n=%lld,start=%lld", (long long)table[i].n, (long long)table[i].start);
+        hal_case *c = hal_case_begin(list, op, table[i].quick, "n=%lld,start=%lld", (long long)table[i].n,
+                                     (long long)table[i].start);
         hal_iota_attrs *a = c->attrs;
         a->n = table[i].n;
         a->start = table[i].start;
@@ -271,8 +315,8 @@ hal_status hal_op_cases_random(hal_case_list *list, const hal_op_info *op, hal_d
     for (uint32_t i = 0; i < hal_case_n_shapes; i++)
         for (int64_t kind = 0; kind < 2; kind++) {
             const hal_case_shape *shape = &hal_case_shapes[i];
-            hal_case *c = hal_case_begin(list, op, shape->quick && i < 7, "%s,%s", hal_case_shape_text(shape, text),
-                                         kind ? "normal" : "uniform");
+            hal_case *c = hal_case_begin(list, op, shape->quick && i < 7, "%s,%s",
+                                         hal_case_shape_text(shape, text), kind ? "normal" : "uniform");
             hal_random_attrs *a = c->attrs;
             a->kind = kind;
             a->seed = i % 3 ? (int64_t)i * 0x123456789abLL : -1;

@@ -8,7 +8,8 @@
 #define MAX_OUTPUTS 16
 
 /* The first output of a node of `n_out` outputs. */
-static hal_value node(hal_graph *g, uint32_t op, const void *attrs, const hal_value *in, uint32_t n_in, uint32_t n_out)
+static hal_value node(hal_graph *g, uint32_t op, const void *attrs, const hal_value *in, uint32_t n_in,
+                      uint32_t n_out)
 {
     hal_value out[MAX_OUTPUTS];
     return hal_graph_node(g, op, attrs, in, n_in, out, n_out) == HAL_OK ? out[0] : HAL_NO_VALUE;
@@ -17,7 +18,9 @@ static hal_value node(hal_graph *g, uint32_t op, const void *attrs, const hal_va
 static bool list_set(hal_graph *g, const char *call, uint32_t n, const int64_t *from, hal_int_list *list)
 {
     if (n > HAL_MAX_RANK || (n && !from)) {
-        if (g) hal_graph_fail(g, INVALID, "%s: %u entries given (at most %d), or the list is NULL", call, n, HAL_MAX_RANK);
+        if (g)
+            hal_graph_fail(g, INVALID, "%s: %u entries given (at most %d), or the list is NULL", call, n,
+                           HAL_MAX_RANK);
         return false;
     }
     list->n = n;
@@ -52,7 +55,8 @@ hal_value hal_graph_transpose(hal_graph *graph, hal_value x, uint32_t rank, cons
 
 hal_value hal_graph_slice(hal_graph *graph, hal_value x, int64_t axis, int64_t start, int64_t size)
 {
-    hal_slice_attrs attrs = {HAL_HEAD(hal_slice_attrs), .axis = axis, .start = start, .size = size, .step = 1};
+    hal_slice_attrs attrs = {HAL_HEAD(hal_slice_attrs), .axis = axis, .start = start, .size = size,
+                             .step = 1};
     return node(graph, HAL_OP_SLICE, &attrs, &x, 1, 1);
 }
 
@@ -75,7 +79,8 @@ hal_value hal_graph_gather(hal_graph *graph, hal_value x, hal_value indices, int
     return node(graph, HAL_OP_GATHER, &attrs, (hal_value[]){x, indices}, 2, 1);
 }
 
-hal_value hal_graph_set_rows(hal_graph *graph, hal_value base, hal_value rows, hal_value indices, int64_t axis)
+hal_value hal_graph_set_rows(hal_graph *graph, hal_value base, hal_value rows, hal_value indices,
+                             int64_t axis)
 {
     hal_set_rows_attrs attrs = {HAL_HEAD(hal_set_rows_attrs), .axis = axis};
     return node(graph, HAL_OP_SET_ROWS, &attrs, (hal_value[]){base, rows, indices}, 3, 1);
@@ -104,7 +109,8 @@ static hal_value binary(hal_graph *g, uint8_t op, hal_value a, hal_value b)
     uint8_t dtype = HAL_F32;
     if (g && a.graph == g && a.id && hal_graph_shape(g, a, &shape) == HAL_OK) dtype = (uint8_t)shape.dtype;
     attrs.expr = (hal_expr){.n_inputs = 2, .n_steps = 1, .n_outputs = 1};
-    attrs.expr.step[0] = (hal_expr_step){.op = op, .dtype = dtype, .a = HAL_EXPR_INPUT, .b = HAL_EXPR_INPUT + 1};
+    attrs.expr.step[0] =
+        (hal_expr_step){.op = op, .dtype = dtype, .a = HAL_EXPR_INPUT, .b = HAL_EXPR_INPUT + 1};
     return node(g, HAL_OP_POINTWISE, &attrs, (hal_value[]){a, b}, 2, 1);
 }
 
@@ -120,14 +126,18 @@ hal_value hal_graph_mul(hal_graph *graph, hal_value a, hal_value b)
 
 hal_value hal_graph_matmul(hal_graph *graph, hal_value a, hal_value b, bool transpose_a, bool transpose_b)
 {
-    hal_matmul_attrs attrs = {HAL_HEAD(hal_matmul_attrs), .transpose_a = transpose_a, .transpose_b = transpose_b};
+    hal_matmul_attrs attrs = {HAL_HEAD(hal_matmul_attrs), .transpose_a = transpose_a,
+                              .transpose_b = transpose_b};
     return node(graph, HAL_OP_MATMUL, &attrs, (hal_value[]){a, b}, 2, 1);
 }
 
-hal_value hal_graph_reduce(hal_graph *graph, hal_value x, const char *kind, uint32_t n_axes, const int64_t *axes, bool keep)
+hal_value hal_graph_reduce(hal_graph *graph, hal_value x, const char *kind, uint32_t n_axes,
+                           const int64_t *axes, bool keep)
 {
     hal_value out = HAL_NO_VALUE;
-    hal_attr attrs[] = {{.name = "kind", .s = kind}, {.name = "axes", .list = axes, .n = n_axes}, {.name = "keep", .i = keep}};
+    hal_attr attrs[] = {{.name = "kind", .s = kind},
+                        {.name = "axes", .list = axes, .n = n_axes},
+                        {.name = "keep", .i = keep}};
     if (hal_graph_op(graph, "reduce", attrs, 3, &x, 1, &out, 1) != HAL_OK) return HAL_NO_VALUE;
     return out;
 }
@@ -149,10 +159,15 @@ hal_value hal_graph_rms_norm(hal_graph *graph, hal_value x, hal_value weight, do
     return node(graph, HAL_OP_RMS_NORM, &attrs, (hal_value[]){x, weight}, 2, 2);
 }
 
-hal_value hal_graph_attention(hal_graph *graph, hal_value q, hal_value k, hal_value v, hal_value bias, hal_value start, bool causal)
+hal_value hal_graph_attention(hal_graph *graph, hal_value q, hal_value k, hal_value v, hal_value bias,
+                              hal_value start, bool causal)
 {
     hal_attention_attrs attrs = {HAL_HEAD(hal_attention_attrs), .causal = causal};
-    return node(graph, HAL_OP_ATTENTION, &attrs, (hal_value[]){q, k, v, bias, start}, start.id ? 5 : bias.id ? 4 : 3, 2);
+    return node(graph, HAL_OP_ATTENTION, &attrs, (hal_value[]){q, k, v, bias, start},
+                start.id  ? 5
+                : bias.id ? 4
+                          : 3,
+                2);
 }
 
 hal_value hal_graph_rotary(hal_graph *graph, hal_value x, hal_value positions, double base)
@@ -165,7 +180,8 @@ hal_value hal_graph_gated(hal_graph *graph, hal_value gate, hal_value up, const 
 {
     hal_value out = HAL_NO_VALUE;
     hal_attr attr = {.name = "activation", .s = activation};
-    if (hal_graph_op(graph, "gated", &attr, 1, (hal_value[]){gate, up}, 2, &out, 1) != HAL_OK) return HAL_NO_VALUE;
+    if (hal_graph_op(graph, "gated", &attr, 1, (hal_value[]){gate, up}, 2, &out, 1) != HAL_OK)
+        return HAL_NO_VALUE;
     return out;
 }
 
@@ -185,7 +201,8 @@ hal_value hal_graph_dropout(hal_graph *graph, hal_value x, hal_value counter, do
     return node(graph, HAL_OP_DROPOUT, &attrs, (hal_value[]){x, counter}, 2, 1);
 }
 
-hal_value hal_graph_sample(hal_graph *graph, hal_value logits, hal_value u, hal_value temperature, hal_value top_p, int64_t top_k)
+hal_value hal_graph_sample(hal_graph *graph, hal_value logits, hal_value u, hal_value temperature,
+                           hal_value top_p, int64_t top_k)
 {
     hal_sample_attrs attrs = {HAL_HEAD(hal_sample_attrs), .top_k = top_k};
     return node(graph, HAL_OP_SAMPLE, &attrs, (hal_value[]){logits, u, temperature, top_p}, 4, 1);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Floating point operations and bytes of a node: what the algorithm must do and move, not what a kernel happens to. */
+/* Floating point operations and bytes of a node: what the algorithm must do and move, not what a kernel
+ * happens to. */
 #include <ops/shape.h>
 
-hal_op_cost_fn hal_op_cost_bytes, hal_op_cost_pointwise, hal_op_cost_matmul, hal_op_cost_random, hal_op_cost_attention,
-    hal_op_cost_attention_grad;
+hal_op_cost_fn hal_op_cost_bytes, hal_op_cost_pointwise, hal_op_cost_matmul, hal_op_cost_random,
+    hal_op_cost_attention, hal_op_cost_attention_grad;
 
-#define COST(word) \
-    void hal_op_cost_##word(const void *attrs, const hal_shape *in, uint32_t n_in, const hal_shape *out, uint32_t n_out, \
-                            hal_work *work)
+#define COST(word)                                                                                           \
+    void hal_op_cost_##word(const void *attrs, const hal_shape *in, uint32_t n_in, const hal_shape *out,     \
+                            uint32_t n_out, hal_work *work)
 
 static double elements(const hal_shape *shape)
 {
@@ -78,7 +79,8 @@ COST(attention_grad)
 {
     double d = (double)in[1].size[3].base, e = (double)in[3].size[3].base;
     work->bytes = bytes(in, n_in) + bytes(out, n_out);
-    work->flops = pairs(&in[1], &in[2], ((const hal_attention_grad_attrs *)attrs)->causal) * (6 * d + 4 * e + 8);
+    work->flops =
+        pairs(&in[1], &in[2], ((const hal_attention_grad_attrs *)attrs)->causal) * (6 * d + 4 * e + 8);
 }
 
 /* Puts the values of symbols in; false when a size is negative or needs a symbol that is not given. */
@@ -95,14 +97,17 @@ static bool resolve(const hal_shape *from, uint32_t n, const int64_t *symbols, h
     return true;
 }
 
-hal_status hal_op_work(uint32_t number, const void *attrs, const hal_shape *in, uint32_t n_in, const hal_shape *out,
-                       uint32_t n_out, const int64_t *symbols, hal_work *work)
+hal_status hal_op_work(uint32_t number, const void *attrs, const hal_shape *in, uint32_t n_in,
+                       const hal_shape *out, uint32_t n_out, const int64_t *symbols, hal_work *work)
 {
     const hal_op_row *row = hal_op_row_get(number);
     if (!row) return HAL_FAIL(NOT_FOUND, "hal_op_work: operator %u is not in the table", number);
     hal_shape inputs[16], outputs[16];
-    if (n_in > 16 || n_out > 16 || !resolve(in, n_in, symbols, inputs) || !resolve(out, n_out, symbols, outputs))
-        return HAL_FAIL(INVALID_ARGUMENT, "%s: work needs a value for each symbol, and sizes that are not negative", row->info.name);
+    if (n_in > 16 || n_out > 16 || !resolve(in, n_in, symbols, inputs) ||
+        !resolve(out, n_out, symbols, outputs))
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "%s: work needs a value for each symbol, and sizes that are not negative",
+                        row->info.name);
     hal_work result = {0, 0};
     row->cost(attrs, inputs, n_in, outputs, n_out, &result);
     *work = result;

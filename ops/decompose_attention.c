@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attention out of matmul, reduce and pointwise. The t times s matrix of scores is built here: rows that avoid it are what
- * the whole operator is for. Heads that several query heads share are repeated, and summed again on the way back.
+ * Attention out of matmul, reduce and pointwise. The t times s matrix of scores is built here: rows that
+ * avoid it are what the whole operator is for. Heads that several query heads share are repeated, and summed
+ * again on the way back.
  */
 #include "builder.h"
 
@@ -33,13 +34,16 @@ static hal_value repeat(const heads *h, hal_value x) {
 
 /* [b, hk share, s, d] -> [b, hk, s, d], summed. */
 static hal_value gather_heads(const heads *h, hal_value x, const hal_shape *shape) {
-    hal_dim apart[5] = {shape->size[0], shape->size[1], hal_dim_constant(h->share), shape->size[2], shape->size[3]};
+    hal_dim apart[5] = {shape->size[0], shape->size[1], hal_dim_constant(h->share), shape->size[2],
+                        shape->size[3]};
     if (h->share > 1)
-        x = hal_build_reduce(h->graph, hal_build_reshape(h->graph, x, 5, apart), HAL_REDUCE_SUM, 1, (const int64_t[]){2}, false);
+        x = hal_build_reduce(h->graph, hal_build_reshape(h->graph, x, 5, apart), HAL_REDUCE_SUM, 1,
+                             (const int64_t[]){2}, false);
     return hal_build_cast(h->graph, x, shape->dtype);
 }
 
-static heads heads_of(const hal_decompose_call *call, uint32_t first, uint32_t bias, int64_t causal, double scale) {
+static heads heads_of(const hal_decompose_call *call, uint32_t first, uint32_t bias, int64_t causal,
+                      double scale) {
     const hal_value *in = call->in;
     heads h = {.graph = call->graph, .causal = causal != 0, .k_shape = hal_build_shape(in[first + 1]),
                .v_shape = hal_build_shape(in[first + 2])};
@@ -59,16 +63,20 @@ static heads heads_of(const hal_decompose_call *call, uint32_t first, uint32_t b
 static hal_value scores(const heads *h) {
     hal_graph *g = h->graph;
     hal_value x = hal_build_matmul(g, h->q, h->k, false, true, h->wide);
-    if (h->bias.id) x = hal_build_pointwise(g, h->wide, (hal_value[]){x, h->bias}, 2, "add(mul(x0, %.17g), x1)", h->scale);
+    if (h->bias.id)
+        x = hal_build_pointwise(g, h->wide, (hal_value[]){x, h->bias}, 2, "add(mul(x0, %.17g), x1)",
+                                h->scale);
     else x = hal_build_pointwise(g, h->wide, &x, 1, "mul(x0, %.17g)", h->scale);
     if (!h->causal) return x;
-    hal_value i = hal_build_append_one(g, hal_build_positions(g, h->q, 2, HAL_I32)), j = hal_build_positions(g, h->k, 2, HAL_I32);
+    hal_value i = hal_build_append_one(g, hal_build_positions(g, h->q, 2, HAL_I32)),
+              j = hal_build_positions(g, h->k, 2, HAL_I32);
     hal_value start = h->start;
     if (!start.id) {
         hal_value sizes[2] = {hal_build_size(g, h->k, 2, HAL_I32), hal_build_size(g, h->q, 2, HAL_I32)};
         start = hal_build_pointwise(g, HAL_I32, sizes, 2, "sub(x0, x1)");
     }
-    return hal_build_pointwise(g, h->wide, (hal_value[]){x, j, i, start}, 4, "select(le:i32(x1, add:i32(x2, x3)), x0, neg(inf))");
+    return hal_build_pointwise(g, h->wide, (hal_value[]){x, j, i, start}, 4,
+                               "select(le:i32(x1, add:i32(x2, x3)), x0, neg(inf))");
 }
 
 hal_status hal_op_decompose_attention(const hal_decompose_call *call) {
@@ -83,7 +91,8 @@ hal_status hal_op_decompose_attention(const hal_decompose_call *call) {
     hal_value sum = hal_build_reduce_last(g, e, HAL_REDUCE_SUM);
     hal_value p = hal_build_pointwise(g, h.wide, (hal_value[]){e, sum}, 2, "select(x1, div(x0, x1), 0)");
     call->out[0] = hal_build_matmul(g, p, h.v, false, false, h.k_shape.dtype);
-    call->out[1] = hal_build_drop_last(g, hal_build_pointwise(g, h.wide, (hal_value[]){max, sum}, 2, "add(x0, log(x1))"));
+    call->out[1] = hal_build_drop_last(
+        g, hal_build_pointwise(g, h.wide, (hal_value[]){max, sum}, 2, "add(x0, log(x1))"));
     return hal_graph_status(g);
 }
 
@@ -91,7 +100,8 @@ hal_status hal_op_decompose_attention_grad(const hal_decompose_call *call) {
     const hal_attention_grad_attrs *a = call->attrs;
     hal_graph *g = call->graph;
     hal_shape q = hal_build_shape(call->in[1]);
-    if (q.size[3].symbol >= 0) return HAL_FAIL(UNSUPPORTED, "attention_grad: the head size is a symbol; make it constant");
+    if (q.size[3].symbol >= 0)
+        return HAL_FAIL(UNSUPPORTED, "attention_grad: the head size is a symbol; make it constant");
     heads h = heads_of(call, 1, 6, a->causal, a->scale);
     hal_value dy = hal_build_cast(g, call->in[0], h.wide), lse = hal_build_append_one(g, call->in[5]);
     hal_value p = hal_build_pointwise(g, h.wide, (hal_value[]){scores(&h), lse}, 2,
@@ -99,7 +109,8 @@ hal_status hal_op_decompose_attention_grad(const hal_decompose_call *call) {
     hal_value row = hal_build_pointwise(g, h.wide, (hal_value[]){dy, call->in[4]}, 2, "mul(x0, x1)");
     row = hal_build_reduce_last(g, row, HAL_REDUCE_SUM);
     hal_value dp = hal_build_matmul(g, dy, h.v, false, true, h.wide);
-    hal_value ds = hal_build_pointwise(g, h.wide, (hal_value[]){p, dp, row}, 3, "mul(mul(x0, sub(x1, x2)), %.17g)", h.scale);
+    hal_value ds = hal_build_pointwise(g, h.wide, (hal_value[]){p, dp, row}, 3,
+                                       "mul(mul(x0, sub(x1, x2)), %.17g)", h.scale);
     call->out[0] = hal_build_matmul(g, ds, h.k, false, false, q.dtype);
     call->out[1] = gather_heads(&h, hal_build_matmul(g, ds, h.q, true, false, h.wide), &h.k_shape);
     call->out[2] = gather_heads(&h, hal_build_matmul(g, p, dy, true, false, h.wide), &h.v_shape);

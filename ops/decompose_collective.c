@@ -10,11 +10,13 @@ static hal_value combine(const hal_decompose_call *call, const char *op, bool me
     size_t used = strlen(text);
     for (uint32_t r = 1; r < call->n_in; r++)
         used += (size_t)snprintf(text + used, sizeof text - used, "a = %s(a, x%u); ", op, r);
-    hal_dtype steps = is_float ? hal_dtype_accumulate(hal_build_shape(call->in[0]).dtype) : hal_build_shape(call->in[0]).dtype;
+    hal_dtype steps = is_float ? hal_dtype_accumulate(hal_build_shape(call->in[0]).dtype)
+                               : hal_build_shape(call->in[0]).dtype;
     if (mean)
-        return hal_build_pointwise(call->graph, steps, call->in, call->n_in, "%sdiv(a, %u):%s", text, call->n_in,
-                                   hal_build_dtype_name(call->in[0]));
-    return hal_build_pointwise(call->graph, steps, call->in, call->n_in, "%sa:%s", text, hal_build_dtype_name(call->in[0]));
+        return hal_build_pointwise(call->graph, steps, call->in, call->n_in, "%sdiv(a, %u):%s", text,
+                                   call->n_in, hal_build_dtype_name(call->in[0]));
+    return hal_build_pointwise(call->graph, steps, call->in, call->n_in, "%sa:%s", text,
+                               hal_build_dtype_name(call->in[0]));
 }
 
 hal_status hal_op_decompose_all_reduce(const hal_decompose_call *call) {

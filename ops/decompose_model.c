@@ -4,7 +4,8 @@
 
 static hal_dtype wide_of(hal_value x) { return hal_dtype_accumulate(hal_build_shape(x).dtype); }
 
-/* ----------------------------------------------------------------------------------------------------- rotary -- */
+/* -----------------------------------------------------------------------------------------------------
+ * rotary -- */
 
 static hal_value half_of(hal_graph *g, hal_value x, bool second, bool interleaved, int64_t half) {
     hal_slice_attrs a = {HAL_HEAD(hal_slice_attrs), .axis = -1, .size = half, .step = interleaved ? 2 : 1};
@@ -13,10 +14,12 @@ static hal_value half_of(hal_graph *g, hal_value x, bool second, bool interleave
 }
 
 /* position * base^(-2 i / d) as [t, d / 2]. */
-static hal_value angles(hal_graph *g, const hal_rotary_attrs *a, hal_value positions, int64_t half, hal_dtype wide) {
+static hal_value angles(hal_graph *g, const hal_rotary_attrs *a, hal_value positions, int64_t half,
+                        hal_dtype wide) {
     hal_value in[2] = {hal_build_append_one(g, positions), hal_build_iota(g, half, 0, wide)};
     double power = -log(a->base) / (double)half;
-    return hal_build_pointwise(g, wide, in, 2, "mul(mul(x0, exp(mul(x1, %.17g))), %d)", power, a->inverse ? -1 : 1);
+    return hal_build_pointwise(g, wide, in, 2, "mul(mul(x0, exp(mul(x1, %.17g))), %d)", power,
+                               a->inverse ? -1 : 1);
 }
 
 hal_status hal_op_decompose_rotary(const hal_decompose_call *call) {
@@ -25,13 +28,16 @@ hal_status hal_op_decompose_rotary(const hal_decompose_call *call) {
     hal_value x = call->in[0];
     hal_shape shape = hal_build_shape(x);
     hal_dim d = shape.size[shape.rank - 1];
-    if (d.symbol >= 0) return HAL_FAIL(UNSUPPORTED, "rotary: the innermost size is a symbol; make it constant");
+    if (d.symbol >= 0)
+        return HAL_FAIL(UNSUPPORTED, "rotary: the innermost size is a symbol; make it constant");
     int64_t half = d.base / 2;
     hal_dtype wide = wide_of(x);
     hal_value in[3] = {half_of(g, x, false, a->interleaved, half), half_of(g, x, true, a->interleaved, half),
                        angles(g, a, call->in[1], half, wide)}, out[2];
-    out[0] = hal_build_pointwise(g, wide, in, 3, "sub(mul(x0, cos(x2)), mul(x1, sin(x2))):%s", hal_build_dtype_name(x));
-    out[1] = hal_build_pointwise(g, wide, in, 3, "add(mul(x1, cos(x2)), mul(x0, sin(x2))):%s", hal_build_dtype_name(x));
+    out[0] = hal_build_pointwise(g, wide, in, 3, "sub(mul(x0, cos(x2)), mul(x1, sin(x2))):%s",
+                                 hal_build_dtype_name(x));
+    out[1] = hal_build_pointwise(g, wide, in, 3, "add(mul(x1, cos(x2)), mul(x0, sin(x2))):%s",
+                                 hal_build_dtype_name(x));
     for (uint32_t i = 0; a->interleaved && i < 2; i++) out[i] = hal_build_append_one(g, out[i]);
     call->out[0] = hal_build_reshape(g, hal_graph_concat(g, out, 2, -1), shape.rank, shape.size);
     return hal_graph_status(g);
@@ -40,12 +46,13 @@ hal_status hal_op_decompose_rotary(const hal_decompose_call *call) {
 hal_status hal_op_decompose_gated(const hal_decompose_call *call) {
     static const char *const name[] = {"silu", "gelu", "gelu_tanh", "relu", "sigmoid"};
     const hal_gated_attrs *a = call->attrs;
-    call->out[0] = hal_build_pointwise(call->graph, wide_of(call->in[0]), call->in, 2, "mul(%s(x0), x1):%s", name[a->activation],
-                                       hal_build_dtype_name(call->in[0]));
+    call->out[0] = hal_build_pointwise(call->graph, wide_of(call->in[0]), call->in, 2, "mul(%s(x0), x1):%s",
+                                       name[a->activation], hal_build_dtype_name(call->in[0]));
     return hal_graph_status(call->graph);
 }
 
-/* -------------------------------------------------------------------------------------------------- embedding -- */
+/* --------------------------------------------------------------------------------------------------
+ * embedding -- */
 
 hal_status hal_op_decompose_embedding(const hal_decompose_call *call) {
     call->out[0] = hal_graph_gather(call->graph, call->in[0], call->in[1], 0);
@@ -56,7 +63,8 @@ hal_status hal_op_decompose_embedding_grad(const hal_decompose_call *call) {
     const hal_embedding_grad_attrs *a = call->attrs;
     hal_shape dy = hal_build_shape(call->in[0]);
     hal_dim d = dy.size[dy.rank - 1];
-    if (d.symbol >= 0) return HAL_FAIL(UNSUPPORTED, "embedding_grad: the innermost size is a symbol; make it constant");
+    if (d.symbol >= 0)
+        return HAL_FAIL(UNSUPPORTED, "embedding_grad: the innermost size is a symbol; make it constant");
     int64_t size[2] = {a->rows, d.base};
     hal_value in[3] = {hal_graph_fill(call->graph, 0.0, dy.dtype, 2, size), call->in[1], call->in[0]};
     call->out[0] = hal_build_node(call->graph, HAL_OP_SCATTER_ADD, NULL, in, 3);
@@ -66,21 +74,25 @@ hal_status hal_op_decompose_embedding_grad(const hal_decompose_call *call) {
 hal_status hal_op_decompose_dropout(const hal_decompose_call *call) {
     const hal_dropout_attrs *a = call->attrs;
     hal_shape x = hal_build_shape(call->in[0]);
-    if (!hal_shape_constant(&x)) return HAL_FAIL(UNSUPPORTED, "dropout: the input has a symbolic size; make it constant");
-    hal_random_attrs random = {HAL_HEAD(hal_random_attrs), .seed = a->seed, .dtype = HAL_F32, .shape.n = x.rank};
+    if (!hal_shape_constant(&x))
+        return HAL_FAIL(UNSUPPORTED, "dropout: the input has a symbolic size; make it constant");
+    hal_random_attrs random = {HAL_HEAD(hal_random_attrs), .seed = a->seed, .dtype = HAL_F32,
+                               .shape.n = x.rank};
     for (uint32_t d = 0; d < x.rank; d++) random.shape.v[d] = x.size[d].base;
     hal_value in[2] = {call->in[0], hal_build_node(call->graph, HAL_OP_RANDOM, &random, &call->in[1], 1)};
-    call->out[0] = hal_build_pointwise(call->graph, hal_dtype_accumulate(x.dtype), in, 2,
-                                       "select(le(%.17g, x1), div(x0, %.17g), 0):%s", hal_round_to(HAL_F32, a->p), 1.0 - a->p,
-                                       hal_build_dtype_name(call->in[0]));
+    call->out[0] = hal_build_pointwise(
+        call->graph, hal_dtype_accumulate(x.dtype), in, 2, "select(le(%.17g, x1), div(x0, %.17g), 0):%s",
+        hal_round_to(HAL_F32, a->p), 1.0 - a->p, hal_build_dtype_name(call->in[0]));
     return hal_graph_status(call->graph);
 }
 
-/* ------------------------------------------------------------------------------------------------- optimisers -- */
+/* -------------------------------------------------------------------------------------------------
+ * optimisers -- */
 
 /* An expression whose outputs have the given dtypes. */
-static hal_status outputs_build(const hal_decompose_call *call, const char *text, hal_dtype steps, const hal_value *in,
-                                uint32_t n_in, const hal_dtype *dtype, hal_value *out, uint32_t n_out) {
+static hal_status outputs_build(const hal_decompose_call *call, const char *text, hal_dtype steps,
+                                const hal_value *in, uint32_t n_in, const hal_dtype *dtype, hal_value *out,
+                                uint32_t n_out) {
     hal_pointwise_attrs a = {HAL_HEAD(hal_pointwise_attrs)};
     hal_status status = hal_expr_parse(text, steps, &a.expr);
     if (status != HAL_OK) return hal_graph_fail(call->graph, status, "%s", hal_status_last()->text);
@@ -103,13 +115,15 @@ hal_status hal_op_decompose_adamw(const hal_decompose_call *call) {
     char text[512];
     hal_value factor[3];
     /* 1 - beta^step cancels in f32: the scalars are computed in f64. */
-    snprintf(text, sizeof text, "div(x0, sub(1, pow(%.17g, x1))), recip(sub(1, pow(%.17g, x1))), sub(1, mul(x0, %.17g))", a->beta1,
-             a->beta2, a->decay);
-    HAL_TRY(outputs_build(call, text, HAL_F64, (hal_value[]){in[4], in[5]}, 2, three, factor, 3));
     snprintf(text, sizeof text,
-             "g = mul(x1, x4); m = add(mul(x2, %.17g), mul(g, %.17g)); v = add(mul(x3, %.17g), mul(mul(g, g), %.17g));"
-             "p = sub(mul(x0, x7), div(mul(x5, m), add(sqrt(mul(v, x6)), %.17g))); p, m, v",
-             a->beta1, 1.0 - a->beta1, a->beta2, 1.0 - a->beta2, a->eps);
+             "div(x0, sub(1, pow(%.17g, x1))), recip(sub(1, pow(%.17g, x1))), sub(1, mul(x0, %.17g))",
+             a->beta1, a->beta2, a->decay);
+    HAL_TRY(outputs_build(call, text, HAL_F64, (hal_value[]){in[4], in[5]}, 2, three, factor, 3));
+    snprintf(
+        text, sizeof text,
+        "g = mul(x1, x4); m = add(mul(x2, %.17g), mul(g, %.17g)); v = add(mul(x3, %.17g), mul(mul(g, g), %.17g));"
+        "p = sub(mul(x0, x7), div(mul(x5, m), add(sqrt(mul(v, x6)), %.17g))); p, m, v",
+        a->beta1, 1.0 - a->beta1, a->beta2, 1.0 - a->beta2, a->eps);
     hal_value all[8] = {in[0], in[1], in[2], in[3], in[6], factor[0], factor[1], factor[2]};
     dtype[0] = hal_build_shape(in[0]).dtype;
     dtype[1] = hal_build_shape(in[2]).dtype;
@@ -121,9 +135,10 @@ hal_status hal_op_decompose_sgd(const hal_decompose_call *call) {
     const hal_sgd_attrs *a = call->attrs;
     char text[320], move[64] = "m";
     if (a->nesterov) snprintf(move, sizeof move, "add(g, mul(m, %.17g))", a->momentum);
-    snprintf(text, sizeof text,
-             "g = add(mul(x1, x4), mul(x0, %.17g)); m = add(mul(x2, %.17g), g); p = sub(x0, mul(x3, %s)); p, m", a->decay,
-             a->momentum, move);
+    snprintf(
+        text, sizeof text,
+        "g = add(mul(x1, x4), mul(x0, %.17g)); m = add(mul(x2, %.17g), g); p = sub(x0, mul(x3, %s)); p, m",
+        a->decay, a->momentum, move);
     hal_dtype dtype[2] = {hal_build_shape(call->in[0]).dtype, hal_build_shape(call->in[2]).dtype};
     return outputs_build(call, text, widest(call, 3), call->in, 5, dtype, call->out, 2);
 }
@@ -135,7 +150,8 @@ hal_status hal_op_decompose_square_sum(const hal_decompose_call *call) {
     return hal_graph_status(call->graph);
 }
 
-/* --------------------------------------------------------------------------------------------------- sampling -- */
+/* ---------------------------------------------------------------------------------------------------
+ * sampling -- */
 
 /* The k largest logits in descending order, and their indices. */
 static hal_status candidates(const hal_decompose_call *call, const hal_sample_attrs *a, hal_value *out) {
@@ -150,7 +166,8 @@ static hal_value scan(hal_graph *g, hal_value x, bool exclusive) {
     return hal_build_node(g, HAL_OP_SCAN, &a, &x, 1);
 }
 
-/* Position of the answer among the candidates: the number of kept ones whose inclusive mass is <= u times the kept mass. */
+/* Position of the answer among the candidates: the number of kept ones whose inclusive mass is <= u times the
+ * kept mass. */
 static hal_value chosen(const hal_decompose_call *call, hal_value p, hal_value number, hal_dtype wide) {
     hal_graph *g = call->graph;
     hal_value u = hal_build_append_one(g, call->in[1]);
@@ -160,8 +177,8 @@ static hal_value chosen(const hal_decompose_call *call, hal_value p, hal_value n
     mass = hal_build_reduce_last(g, mass, HAL_REDUCE_SUM);
     hal_value passed = hal_build_pointwise(g, wide, (hal_value[]){scan(g, p, false), u, mass, keep}, 4,
                                            "mul(x3, le(x0, mul(x1, x2)))");
-    hal_value in[3] = {hal_build_reduce_last(g, passed, HAL_REDUCE_SUM), hal_build_reduce_last(g, keep, HAL_REDUCE_SUM),
-                       call->in[2]};
+    hal_value in[3] = {hal_build_reduce_last(g, passed, HAL_REDUCE_SUM),
+                       hal_build_reduce_last(g, keep, HAL_REDUCE_SUM), call->in[2]};
     return hal_build_pointwise(g, wide, in, 3, "select(le(x2, 0), 0, min(x0, sub(x1, 1)))");
 }
 

@@ -1,18 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers of every plain dtype as doubles. Floats round to nearest even; f16, bf16 and f32 overflow to infinity, the f8
- * formats saturate (OCP 8-bit floating point specification 1.0, saturating mode). Integers truncate towards zero and
- * saturate, NaN gives 0. Block-quantised dtypes have no single elements: they read as NaN and are not written.
+ * Numbers of every plain dtype as doubles. Floats round to nearest even; f16, bf16 and f32 overflow to
+ * infinity, the f8 formats saturate (OCP 8-bit floating point specification 1.0, saturating mode). Integers
+ * truncate towards zero and saturate, NaN gives 0. Block-quantised dtypes have no single elements: they read
+ * as NaN and are not written.
  */
 #include <hal/ops.h>
 #include <string.h>
 
-/* A binary format: significand bits with the hidden one, exponents of the least and greatest normal number. */
+/* A binary format: significand bits with the hidden one, exponents of the least and greatest normal number.
+ */
 typedef struct format { int digits, least, bias, exponent_bits; double max; bool saturates; } format;
 static const format f16 = {11, -14, 15, 5, 65504.0, false};
 static const format bf16 = {8, -126, 127, 8, 0x1.fep127, false};
 static const format f8e4m3 = {4, -6, 7, 4, 448.0, true};
 static const format f8e5m2 = {3, -14, 15, 5, 57344.0, true};
+
+static const format *const formats[HAL_DTYPE_COUNT] = {
+    [HAL_F16] = &f16, [HAL_BF16] = &bf16, [HAL_F8E4M3] = &f8e4m3, [HAL_F8E5M2] = &f8e5m2};
+
+static const format *format_of(hal_dtype dtype)
+{
+    return dtype < HAL_DTYPE_COUNT ? formats[dtype] : NULL;
+}
+
+static bool is_byte(const format *f)
+{
+    return f->digits + f->exponent_bits == 8;
+}
 
 static double round_format(const format *f, double value)
 {
@@ -33,7 +48,8 @@ static double round_format(const format *f, double value)
     return copysign(magnitude, value);
 }
 
-/* Truncates to an integer in [low, high]; both are representable except INT64_MAX, whose double is one above it. */
+/* Truncates to an integer in [low, high]; both are representable except INT64_MAX, whose double is one above
+ * it. */
 static double round_integer(double value, double low, double high)
 {
     if (value != value) return 0;
@@ -42,12 +58,10 @@ static double round_integer(double value, double low, double high)
 
 double hal_round_to(hal_dtype dtype, double value)
 {
+    const format *f = format_of(dtype);
+    if (f) return round_format(f, value);
     switch (dtype) {
     case HAL_F32: return (double)(float)value;
-    case HAL_F16: return round_format(&f16, value);
-    case HAL_BF16: return round_format(&bf16, value);
-    case HAL_F8E4M3: return round_format(&f8e4m3, value);
-    case HAL_F8E5M2: return round_format(&f8e5m2, value);
     case HAL_I4: return round_integer(value, -8, 7);
     case HAL_I8: return round_integer(value, INT8_MIN, INT8_MAX);
     case HAL_I16: return round_integer(value, INT16_MIN, INT16_MAX);
@@ -64,7 +78,8 @@ double hal_round_to(hal_dtype dtype, double value)
 /* The bits of a number that `f` represents exactly. */
 static uint32_t encode(const format *f, double value)
 {
-    uint32_t fraction_bits = (uint32_t)f->digits - 1, sign = signbit(value) ? 1u << (fraction_bits + (uint32_t)f->exponent_bits) : 0;
+    uint32_t fraction_bits = (uint32_t)f->digits - 1,
+             sign = signbit(value) ? 1u << (fraction_bits + (uint32_t)f->exponent_bits) : 0;
     uint32_t top = ((1u << f->exponent_bits) - 1) << fraction_bits, fraction_mask = (1u << fraction_bits) - 1;
     if (value != value) return sign | top | (f == &f8e4m3 ? fraction_mask : 1u << (fraction_bits - 1));
     if (value - value != 0) return sign | top;
@@ -87,7 +102,8 @@ static double decode(const format *f, uint32_t bits)
         return fraction ? copysign((double)NAN, sign) : sign * HUGE_VAL;
     }
     if (!exponent) return sign * scalbn((double)fraction, f->least - (int)fraction_bits);
-    return sign * scalbn((double)(fraction | 1u << fraction_bits), (int)exponent - f->bias - (int)fraction_bits);
+    return sign *
+           scalbn((double)(fraction | 1u << fraction_bits), (int)exponent - f->bias - (int)fraction_bits);
 }
 
 #define LOAD(type) \
@@ -96,12 +112,13 @@ static double decode(const format *f, uint32_t bits)
         memcpy(&value_, (const char *)data + (size_t)index * sizeof value_, sizeof value_); \
         return (double)value_; \
     } while (0)
-#define LOAD_FORMAT(type, format_) \
-    do { \
-        type bits_; \
-        memcpy(&bits_, (const char *)data + (size_t)index * sizeof bits_, sizeof bits_); \
-        return decode(&format_, bits_); \
-    } while (0)
+
+static uint16_t load_bits(const void *data, int64_t index)
+{
+    uint16_t bits;
+    memcpy(&bits, (const char *)data + (size_t)index * sizeof bits, sizeof bits);
+    return bits;
+}
 
 static double load_i4(const void *data, int64_t index)
 {
@@ -111,13 +128,11 @@ static double load_i4(const void *data, int64_t index)
 
 double hal_element_load(hal_dtype dtype, const void *data, int64_t index)
 {
+    const format *f = format_of(dtype);
+    if (f) return decode(f, is_byte(f) ? ((const uint8_t *)data)[index] : load_bits(data, index));
     switch (dtype) {
     case HAL_F64: LOAD(double);
     case HAL_F32: LOAD(float);
-    case HAL_F16: LOAD_FORMAT(uint16_t, f16);
-    case HAL_BF16: LOAD_FORMAT(uint16_t, bf16);
-    case HAL_F8E4M3: LOAD_FORMAT(uint8_t, f8e4m3);
-    case HAL_F8E5M2: LOAD_FORMAT(uint8_t, f8e5m2);
     case HAL_I4: return load_i4(data, index);
     case HAL_I8: LOAD(int8_t);
     case HAL_I16: LOAD(int16_t);
@@ -144,21 +159,34 @@ static void store_i4(void *data, int64_t index, int value)
     *byte = (uint8_t)((*byte & ~(15 << shift)) | (value & 15) << shift);
 }
 
+/* The double of INT64_MAX is one above it. */
+static void store_i64(void *data, int64_t index, double value)
+{
+    STORE(int64_t, value >= 0x1p63 ? INT64_MAX : (int64_t)value);
+}
+
+static void store_bits(const format *f, void *data, int64_t index, uint32_t bits)
+{
+    if (is_byte(f)) STORE(uint8_t, bits);
+    else STORE(uint16_t, bits);
+}
+
 void hal_element_store(hal_dtype dtype, void *data, int64_t index, double value)
 {
+    const format *f = format_of(dtype);
     double r = hal_round_to(dtype, value);
+    if (f) {
+        store_bits(f, data, index, encode(f, r));
+        return;
+    }
     switch (dtype) {
     case HAL_F64: STORE(double, r); break;
     case HAL_F32: STORE(float, r); break;
-    case HAL_F16: STORE(uint16_t, encode(&f16, r)); break;
-    case HAL_BF16: STORE(uint16_t, encode(&bf16, r)); break;
-    case HAL_F8E4M3: STORE(uint8_t, encode(&f8e4m3, r)); break;
-    case HAL_F8E5M2: STORE(uint8_t, encode(&f8e5m2, r)); break;
     case HAL_I4: store_i4(data, index, (int)r); break;
     case HAL_I8: STORE(int8_t, r); break;
     case HAL_I16: STORE(int16_t, r); break;
     case HAL_I32: STORE(int32_t, r); break;
-    case HAL_I64: STORE(int64_t, r >= 0x1p63 ? INT64_MAX : (int64_t)r); break;
+    case HAL_I64: store_i64(data, index, r); break;
     case HAL_U8:
     case HAL_BOOL: STORE(uint8_t, r); break;
     case HAL_U16: STORE(uint16_t, r); break;

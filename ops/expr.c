@@ -46,7 +46,8 @@ bool hal_expr_add_step(hal_expr *expr, hal_expr_step step, uint8_t *code)
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------------------- checks -- */
+/* ---------------------------------------------------------------------------------------------------- checks
+ * -- */
 
 /* Operand `code` exists before step `step`. */
 static bool operand_valid(const hal_expr *e, uint8_t code, uint32_t step)
@@ -66,49 +67,98 @@ static hal_status step_check(const hal_expr *e, uint32_t i)
 {
     const hal_expr_step *s = &e->step[i];
     const uint8_t operand[3] = {s->a, s->b, s->c};
-    if (!hal_expr_op_name(s->op)) return HAL_FAIL(INVALID_ARGUMENT, "expression step %u: operation %u is not in expr.def", i, s->op);
-    if (!dtype_valid(s->dtype)) return HAL_FAIL(INVALID_ARGUMENT, "expression step %u: dtype %u is no plain dtype", i, s->dtype);
+    if (!hal_expr_op_name(s->op))
+        return HAL_FAIL(INVALID_ARGUMENT, "expression step %u: operation %u is not in expr.def", i, s->op);
+    if (!dtype_valid(s->dtype))
+        return HAL_FAIL(INVALID_ARGUMENT, "expression step %u: dtype %u is no plain dtype", i, s->dtype);
     for (uint32_t o = 0; o < 3; o++) {
         bool used = o < ops[s->op].operands;
         if (used ? !operand_valid(e, operand[o], i) : operand[o] != 0)
-            return HAL_FAIL(INVALID_ARGUMENT, "expression step %u (%s): operand %u is %u, which is no earlier step, input or constant",
-                            i, ops[s->op].name, o, operand[o]);
+            return HAL_FAIL(
+                INVALID_ARGUMENT,
+                "expression step %u (%s): operand %u is %u, which is no earlier step, input or constant", i,
+                ops[s->op].name, o, operand[o]);
     }
     return HAL_OK;
 }
 
 hal_status hal_expr_validate(const hal_expr *expr)
 {
-    if (expr->n_inputs > HAL_EXPR_MAX_INPUTS || expr->n_steps > HAL_EXPR_MAX_STEPS || expr->n_constants > HAL_EXPR_MAX_CONSTANTS ||
-        expr->n_outputs < 1 || expr->n_outputs > HAL_EXPR_MAX_OUTPUTS)
-        return HAL_FAIL(INVALID_ARGUMENT, "expression: %u inputs, %u steps, %u constants, %u results; at most %d, %d, %d, and 1 to %d",
-                        expr->n_inputs, expr->n_steps, expr->n_constants, expr->n_outputs, HAL_EXPR_MAX_INPUTS, HAL_EXPR_MAX_STEPS,
-                        HAL_EXPR_MAX_CONSTANTS, HAL_EXPR_MAX_OUTPUTS);
+    if (expr->n_inputs > HAL_EXPR_MAX_INPUTS || expr->n_steps > HAL_EXPR_MAX_STEPS ||
+        expr->n_constants > HAL_EXPR_MAX_CONSTANTS || expr->n_outputs < 1 ||
+        expr->n_outputs > HAL_EXPR_MAX_OUTPUTS)
+        return HAL_FAIL(
+            INVALID_ARGUMENT,
+            "expression: %u inputs, %u steps, %u constants, %u results; at most %d, %d, %d, and 1 to %d",
+            expr->n_inputs, expr->n_steps, expr->n_constants, expr->n_outputs, HAL_EXPR_MAX_INPUTS,
+            HAL_EXPR_MAX_STEPS, HAL_EXPR_MAX_CONSTANTS, HAL_EXPR_MAX_OUTPUTS);
     for (uint32_t i = 0; i < expr->n_steps; i++) HAL_TRY(step_check(expr, i));
     for (uint32_t i = 0; i < expr->n_outputs; i++) {
         if (!operand_valid(expr, expr->output[i], expr->n_steps))
-            return HAL_FAIL(INVALID_ARGUMENT, "expression result %u names operand %u, which does not exist", i, expr->output[i]);
+            return HAL_FAIL(INVALID_ARGUMENT, "expression result %u names operand %u, which does not exist",
+                            i, expr->output[i]);
         if (expr->output_dtype[i] && !dtype_valid(expr->output_dtype[i]))
-            return HAL_FAIL(INVALID_ARGUMENT, "expression result %u: dtype %u is no plain dtype", i, expr->output_dtype[i]);
+            return HAL_FAIL(INVALID_ARGUMENT, "expression result %u: dtype %u is no plain dtype", i,
+                            expr->output_dtype[i]);
     }
     return HAL_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------- evaluation -- */
+/* -------------------------------------------------------------------------------------------------
+ * evaluation -- */
 
 static const double root_half = 0.70710678118654752440, root_2_over_pi = 0.79788456080286535588;
 static const double cubic = 0.044715, one_over_root_2pi = 0.39894228040143267794;
 
-static double sigmoid(double a)
-{
-    return 1.0 / (1.0 + exp(-a));
-}
+#define UNARY(name, maths) \
+    static double name(double a) \
+    { \
+        return maths; \
+    }
+#define BINARY(name, maths) \
+    static double name(double a, double b) \
+    { \
+        return maths; \
+    }
 
+UNARY(negative, -a)
+UNARY(reciprocal, 1.0 / a)
+UNARY(root_reciprocal, 1.0 / sqrt(a))
+UNARY(sigmoid, 1.0 / (1.0 + exp(-a)))
+UNARY(relu, a > 0 || a != a ? a : 0.0)
+UNARY(silu, a * sigmoid(a))
 /* The normal distribution; erfc keeps digits where 1 + erf would cancel. */
-static double normal_cdf(double a)
-{
-    return 0.5 * erfc(-a * root_half);
-}
+UNARY(normal_cdf, 0.5 * erfc(-a * root_half))
+UNARY(gelu, a * normal_cdf(a))
+/* (1 + tanh u) / 2 is sigmoid(2 u). */
+UNARY(tanh_cdf, sigmoid(2.0 * root_2_over_pi * (a + cubic * a * a * a)))
+UNARY(gelu_tanh, a * tanh_cdf(a))
+/* The rounding of the step is all that `round` does. */
+UNARY(same, a)
+
+static double (*const unary[HAL_EXPR_OP_COUNT])(double) = {
+    [HAL_EXPR_NEG] = negative, [HAL_EXPR_ABS] = fabs,
+    [HAL_EXPR_SQRT] = sqrt,    [HAL_EXPR_RSQRT] = root_reciprocal,
+    [HAL_EXPR_EXP] = exp,      [HAL_EXPR_LOG] = log,
+    [HAL_EXPR_SIN] = sin,      [HAL_EXPR_COS] = cos,
+    [HAL_EXPR_TANH] = tanh,    [HAL_EXPR_ERF] = erf,
+    [HAL_EXPR_FLOOR] = floor,  [HAL_EXPR_SIGMOID] = sigmoid,
+    [HAL_EXPR_RELU] = relu,    [HAL_EXPR_RECIP] = reciprocal,
+    [HAL_EXPR_SILU] = silu,    [HAL_EXPR_GELU] = gelu,
+    [HAL_EXPR_ROUND] = same,   [HAL_EXPR_GELU_TANH] = gelu_tanh,
+};
+
+BINARY(sum, a + b)
+BINARY(difference, a - b)
+BINARY(product, a * b)
+BINARY(quotient, a / b)
+BINARY(lesser, a != a || a < b ? a : b)
+BINARY(greater, a != a || a > b ? a : b)
+BINARY(less, a < b)
+BINARY(less_equal, a <= b)
+BINARY(equal, a == b)
+BINARY(relu_grad, a > 0 ? b : 0.0)
+BINARY(gelu_grad, b * (normal_cdf(a) + a * one_over_root_2pi * exp(-0.5 * a * a)))
 
 static double silu_grad(double a, double b)
 {
@@ -116,67 +166,35 @@ static double silu_grad(double a, double b)
     return b * s * (1.0 + a * (1.0 - s));
 }
 
-static double gelu_grad(double a, double b)
-{
-    return b * (normal_cdf(a) + a * one_over_root_2pi * exp(-0.5 * a * a));
-}
-
-/* (1 + tanh u) / 2 is sigmoid(2 u). */
-static double gelu_tanh(double a)
-{
-    return a * sigmoid(2.0 * root_2_over_pi * (a + cubic * a * a * a));
-}
-
 static double gelu_tanh_grad(double a, double b)
 {
-    double s = sigmoid(2.0 * root_2_over_pi * (a + cubic * a * a * a));
+    double s = tanh_cdf(a);
     return b * (s + a * 2.0 * s * (1.0 - s) * root_2_over_pi * (1.0 + 3.0 * cubic * a * a));
 }
 
-static double unary(uint8_t op, double a)
-{
-    switch (op) {
-    case HAL_EXPR_NEG: return -a;
-    case HAL_EXPR_ABS: return fabs(a);
-    case HAL_EXPR_SQRT: return sqrt(a);
-    case HAL_EXPR_RSQRT: return 1.0 / sqrt(a);
-    case HAL_EXPR_EXP: return exp(a);
-    case HAL_EXPR_LOG: return log(a);
-    case HAL_EXPR_SIN: return sin(a);
-    case HAL_EXPR_COS: return cos(a);
-    case HAL_EXPR_TANH: return tanh(a);
-    case HAL_EXPR_ERF: return erf(a);
-    case HAL_EXPR_SIGMOID: return sigmoid(a);
-    case HAL_EXPR_FLOOR: return floor(a);
-    case HAL_EXPR_RECIP: return 1.0 / a;
-    case HAL_EXPR_RELU: return a > 0 || a != a ? a : 0.0;
-    case HAL_EXPR_SILU: return a * sigmoid(a);
-    case HAL_EXPR_GELU: return a * normal_cdf(a);
-    case HAL_EXPR_GELU_TANH: return gelu_tanh(a);
-    default: return a; /* HAL_EXPR_ROUND: the rounding follows */
-    }
-}
+static double (*const binary[HAL_EXPR_OP_COUNT])(double, double) = {
+    [HAL_EXPR_ADD] = sum,
+    [HAL_EXPR_SUB] = difference,
+    [HAL_EXPR_MUL] = product,
+    [HAL_EXPR_DIV] = quotient,
+    [HAL_EXPR_MIN] = lesser,
+    [HAL_EXPR_MAX] = greater,
+    [HAL_EXPR_POW] = pow,
+    [HAL_EXPR_LT] = less,
+    [HAL_EXPR_LE] = less_equal,
+    [HAL_EXPR_EQ] = equal,
+    [HAL_EXPR_RELU_GRAD] = relu_grad,
+    [HAL_EXPR_SILU_GRAD] = silu_grad,
+    [HAL_EXPR_GELU_GRAD] = gelu_grad,
+    [HAL_EXPR_GELU_TANH_GRAD] = gelu_tanh_grad,
+};
 
-static double several(uint8_t op, double a, double b, double c)
+static double step_evaluate(const hal_expr_step *s, const double *value)
 {
-    switch (op) {
-    case HAL_EXPR_ADD: return a + b;
-    case HAL_EXPR_SUB: return a - b;
-    case HAL_EXPR_MUL: return a * b;
-    case HAL_EXPR_DIV: return a / b;
-    case HAL_EXPR_MIN: return a != a || a < b ? a : b;
-    case HAL_EXPR_MAX: return a != a || a > b ? a : b;
-    case HAL_EXPR_POW: return pow(a, b);
-    case HAL_EXPR_LT: return a < b;
-    case HAL_EXPR_LE: return a <= b;
-    case HAL_EXPR_EQ: return a == b;
-    case HAL_EXPR_RELU_GRAD: return a > 0 ? b : 0.0;
-    case HAL_EXPR_SILU_GRAD: return silu_grad(a, b);
-    case HAL_EXPR_GELU_GRAD: return gelu_grad(a, b);
-    case HAL_EXPR_GELU_TANH_GRAD: return gelu_tanh_grad(a, b);
-    case HAL_EXPR_SELECT: return a != 0 ? b : c;
-    default: return fma(a, b, c); /* HAL_EXPR_FMA */
-    }
+    if (unary[s->op]) return unary[s->op](value[s->a]);
+    if (binary[s->op]) return binary[s->op](value[s->a], value[s->b]);
+    if (s->op == HAL_EXPR_SELECT) return value[s->a] != 0 ? value[s->b] : value[s->c];
+    return fma(value[s->a], value[s->b], value[s->c]);
 }
 
 void hal_expr_evaluate(const hal_expr *expr, const double *in, double *out)
@@ -185,11 +203,7 @@ void hal_expr_evaluate(const hal_expr *expr, const double *in, double *out)
     memcpy(value + HAL_EXPR_INPUT, in, expr->n_inputs * sizeof *value);
     memcpy(value + HAL_EXPR_CONSTANT, expr->constant, expr->n_constants * sizeof *value);
     for (uint32_t i = 0; i < expr->n_steps; i++) {
-        const hal_expr_step *s = &expr->step[i];
-        double result;
-        if (ops[s->op].operands == 1) result = unary(s->op, value[s->a]);
-        else result = several(s->op, value[s->a], value[s->b], ops[s->op].operands == 3 ? value[s->c] : 0.0);
-        value[i] = hal_round_to((hal_dtype)s->dtype, result);
+        value[i] = hal_round_to((hal_dtype)expr->step[i].dtype, step_evaluate(&expr->step[i], value));
     }
     for (uint32_t i = 0; i < expr->n_outputs; i++)
         out[i] = hal_round_to((hal_dtype)expr->output_dtype[i], value[expr->output[i]]);

@@ -27,7 +27,8 @@ static hal_status parse_dtype(parser *p, uint8_t *dtype)
 {
     char word[32];
     if (!hal_reader_take(&p->reader, ":")) return HAL_OK;
-    hal_dtype found = hal_reader_word(&p->reader, false, word, sizeof word) ? hal_dtype_find(word) : HAL_NO_DTYPE;
+    hal_dtype found =
+        hal_reader_word(&p->reader, false, word, sizeof word) ? hal_dtype_find(word) : HAL_NO_DTYPE;
     if (found == HAL_NO_DTYPE) return expected(p, "a dtype such as f32 or bf16 after ':'");
     *dtype = (uint8_t)found;
     return HAL_OK;
@@ -54,7 +55,8 @@ static hal_status parse_call(parser *p, uint32_t op, uint8_t *code)
 
 static hal_status parse_constant(parser *p, double value, uint8_t *code)
 {
-    return hal_expr_add_constant(p->expr, value, code) ? HAL_OK : expected(p, "at most 32 different constants");
+    return hal_expr_add_constant(p->expr, value, code) ? HAL_OK
+                                                       : expected(p, "at most 32 different constants");
 }
 
 /* "x12" is input 12; false for other words. */
@@ -86,7 +88,8 @@ static hal_status parse_word(parser *p, const char *word, uint8_t *code)
         *code = p->names[i].code;
         return HAL_OK;
     }
-    return HAL_FAIL(INVALID_ARGUMENT, "expression, column %u: \"%s\" is no operation, input or earlier name", p->reader.column, word);
+    return HAL_FAIL(INVALID_ARGUMENT, "expression, column %u: \"%s\" is no operation, input or earlier name",
+                    p->reader.column, word);
 }
 
 static hal_status parse_operand(parser *p, uint8_t *code)
@@ -99,7 +102,8 @@ static hal_status parse_operand(parser *p, uint8_t *code)
         if (!hal_reader_real(&p->reader, &value)) return expected(p, "a number");
         return parse_constant(p, value, code);
     }
-    if (!hal_reader_word(&p->reader, false, word, sizeof word)) return expected(p, "an operation, input, number or name");
+    if (!hal_reader_word(&p->reader, false, word, sizeof word))
+        return expected(p, "an operation, input, number or name");
     return parse_word(p, word, code);
 }
 
@@ -117,8 +121,11 @@ static hal_status bind(parser *p, const char *name, uint8_t code)
 {
     uint32_t input;
     bool number = name[0] >= '0' && name[0] <= '9';
-    if (number || input_word(name, &input) || hal_expr_op_find(name) != HAL_EXPR_NONE || !strcmp(name, "inf") || !strcmp(name, "nan"))
-        return HAL_FAIL(INVALID_ARGUMENT, "expression, column %u: \"%s\" cannot be a name; it means something else", p->reader.column, name);
+    if (number || input_word(name, &input) || hal_expr_op_find(name) != HAL_EXPR_NONE ||
+        !strcmp(name, "inf") || !strcmp(name, "nan"))
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "expression, column %u: \"%s\" cannot be a name; it means something else",
+                        p->reader.column, name);
     if (p->n_names == MAX_NAMES) return expected(p, "at most 96 names");
     /* A later binding hides an earlier one of that name. */
     uint32_t i = 0;
@@ -158,7 +165,8 @@ hal_status hal_expr_parse(const char *text, hal_dtype dtype, hal_expr *expr)
 {
     if (!text) return HAL_FAIL(INVALID_ARGUMENT, "expression: the text is NULL");
     hal_expr result = {0};
-    parser p = {.reader = {text, text + strlen(text), 1, 1}, .expr = &result, .dtype = dtype ? dtype : HAL_F32};
+    parser p = {
+        .reader = {text, text + strlen(text), 1, 1}, .expr = &result, .dtype = dtype ? dtype : HAL_F32};
     HAL_TRY(parse_bindings(&p));
     HAL_TRY(parse_results(&p));
     HAL_TRY(hal_expr_validate(&result));
@@ -166,7 +174,8 @@ hal_status hal_expr_parse(const char *text, hal_dtype dtype, hal_expr *expr)
     return HAL_OK;
 }
 
-/* ----------------------------------------------------------------------------------------------------- writing -- */
+/* -----------------------------------------------------------------------------------------------------
+ * writing -- */
 
 static void print_operand(hal_text *text, const hal_expr *expr, uint8_t code)
 {
@@ -194,7 +203,8 @@ size_t hal_expr_print(const hal_expr *expr, char *text, size_t size)
     if (size) text[0] = 0;
     /* A last input that nothing reads is bound to a name, so that reading counts it. */
     uint32_t last = expr->n_inputs - 1;
-    if (expr->n_inputs && !uses(expr, (uint8_t)(HAL_EXPR_INPUT + last))) hal_text_add(&out, "unused = x%u; ", last);
+    if (expr->n_inputs && !uses(expr, (uint8_t)(HAL_EXPR_INPUT + last)))
+        hal_text_add(&out, "unused = x%u; ", last);
     for (uint32_t i = 0; i < expr->n_steps; i++) {
         const hal_expr_step *s = &expr->step[i];
         const uint8_t operand[3] = {s->a, s->b, s->c};

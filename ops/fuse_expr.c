@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Joining expressions. Every value between members keeps the rounding to its declared dtype, by a step `round` where the
- * step that computes it has another dtype, so that a fused node gives the bits of the separate ones.
+ * Joining expressions. Every value between members keeps the rounding to its declared dtype, by a step
+ * `round` where the step that computes it has another dtype, so that a fused node gives the bits of the
+ * separate ones.
  */
 #include <ops/expr.h>
 #include <ops/fuse_expr.h>
@@ -70,7 +71,9 @@ static bool value_define(joiner *j, uint32_t value, uint8_t code, hal_dtype has)
 {
     hal_dtype dtype = dtype_of(j->graph, value);
     if (code >= HAL_EXPR_CONSTANT) {
-        if (!hal_expr_add_constant(&j->expr, hal_round_to(dtype, j->expr.constant[code - HAL_EXPR_CONSTANT]), &code)) return false;
+        if (!hal_expr_add_constant(&j->expr, hal_round_to(dtype, j->expr.constant[code - HAL_EXPR_CONSTANT]),
+                                   &code))
+            return false;
     } else if (has != dtype) {
         hal_expr_step round = {.op = HAL_EXPR_ROUND, .dtype = (uint8_t)dtype, .a = code};
         if (!hal_expr_add_step(&j->expr, round, &code)) return false;
@@ -104,7 +107,8 @@ static bool expr_join(joiner *j, const hal_node_record *n, const hal_expr *e, op
 {
     if (!steps_join(j, e, o)) return false;
     for (uint32_t i = 0; i < e->n_outputs; i++)
-        if (!value_define(j, n->first_out + i, o->code[e->output[i]], (hal_dtype)o->dtype[e->output[i]])) return false;
+        if (!value_define(j, n->first_out + i, o->code[e->output[i]], (hal_dtype)o->dtype[e->output[i]]))
+            return false;
     return true;
 }
 
@@ -126,20 +130,23 @@ static bool pointwise_join(joiner *j, const hal_node_record *n)
 static bool cast_join(joiner *j, const hal_node_record *n)
 {
     uint8_t code;
-    return value_code(j, n->in[0], &code) && value_define(j, n->first_out, code, dtype_of(j->graph, n->in[0]));
+    return value_code(j, n->in[0], &code) &&
+           value_define(j, n->first_out, code, dtype_of(j->graph, n->in[0]));
 }
 
 /* act(gate) up in the accumulating dtype, rounded once, as the row says. */
 static bool gated_join(joiner *j, const hal_node_record *n)
 {
-    static const uint8_t activation[] = {HAL_EXPR_SILU, HAL_EXPR_GELU, HAL_EXPR_GELU_TANH, HAL_EXPR_RELU, HAL_EXPR_SIGMOID};
+    static const uint8_t activation[] = {HAL_EXPR_SILU, HAL_EXPR_GELU, HAL_EXPR_GELU_TANH, HAL_EXPR_RELU,
+                                         HAL_EXPR_SIGMOID};
     hal_dtype dtype = dtype_of(j->graph, n->first_out);
     hal_expr_step act = {.op = activation[((const hal_gated_attrs *)n->attrs)->activation]};
     hal_expr_step product = {.op = HAL_EXPR_MUL, .dtype = (uint8_t)dtype};
     act.dtype = dtype == HAL_F64 ? HAL_F64 : HAL_F32;
     uint8_t code;
     if (!value_code(j, n->in[0], &act.a) || !value_code(j, n->in[1], &product.b)) return false;
-    if (!hal_expr_add_step(&j->expr, act, &product.a) || !hal_expr_add_step(&j->expr, product, &code)) return false;
+    if (!hal_expr_add_step(&j->expr, act, &product.a) || !hal_expr_add_step(&j->expr, product, &code))
+        return false;
     return value_define(j, n->first_out, code, dtype);
 }
 
@@ -176,7 +183,8 @@ static const hal_node_record *matmul_of(const hal_graph *g, const hal_fuse_group
     return NULL;
 }
 
-static bool outputs_choose(joiner *j, const hal_fuse_group *group, hal_fuse_needed_fn *needed, const void *context)
+static bool outputs_choose(joiner *j, const hal_fuse_group *group, hal_fuse_needed_fn *needed,
+                           const void *context)
 {
     hal_fused *f = j->fused;
     for (uint32_t i = 0; i < j->n_values; i++) {
@@ -201,8 +209,8 @@ static void attrs_fill(joiner *j, const hal_node_record *matmul)
     }
 }
 
-bool hal_fuse_build(const hal_graph *graph, const hal_fuse_group *group, hal_fuse_needed_fn *needed, const void *context,
-                    hal_fused *fused)
+bool hal_fuse_build(const hal_graph *graph, const hal_fuse_group *group, hal_fuse_needed_fn *needed,
+                    const void *context, hal_fused *fused)
 {
     const hal_node_record *matmul = matmul_of(graph, group);
     joiner j = {.graph = graph, .fused = fused, .reserved = matmul ? 2 : 0};

@@ -21,7 +21,7 @@ bool hal_fuse_possible(const hal_graph *graph, uint32_t node);
 /* Whether the value is needed by anything outside the group. */
 typedef bool hal_fuse_needed_fn(const void *context, const hal_fuse_group *group, uint32_t value);
 /* False when limits of expressions are passed, or the matmul would read what the group computes. */
-bool hal_fuse_build(const hal_graph *graph, const hal_fuse_group *group, hal_fuse_needed_fn *needed, const void *context,
-                    hal_fused *fused);
+bool hal_fuse_build(const hal_graph *graph, const hal_fuse_group *group, hal_fuse_needed_fn *needed,
+                    const void *context, hal_fused *fused);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * d loss / d value by one backward sweep. Nodes stand in topological order, so walking them backwards meets every reader
- * of a value before the node that makes it: its gradient is then the complete sum of what the readers contributed.
+ * d loss / d value by one backward sweep. Nodes stand in topological order, so walking them backwards meets
+ * every reader of a value before the node that makes it: its gradient is then the complete sum of what the
+ * readers contributed.
  */
 #include "builder.h"
 #include "graph_names.h"
@@ -25,20 +26,22 @@ static hal_status contribute(sweep *s, uint32_t id, hal_value part) {
         return hal_graph_fail(s->graph, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INTERNAL),
                               "gradient: what flows into \"%s\" has another shape than it; report this",
                               hal_graph_value(s->graph, id)->name);
-    if (s->grad[id].id) part = hal_build_pointwise(s->graph, want.dtype, (hal_value[]){s->grad[id], part}, 2, "add(x0, x1)");
+    if (s->grad[id].id)
+        part = hal_build_pointwise(s->graph, want.dtype, (hal_value[]){s->grad[id], part}, 2, "add(x0, x1)");
     s->grad[id] = part;
     return hal_graph_status(s->graph);
 }
 
 static hal_status unsupported(sweep *s, const hal_op_row *row, uint32_t first_out) {
-    return hal_graph_fail(s->graph, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED),
-                          "gradient: \"%s\" is made by %s, which has no gradient; build it from rows that have one",
-                          hal_graph_value(s->graph, first_out)->name, row->info.name);
+    return hal_graph_fail(
+        s->graph, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED),
+        "gradient: \"%s\" is made by %s, which has no gradient; build it from rows that have one",
+        hal_graph_value(s->graph, first_out)->name, row->info.name);
 }
 
 /* The node's view for its gradient function; false when nothing flows through the node. */
-static bool call_fill(const sweep *s, const hal_node_record *node, hal_gradient_call *call, hal_value *in, hal_value *out,
-                      hal_value *dout, bool *wanted) {
+static bool call_fill(const sweep *s, const hal_node_record *node, hal_gradient_call *call, hal_value *in,
+                      hal_value *out, hal_value *dout, bool *wanted) {
     bool flows = false, needed = false;
     for (uint32_t o = 0; o < node->n_out; o++) {
         out[o] = (hal_value){s->graph, node->first_out + o};
@@ -50,13 +53,20 @@ static bool call_fill(const sweep *s, const hal_node_record *node, hal_gradient_
         wanted[i] = node->in[i] && s->depends[node->in[i]];
         needed = needed || wanted[i];
     }
-    *call = (hal_gradient_call){.graph = s->graph, .attrs = node->attrs, .n_in = node->n_in, .n_out = node->n_out, .in = in,
-                                .out = out, .dout = dout, .wanted = wanted};
+    *call = (hal_gradient_call){.graph = s->graph,
+                                .attrs = node->attrs,
+                                .n_in = node->n_in,
+                                .n_out = node->n_out,
+                                .in = in,
+                                .out = out,
+                                .dout = dout,
+                                .wanted = wanted};
     return flows && needed;
 }
 
 static hal_status node_sweep(sweep *s, uint32_t id) {
-    hal_node_record node = *hal_graph_node_at(s->graph, id);   /* a copy: the array moves when nodes are added */
+    hal_node_record node = *hal_graph_node_at(s->graph,
+                                              id); /* a copy: the array moves when nodes are added */
     hal_value in[MAX_ARITY], out[MAX_ARITY], dout[MAX_ARITY], din[MAX_ARITY] = {HAL_NO_VALUE};
     uint32_t ids[MAX_ARITY];
     bool wanted[MAX_ARITY];
@@ -67,7 +77,8 @@ static hal_status node_sweep(sweep *s, uint32_t id) {
     if (!row || !row->gradient) return unsupported(s, row, node.first_out);
     call.din = din;
     hal_status status = row->gradient(&call);
-    if (status != HAL_OK && s->graph->status == HAL_OK) hal_graph_fail(s->graph, status, "%s", hal_status_last()->text);
+    if (status != HAL_OK && s->graph->status == HAL_OK)
+        hal_graph_fail(s->graph, status, "%s", hal_status_last()->text);
     HAL_TRY(status);
     HAL_TRY(hal_graph_status(s->graph));
     for (uint32_t i = 0; i < node.n_in; i++)
@@ -90,25 +101,32 @@ static void depends_mark(sweep *s, const hal_value *wrt, uint32_t n) {
 }
 
 static hal_status arguments_check(hal_graph *g, hal_value loss, const hal_value *wrt, uint32_t n) {
-    if (!g) return HAL_FAIL(INVALID_ARGUMENT, "hal_graph_gradient: the graph is NULL; pass the graph that was created");
+    if (!g)
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "hal_graph_gradient: the graph is NULL; pass the graph that was created");
     HAL_TRY(hal_graph_status(g));
     hal_status invalid = HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INVALID_ARGUMENT);
     if (!loss.id || loss.graph != g || loss.id >= g->n_values)
-        return hal_graph_fail(g, invalid, "gradient: the loss is no value of this graph; pass one it returned");
+        return hal_graph_fail(g, invalid,
+                              "gradient: the loss is no value of this graph; pass one it returned");
     hal_shape shape = hal_build_shape(loss);
     if (shape.rank != 0 || !hal_dtype_is_float(shape.dtype))
-        return hal_graph_fail(g, invalid, "gradient: the loss \"%s\" is no 0-d float; reduce it first", hal_graph_name(g, loss));
+        return hal_graph_fail(g, invalid, "gradient: the loss \"%s\" is no 0-d float; reduce it first",
+                              hal_graph_name(g, loss));
     for (uint32_t i = 0; i < n; i++) {
         if (!wrt[i].id || wrt[i].graph != g || wrt[i].id >= g->n_values)
-            return hal_graph_fail(g, invalid, "gradient: entry %u is no value of this graph; pass one it returned", i);
+            return hal_graph_fail(g, invalid,
+                                  "gradient: entry %u is no value of this graph; pass one it returned", i);
         if (!hal_dtype_is_float(hal_build_shape(wrt[i]).dtype))
-            return hal_graph_fail(g, invalid, "gradient: \"%s\" holds no floats and has no gradient; leave it out",
+            return hal_graph_fail(g, invalid,
+                                  "gradient: \"%s\" holds no floats and has no gradient; leave it out",
                                   hal_graph_name(g, wrt[i]));
     }
     return HAL_OK;
 }
 
-/* Names the gradient "<name>.grad". A value that was there before, or has such a name already, is copied to carry it. */
+/* Names the gradient "<name>.grad". A value that was there before, or has such a name already, is copied to
+ * carry it. */
 static hal_status grad_name(sweep *s, hal_value wrt, uint32_t *named, uint32_t n_named, hal_value *grad) {
     bool taken = grad->id < s->n_values;
     for (uint32_t i = 0; i < n_named; i++) taken = taken || named[i] == grad->id;
@@ -130,7 +148,8 @@ static hal_status grad_name(sweep *s, hal_value wrt, uint32_t *named, uint32_t n
     return HAL_OK;
 }
 
-static hal_status sweep_run(sweep *s, hal_value loss, const hal_value *wrt, uint32_t n, uint32_t *named, hal_value *result) {
+static hal_status sweep_run(sweep *s, hal_value loss, const hal_value *wrt, uint32_t n, uint32_t *named,
+                            hal_value *result) {
     depends_mark(s, wrt, n);
     s->grad[loss.id] = hal_build_fill(s->graph, 1.0, hal_build_shape(loss).dtype, loss);
     HAL_TRY(hal_graph_status(s->graph));
@@ -144,7 +163,8 @@ static hal_status sweep_run(sweep *s, hal_value loss, const hal_value *wrt, uint
     return HAL_OK;
 }
 
-hal_status hal_graph_gradient(hal_graph *graph, hal_value loss, const hal_value *wrt, uint32_t n, hal_value *grads) {
+hal_status hal_graph_gradient(hal_graph *graph, hal_value loss, const hal_value *wrt, uint32_t n,
+                              hal_value *grads) {
     HAL_TRY(arguments_check(graph, loss, wrt, n));
     hal_allocator allocator = graph->allocator;
     sweep s = {.graph = graph, .n_values = graph->n_values, .n_nodes = graph->n_nodes};

@@ -3,7 +3,8 @@
 #include "builder.h"
 #include "gradient_expr.h"
 
-/* ------------------------------------------------------------------------------------------------ pointwise -- */
+/* ------------------------------------------------------------------------------------------------ pointwise
+ * -- */
 
 /* What dx is computed in: wide when it is summed over a broadcast afterwards. */
 static hal_dtype part_dtype(const hal_gradient_call *call, uint32_t input) {
@@ -14,7 +15,8 @@ static hal_dtype part_dtype(const hal_gradient_call *call, uint32_t input) {
 }
 
 /* One node for the derivatives with respect to up to four inputs. */
-static hal_status chunk_build(const hal_gradient_call *call, const hal_expr_gradient *g, const uint8_t *wrt, uint32_t n) {
+static hal_status chunk_build(const hal_gradient_call *call, const hal_expr_gradient *g, const uint8_t *wrt,
+                              uint32_t n) {
     hal_pointwise_attrs a = {HAL_HEAD(hal_pointwise_attrs), .expr = g->expr};
     hal_value in[HAL_EXPR_MAX_INPUTS], out[HAL_EXPR_MAX_OUTPUTS] = {HAL_NO_VALUE};
     uint32_t o = 0;
@@ -46,7 +48,8 @@ static hal_dtype step_dtype(const hal_gradient_call *call, const hal_expr *f) {
 }
 
 /* Differentiates with respect to n inputs at once, or one by one where that does not fit. */
-static hal_status chunk(const hal_gradient_call *call, const hal_expr *f, uint32_t have, const uint8_t *wrt, uint32_t n) {
+static hal_status chunk(const hal_gradient_call *call, const hal_expr *f, uint32_t have, const uint8_t *wrt,
+                        uint32_t n) {
     hal_expr_gradient g;
     hal_status status = hal_expr_differentiate(f, have, wrt, n, step_dtype(call, f), &g);
     if (status == HAL_OK) return chunk_build(call, &g, wrt, n);
@@ -72,7 +75,8 @@ hal_status hal_op_gradient_pointwise(const hal_gradient_call *call) {
     return HAL_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------- reduce -- */
+/* ---------------------------------------------------------------------------------------------------- reduce
+ * -- */
 
 /* Elements summed into one of the outputs, as a 0-d value or a number. */
 static double reduced_count(const hal_shape *x, uint32_t reduced, bool *known) {
@@ -88,7 +92,8 @@ static double reduced_count(const hal_shape *x, uint32_t reduced, bool *known) {
 
 static uint32_t reduced_axes(const hal_reduce_attrs *a, uint32_t rank) {
     uint32_t mask = a->axes.n ? 0 : (1u << rank) - 1u;
-    for (int64_t i = 0; i < a->axes.n; i++) mask |= 1u << (a->axes.v[i] < 0 ? a->axes.v[i] + (int64_t)rank : a->axes.v[i]);
+    for (int64_t i = 0; i < a->axes.n; i++)
+        mask |= 1u << (a->axes.v[i] < 0 ? a->axes.v[i] + (int64_t)rank : a->axes.v[i]);
     return mask;
 }
 
@@ -101,13 +106,16 @@ static hal_value kept(const hal_gradient_call *call, hal_value y, uint32_t reduc
 }
 
 /* max and min: equal elements share the gradient. */
-static hal_value extreme_back(const hal_gradient_call *call, const hal_reduce_attrs *a, hal_value dy, hal_value y) {
+static hal_value extreme_back(const hal_gradient_call *call, const hal_reduce_attrs *a, hal_value dy,
+                              hal_value y) {
     hal_graph *g = call->graph;
     hal_dtype dtype = hal_build_shape(call->in[0]).dtype;
-    hal_value hit = hal_build_pointwise(g, hal_dtype_accumulate(dtype), (hal_value[]){call->in[0], y}, 2, "eq(x0, x1)");
+    hal_value hit = hal_build_pointwise(g, hal_dtype_accumulate(dtype), (hal_value[]){call->in[0], y}, 2,
+                                        "eq(x0, x1)");
     hal_value count = hal_build_reduce(g, hit, HAL_REDUCE_SUM, (uint32_t)a->axes.n, a->axes.v, true);
     hal_value in[4] = {dy, call->in[0], y, count};
-    return hal_build_pointwise(g, hal_dtype_accumulate(dtype), in, 4, "e = eq(x1, x2); t = mul(x0, e); div(t, x3)");
+    return hal_build_pointwise(g, hal_dtype_accumulate(dtype), in, 4,
+                               "e = eq(x1, x2); t = mul(x0, e); div(t, x3)");
 }
 
 hal_status hal_op_gradient_reduce(const hal_gradient_call *call) {
@@ -120,10 +128,13 @@ hal_status hal_op_gradient_reduce(const hal_gradient_call *call) {
     hal_value dy = kept(call, call->dout[0], reduced), y = HAL_NO_VALUE, dx = dy;
     bool known;
     double count = reduced_count(&shape, reduced, &known);
-    if (a->kind == HAL_REDUCE_MAX || a->kind == HAL_REDUCE_MIN || a->kind == HAL_REDUCE_PROD) y = kept(call, call->out[0], reduced);
+    if (a->kind == HAL_REDUCE_MAX || a->kind == HAL_REDUCE_MIN || a->kind == HAL_REDUCE_PROD)
+        y = kept(call, call->out[0], reduced);
     switch (a->kind) {
     case HAL_REDUCE_MEAN:
-        if (!known) return HAL_FAIL(UNSUPPORTED, "gradient of a mean over a symbolic size; use a sum and divide by the size");
+        if (!known)
+            return HAL_FAIL(UNSUPPORTED,
+                            "gradient of a mean over a symbolic size; use a sum and divide by the size");
         dx = hal_build_pointwise(g, wide, &dy, 1, "div(x0, %.17g)", count);
         break;
     case HAL_REDUCE_MAX:
@@ -131,7 +142,9 @@ hal_status hal_op_gradient_reduce(const hal_gradient_call *call) {
     case HAL_REDUCE_PROD: /* holds where no factor is 0 */
         dx = hal_build_pointwise(g, wide, (hal_value[]){dy, y, x}, 3, "t = mul(x0, x1); div(t, x2)");
         break;
-    case HAL_REDUCE_SUM_SQUARE: dx = hal_build_pointwise(g, wide, (hal_value[]){dy, x}, 2, "t = mul(x0, 2); mul(t, x1)"); break;
+    case HAL_REDUCE_SUM_SQUARE:
+        dx = hal_build_pointwise(g, wide, (hal_value[]){dy, x}, 2, "t = mul(x0, 2); mul(t, x1)");
+        break;
     default: break;
     }
     call->din[0] = hal_build_cast(g, hal_build_broadcast(g, dx, x), shape.dtype);
@@ -141,8 +154,8 @@ hal_status hal_op_gradient_reduce(const hal_gradient_call *call) {
 hal_status hal_op_gradient_square_sum(const hal_gradient_call *call) {
     hal_value x = call->in[0];
     hal_dtype dtype = hal_build_shape(x).dtype;
-    hal_value dx = hal_build_pointwise(call->graph, hal_dtype_accumulate(dtype), (hal_value[]){x, call->dout[0]}, 2,
-                                       "t = mul(x1, 2); mul(x0, t)");
+    hal_value dx = hal_build_pointwise(call->graph, hal_dtype_accumulate(dtype),
+                                       (hal_value[]){x, call->dout[0]}, 2, "t = mul(x1, 2); mul(x0, t)");
     call->din[0] = hal_build_cast(call->graph, dx, dtype);
     return HAL_OK;
 }
@@ -154,7 +167,8 @@ hal_status hal_op_gradient_scan(const hal_gradient_call *call) {
     return HAL_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------- matmul -- */
+/* ---------------------------------------------------------------------------------------------------- matmul
+ * -- */
 
 /* x as a matrix [rows, last]; x itself where the last size is a symbol or x is one. */
 static hal_value flat(hal_graph *g, hal_value x) {
@@ -175,8 +189,10 @@ static hal_value product(hal_graph *g, hal_value a, hal_value b, bool ta, bool t
     bool broadcast = sa.rank > shape.rank || sb.rank > shape.rank;
     for (uint32_t d = 2; !broadcast && d < shape.rank; d++) {
         hal_dim own = shape.size[shape.rank - 1 - d];
-        broadcast = (d < sa.rank && !hal_dim_equal(sa.size[sa.rank - 1 - d], own) && hal_dim_equal(own, hal_dim_constant(1))) ||
-                    (d < sb.rank && !hal_dim_equal(sb.size[sb.rank - 1 - d], own) && hal_dim_equal(own, hal_dim_constant(1)));
+        broadcast = (d < sa.rank && !hal_dim_equal(sa.size[sa.rank - 1 - d], own) &&
+                     hal_dim_equal(own, hal_dim_constant(1))) ||
+                    (d < sb.rank && !hal_dim_equal(sb.size[sb.rank - 1 - d], own) &&
+                     hal_dim_equal(own, hal_dim_constant(1)));
     }
     if (!broadcast) return hal_build_matmul(g, a, b, ta, tb, shape.dtype);
     hal_value wide = hal_build_matmul(g, a, b, ta, tb, hal_dtype_accumulate(shape.dtype));
@@ -203,7 +219,8 @@ static hal_value right_back(const hal_gradient_call *call, const hal_matmul_attr
 hal_status hal_op_gradient_matmul(const hal_gradient_call *call) {
     const hal_matmul_attrs *t = call->attrs;
     if (t->expr.n_outputs)
-        return HAL_FAIL(UNSUPPORTED, "gradient of a matmul with an epilogue; differentiate the graph before fusing it");
+        return HAL_FAIL(UNSUPPORTED,
+                        "gradient of a matmul with an epilogue; differentiate the graph before fusing it");
     hal_value dc = hal_build_cast(call->graph, call->dout[0], hal_build_shape(call->in[0]).dtype);
     if (call->wanted[0]) call->din[0] = left_back(call, t, dc);
     if (call->wanted[1]) call->din[1] = right_back(call, t, dc);

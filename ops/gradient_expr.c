@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reverse differentiation of a straight-line expression: the steps are kept, the adjoint of each operand is appended behind
- * them, from the last step to the first; what no derivative needs is left out when the result is written.
+ * Reverse differentiation of a straight-line expression: the steps are kept, the adjoint of each operand is
+ * appended behind them, from the last step to the first; what no derivative needs is left out when the result
+ * is written.
  */
 #include "gradient_expr.h"
 
 #include <hal/core.h>
 
-/* Operands inside the program: steps from 0, inputs and constants far above any step; NONE is an adjoint of zero. */
+/* Operands inside the program: steps from 0, inputs and constants far above any step; NONE is an adjoint of
+ * zero. */
 enum { MAX_STEPS = 1024, INPUT = 4096, CONSTANT = 8192, NONE = -1 };
 
 typedef struct program_step { uint8_t op, dtype; int a, b, c; } program_step;
@@ -67,12 +69,14 @@ static int erf_back(program *p, int a, int g) {
 
 static int one_minus(program *p, int a) { return binary(p, HAL_EXPR_SUB, number(p, 1.0), a); }
 
-/* Adjoint of the operand of a step with one: g times the derivative at a, written with the result r where that is shorter. */
+/* Adjoint of the operand of a step with one: g times the derivative at a, written with the result r where
+ * that is shorter. */
 static int unary_back(program *p, uint8_t op, int a, int r, int g) {
     switch (op) {
     case HAL_EXPR_NEG: return unary(p, HAL_EXPR_NEG, g);
     case HAL_EXPR_ABS: {
-        int zero = number(p, 0.0), above = binary(p, HAL_EXPR_LT, zero, a), below = binary(p, HAL_EXPR_LT, a, zero);
+        int zero = number(p, 0.0), above = binary(p, HAL_EXPR_LT, zero, a),
+            below = binary(p, HAL_EXPR_LT, a, zero);
         return mul(p, g, binary(p, HAL_EXPR_SUB, above, below));
     }
     case HAL_EXPR_SQRT: return binary(p, HAL_EXPR_DIV, mul(p, g, number(p, 0.5)), r);
@@ -155,13 +159,15 @@ static void program_begin(program *p, const hal_expr *f, uint32_t have, hal_dtyp
     for (uint32_t i = 0; i < HAL_EXPR_MAX_INPUTS; i++) p->input_adjoint[i] = NONE;
     for (uint32_t i = 0; i < f->n_steps; i++) {
         const hal_expr_step *s = &f->step[i];
-        p->step[i] = (program_step){s->op, s->dtype, operand_read(s->a), operand_read(s->b), operand_read(s->c)};
+        p->step[i] = (program_step){s->op, s->dtype, operand_read(s->a), operand_read(s->b),
+                                    operand_read(s->c)};
     }
     for (uint32_t o = 0; o < f->n_outputs; o++)
         if (have >> o & 1u) flow(p, operand_read(f->output[o]), INPUT + (int)(f->n_inputs + o));
 }
 
-/* ------------------------------------------------------------------------------------------------- writing -- */
+/* ------------------------------------------------------------------------------------------------- writing
+ * -- */
 
 static uint32_t operands_of(uint8_t op) {
     return op >= HAL_EXPR_SELECT ? 3 : op > HAL_EXPR_ROUND ? 2 : 1;
@@ -230,12 +236,13 @@ static bool program_write(const program *p, const uint8_t *wrt, uint32_t n_wrt, 
     for (int i = 0; i < p->n_steps; i++)
         if (used[i]) step_write(&w, i);
     for (uint32_t k = 0; k < n_wrt; k++)
-        if (result->flows[k]) result->expr.output[result->expr.n_outputs++] = operand_write(&w, p->input_adjoint[wrt[k]]);
+        if (result->flows[k])
+            result->expr.output[result->expr.n_outputs++] = operand_write(&w, p->input_adjoint[wrt[k]]);
     return !w.full && !p->full;
 }
 
-hal_status hal_expr_differentiate(const hal_expr *f, uint32_t have, const uint8_t *wrt, uint32_t n_wrt, hal_dtype dtype,
-                                  hal_expr_gradient *result) {
+hal_status hal_expr_differentiate(const hal_expr *f, uint32_t have, const uint8_t *wrt, uint32_t n_wrt,
+                                  hal_dtype dtype, hal_expr_gradient *result) {
     if (f->n_inputs + f->n_outputs > HAL_EXPR_MAX_INPUTS + HAL_EXPR_MAX_OUTPUTS)
         return HAL_FAIL(UNSUPPORTED, "gradient of pointwise: %u inputs are too many", f->n_inputs);
     program *p = hal_allocate(NULL, sizeof *p);
@@ -248,9 +255,12 @@ hal_status hal_expr_differentiate(const hal_expr *f, uint32_t have, const uint8_
     bool fits = known && program_write(p, wrt, n_wrt, result);
     hal_deallocate(NULL, p);
     if (!known)
-        return HAL_FAIL(UNSUPPORTED, "gradient of pointwise: a *_grad step has no second derivative; write the step out");
+        return HAL_FAIL(UNSUPPORTED,
+                        "gradient of pointwise: a *_grad step has no second derivative; write the step out");
     if (!fits)
-        return HAL_FAIL(UNSUPPORTED, "gradient of pointwise: the derivative exceeds %d steps or %d inputs; split the expression",
-                        HAL_EXPR_MAX_STEPS, HAL_EXPR_MAX_INPUTS);
+        return HAL_FAIL(
+            UNSUPPORTED,
+            "gradient of pointwise: the derivative exceeds %d steps or %d inputs; split the expression",
+            HAL_EXPR_MAX_STEPS, HAL_EXPR_MAX_INPUTS);
     return HAL_OK;
 }

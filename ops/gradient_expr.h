@@ -6,8 +6,8 @@
 #include <hal/ops.h>
 
 /*
- * Derivatives of the outputs of one expression with respect to some of its inputs. Inputs of `expr` are listed in `source`:
- * i < n_inputs is input i of the original, n_inputs + o the gradient of its output o.
+ * Derivatives of the outputs of one expression with respect to some of its inputs. Inputs of `expr` are
+ * listed in `source`: i < n_inputs is input i of the original, n_inputs + o the gradient of its output o.
  */
 typedef struct hal_expr_gradient {
     hal_expr expr;
@@ -16,10 +16,11 @@ typedef struct hal_expr_gradient {
 } hal_expr_gradient;
 
 /*
- * `have`: bit o is set when output o has a gradient. `wrt`: up to HAL_EXPR_MAX_OUTPUTS inputs. New steps round to `dtype`.
- * Errors: UNSUPPORTED for second derivatives of the *_grad steps and for results longer than an expression can be.
+ * `have`: bit o is set when output o has a gradient. `wrt`: up to HAL_EXPR_MAX_OUTPUTS inputs. New steps
+ * round to `dtype`. Errors: UNSUPPORTED for second derivatives of the *_grad steps and for results longer
+ * than an expression can be.
  */
-hal_status hal_expr_differentiate(const hal_expr *f, uint32_t have, const uint8_t *wrt, uint32_t n_wrt, hal_dtype dtype,
-                                  hal_expr_gradient *result);
+hal_status hal_expr_differentiate(const hal_expr *f, uint32_t have, const uint8_t *wrt, uint32_t n_wrt,
+                                  hal_dtype dtype, hal_expr_gradient *result);
 
 #endif

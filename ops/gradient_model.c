@@ -6,18 +6,22 @@
 static hal_status saved_check(const hal_gradient_call *call, uint32_t first, const char *row) {
     for (uint32_t o = first; o < call->n_out; o++)
         if (call->dout[o].id)
-            return HAL_FAIL(UNSUPPORTED, "gradient of %s: the loss depends on output %u, which has none; compute it with reduce",
-                            row, o);
+            return HAL_FAIL(
+                UNSUPPORTED,
+                "gradient of %s: the loss depends on output %u, which has none; compute it with reduce", row,
+                o);
     return HAL_OK;
 }
 
 hal_status hal_op_gradient_softmax(const hal_gradient_call *call) {
-    call->din[0] = hal_build_node(call->graph, HAL_OP_SOFTMAX_GRAD, NULL, (hal_value[]){call->dout[0], call->out[0]}, 2);
+    call->din[0] = hal_build_node(call->graph, HAL_OP_SOFTMAX_GRAD, NULL,
+                                  (hal_value[]){call->dout[0], call->out[0]}, 2);
     return HAL_OK;
 }
 
 hal_status hal_op_gradient_log_softmax(const hal_gradient_call *call) {
-    call->din[0] = hal_build_node(call->graph, HAL_OP_LOG_SOFTMAX_GRAD, NULL, (hal_value[]){call->dout[0], call->out[0]}, 2);
+    call->din[0] = hal_build_node(call->graph, HAL_OP_LOG_SOFTMAX_GRAD, NULL,
+                                  (hal_value[]){call->dout[0], call->out[0]}, 2);
     return HAL_OK;
 }
 
@@ -39,9 +43,12 @@ hal_status hal_op_gradient_attention(const hal_gradient_call *call) {
     const hal_attention_attrs *f = call->attrs;
     HAL_TRY(saved_check(call, 1, "attention"));
     if (call->n_in > 3 && call->wanted[3])
-        return HAL_FAIL(UNSUPPORTED, "gradient of attention: the bias has none; build it from matmul, pointwise and softmax");
+        return HAL_FAIL(
+            UNSUPPORTED,
+            "gradient of attention: the bias has none; build it from matmul, pointwise and softmax");
     hal_attention_grad_attrs a = {HAL_HEAD(hal_attention_grad_attrs), .causal = f->causal, .scale = f->scale};
-    hal_value in[8] = {call->dout[0], call->in[0], call->in[1], call->in[2], call->out[0], call->out[1]}, out[3];
+    hal_value in[8] = {call->dout[0], call->in[0], call->in[1], call->in[2], call->out[0], call->out[1]},
+              out[3];
     for (uint32_t i = 3; i < call->n_in; i++) in[3 + i] = call->in[i];
     HAL_TRY(hal_graph_node(call->graph, HAL_OP_ATTENTION_GRAD, &a, in, call->n_in + 3, out, 3));
     for (uint32_t i = 0; i < 3; i++) call->din[i] = out[i];
@@ -50,9 +57,11 @@ hal_status hal_op_gradient_attention(const hal_gradient_call *call) {
 
 hal_status hal_op_gradient_rotary(const hal_gradient_call *call) {
     hal_rotary_attrs a = *(const hal_rotary_attrs *)call->attrs;
-    if (call->wanted[1]) return HAL_FAIL(UNSUPPORTED, "gradient of rotary: positions have none; leave them out");
+    if (call->wanted[1])
+        return HAL_FAIL(UNSUPPORTED, "gradient of rotary: positions have none; leave them out");
     a.inverse = !a.inverse;
-    call->din[0] = hal_build_node(call->graph, HAL_OP_ROTARY, &a, (hal_value[]){call->dout[0], call->in[1]}, 2);
+    call->din[0] = hal_build_node(call->graph, HAL_OP_ROTARY, &a, (hal_value[]){call->dout[0], call->in[1]},
+                                  2);
     return HAL_OK;
 }
 
@@ -81,6 +90,7 @@ hal_status hal_op_gradient_cross_entropy(const hal_gradient_call *call) {
 }
 
 hal_status hal_op_gradient_dropout(const hal_gradient_call *call) {
-    call->din[0] = hal_build_node(call->graph, HAL_OP_DROPOUT, call->attrs, (hal_value[]){call->dout[0], call->in[1]}, 2);
+    call->din[0] = hal_build_node(call->graph, HAL_OP_DROPOUT, call->attrs,
+                                  (hal_value[]){call->dout[0], call->in[1]}, 2);
     return HAL_OK;
 }

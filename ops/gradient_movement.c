@@ -41,7 +41,9 @@ hal_status hal_op_gradient_broadcast(const hal_gradient_call *call) {
     return HAL_OK;
 }
 
-static uint32_t axis_of(int64_t axis, uint32_t rank) { return (uint32_t)(axis < 0 ? axis + (int64_t)rank : axis); }
+static uint32_t axis_of(int64_t axis, uint32_t rank) {
+    return (uint32_t)(axis < 0 ? axis + (int64_t)rank : axis);
+}
 
 /* Zeros shaped like x with `size` on `axis`. The other sizes may be symbols: a slice of x then gives them. */
 static hal_value zeros(hal_graph *g, hal_value x, uint32_t axis, int64_t size, hal_dtype dtype) {
@@ -61,17 +63,20 @@ static hal_value zeros(hal_graph *g, hal_value x, uint32_t axis, int64_t size, h
 }
 
 /* Rows of dy back at start, start + step, ... : axis in front, scattered into zeros. */
-static hal_value strided_back(const hal_gradient_call *call, const hal_slice_attrs *a, uint32_t axis, hal_shape x) {
+static hal_value strided_back(const hal_gradient_call *call, const hal_slice_attrs *a, uint32_t axis,
+                              hal_shape x) {
     int64_t perm[HAL_MAX_RANK];
     for (uint32_t d = 0; d < x.rank; d++) perm[d] = d;
     perm[0] = axis;
     perm[axis] = 0;
     hal_value index = hal_build_iota(call->graph, a->size, 0, HAL_I64);
-    index = hal_build_pointwise(call->graph, HAL_I64, &index, 1, "t = mul(x0, %lld); add(t, %lld)", (long long)a->step,
-                                (long long)a->start);
+    index = hal_build_pointwise(call->graph, HAL_I64, &index, 1, "t = mul(x0, %lld); add(t, %lld)",
+                                (long long)a->step, (long long)a->start);
     hal_value base = zeros(call->graph, call->in[0], axis, x.size[axis].base, x.dtype);
-    hal_value in[3] = {hal_build_transpose(call->graph, base, perm), index, hal_build_transpose(call->graph, call->dout[0], perm)};
-    return hal_build_transpose(call->graph, hal_build_node(call->graph, HAL_OP_SCATTER_ADD, NULL, in, 3), perm);
+    hal_value in[3] = {hal_build_transpose(call->graph, base, perm), index,
+                       hal_build_transpose(call->graph, call->dout[0], perm)};
+    return hal_build_transpose(call->graph, hal_build_node(call->graph, HAL_OP_SCATTER_ADD, NULL, in, 3),
+                               perm);
 }
 
 hal_status hal_op_gradient_slice(const hal_gradient_call *call) {
@@ -79,7 +84,8 @@ hal_status hal_op_gradient_slice(const hal_gradient_call *call) {
     hal_shape x = hal_build_shape(call->in[0]);
     uint32_t axis = axis_of(a->axis, x.rank), n = 0;
     if (x.size[axis].symbol >= 0)
-        return HAL_FAIL(UNSUPPORTED, "gradient of slice: the sliced axis has a symbolic size; make it constant");
+        return HAL_FAIL(UNSUPPORTED,
+                        "gradient of slice: the sliced axis has a symbolic size; make it constant");
     if (a->step > 1 && a->size > 1) {
         call->din[0] = strided_back(call, a, axis, x);
         return HAL_OK;
@@ -97,8 +103,9 @@ hal_status hal_op_gradient_split(const hal_gradient_call *call) {
     const hal_split_attrs *a = call->attrs;
     hal_value part[16];
     for (uint32_t o = 0; o < call->n_out; o++)
-        part[o] = call->dout[o].id ? call->dout[o]
-                                   : hal_build_fill(call->graph, 0.0, hal_build_shape(call->in[0]).dtype, call->out[o]);
+        part[o] = call->dout[o].id
+                      ? call->dout[o]
+                      : hal_build_fill(call->graph, 0.0, hal_build_shape(call->in[0]).dtype, call->out[o]);
     call->din[0] = hal_graph_concat(call->graph, part, call->n_out, a->axis);
     return HAL_OK;
 }
@@ -110,8 +117,11 @@ hal_status hal_op_gradient_concat(const hal_gradient_call *call) {
     for (uint32_t i = 0; i < call->n_in; i++) {
         hal_dim size = hal_build_shape(call->in[i]).size[axis];
         if (size.symbol >= 0)
-            return HAL_FAIL(UNSUPPORTED, "gradient of concat: input %u has a symbolic size on the axis; make it constant", i);
-        if (call->wanted[i]) call->din[i] = hal_graph_slice(call->graph, call->dout[0], axis, start, size.base);
+            return HAL_FAIL(UNSUPPORTED,
+                            "gradient of concat: input %u has a symbolic size on the axis; make it constant",
+                            i);
+        if (call->wanted[i])
+            call->din[i] = hal_graph_slice(call->graph, call->dout[0], axis, start, size.base);
         start += size.base;
     }
     return HAL_OK;

@@ -47,7 +47,8 @@ hal_status hal_graph_copy_begin(const hal_graph *from, hal_graph **to, uint32_t 
     return HAL_OK;
 }
 
-hal_status hal_graph_copy_names(const hal_graph *from, const uint32_t *old, uint32_t n, hal_graph *to, uint32_t *map)
+hal_status hal_graph_copy_names(const hal_graph *from, const uint32_t *old, uint32_t n, hal_graph *to,
+                                uint32_t *map)
 {
     uint32_t first = to->nodes[to->n_nodes - 1].first_out;
     const char *names[16];
@@ -80,7 +81,8 @@ hal_status hal_graph_copy_sinks(const hal_graph *from, hal_graph *to, const uint
     for (uint32_t id = 1; id < from->n_values; id++) {
         const hal_value_record *value = &from->values[id];
         if (value->output) HAL_TRY(hal_graph_output(to, (hal_value){to, map[id]}));
-        if (value->assigned) HAL_TRY(hal_graph_assign(to, (hal_value){to, map[id]}, (hal_value){to, map[value->assigned]}));
+        if (value->assigned)
+            HAL_TRY(hal_graph_assign(to, (hal_value){to, map[id]}, (hal_value){to, map[value->assigned]}));
     }
     return HAL_OK;
 }
@@ -104,5 +106,6 @@ void hal_graph_mark_live(const hal_graph *graph, bool *live)
     }
     /* Inputs of a node lie before it, so one sweep from the end reaches all. */
     for (uint32_t n = graph->n_nodes; n-- > 1;)
-        for (uint32_t i = 0; live[n] && i < graph->nodes[n].n_in; i++) mark(graph, graph->nodes[n].in[i], live);
+        for (uint32_t i = 0; live[n] && i < graph->nodes[n].n_in; i++)
+            mark(graph, graph->nodes[n].in[i], live);
 }

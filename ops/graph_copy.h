@@ -10,7 +10,8 @@ hal_status hal_graph_copy_begin(const hal_graph *from, hal_graph **to, uint32_t 
 /* Copies a node whose inputs are mapped; maps its outputs and keeps their names. */
 hal_status hal_graph_copy_node(const hal_graph *from, uint32_t node, hal_graph *to, uint32_t *map);
 /* Gives the outputs of the newest node of `to` the names of the old values `old`, and maps those to them. */
-hal_status hal_graph_copy_names(const hal_graph *from, const uint32_t *old, uint32_t n, hal_graph *to, uint32_t *map);
+hal_status hal_graph_copy_names(const hal_graph *from, const uint32_t *old, uint32_t n, hal_graph *to,
+                                uint32_t *map);
 /* Copies outputs and assignments; every value they name is mapped. */
 hal_status hal_graph_copy_sinks(const hal_graph *from, hal_graph *to, const uint32_t *map);
 /* Names of origin of a node: its own list, or the name of its first output. */

@@ -45,7 +45,8 @@ void hal_graph_name_remove(hal_graph *graph, uint32_t id)
     uint32_t mask = graph->hash_size - 1, hole = slot_of(graph, graph->values[id].name);
     if (graph->hash[hole] != id) return;
     graph->hash[hole] = 0;
-    /* Entries behind the hole move into it when their own chain runs through it, so that no marks for deleted ones are needed. */
+    /* Entries behind the hole move into it when their own chain runs through it, so that no marks for deleted
+     * ones are needed. */
     for (uint32_t i = (hole + 1) & mask; graph->hash[i]; i = (i + 1) & mask) {
         uint32_t home = text_hash(graph->values[graph->hash[i]].name) & mask;
         if (((i - home) & mask) < ((i - hole) & mask)) continue;
@@ -63,7 +64,8 @@ static bool name_try(const hal_graph *g, const char *full, uint32_t n, char *tex
     return !hal_graph_name_find(g, text);
 }
 
-/* Numbers are given in order, so the first free one is found by doubling and halving instead of one by one. */
+/* Numbers are given in order, so the first free one is found by doubling and halving instead of one by one.
+ */
 static void name_free(const hal_graph *g, const char *full, char *text, size_t size)
 {
     uint32_t taken = 0, free_ = 1;
@@ -109,7 +111,8 @@ bool hal_graph_names_replace(hal_graph *graph, uint32_t first, uint32_t n, const
     return ok;
 }
 
-/* Between the parts of a scope stands LEVEL instead of a dot, since a pushed name may itself hold dots ("layer.3"). */
+/* Between the parts of a scope stands LEVEL instead of a dot, since a pushed name may itself hold dots
+ * ("layer.3"). */
 #define LEVEL '\x1f'
 
 void hal_graph_name_join(const hal_graph *graph, const char *name, char *text, size_t size)
@@ -132,7 +135,8 @@ bool hal_graph_name_give(hal_graph *graph, uint32_t id, const char *name)
 
 static void name_no_memory(hal_graph *g)
 {
-    hal_graph_fail(g, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), "graph: no host memory for a name; free memory");
+    hal_graph_fail(g, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY),
+                   "graph: no host memory for a name; free memory");
 }
 
 void hal_graph_push(hal_graph *graph, const char *format, ...)

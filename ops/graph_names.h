@@ -26,7 +26,8 @@ typedef union hal_attrs_storage {
 #undef HAL_OP_END
 } hal_attrs_storage;
 
-/* Names value `id` "<scope>.<name>", with ".1", ".2", ... when taken; an earlier name is given up. False: out of memory. */
+/* Names value `id` "<scope>.<name>", with ".1", ".2", ... when taken; an earlier name is given up. False: out
+ * of memory. */
 bool hal_graph_name_give(hal_graph *graph, uint32_t id, const char *name);
 /* The same with a full name, regardless of the present scope. */
 bool hal_graph_name_give_full(hal_graph *graph, uint32_t id, const char *full);

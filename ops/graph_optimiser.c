@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AdamW over a list of parameters: clipping by the global norm, one adamw node a parameter, and the assignments. */
+/* AdamW over a list of parameters: clipping by the global norm, one adamw node a parameter, and the
+ * assignments. */
 #include <ops/graph_names.h>
 #include <hal/core.h>
 
@@ -8,8 +9,11 @@
 static hal_status options_check(hal_graph *g, const hal_adamw_options *o)
 {
     if (!o || o->head.size < sizeof *o)
-        return hal_graph_fail(g, INVALID, "hal_graph_adamw: the options are NULL or their head is not filled; use HAL_HEAD");
-    if (!(o->clip >= 0)) return hal_graph_fail(g, INVALID, "hal_graph_adamw: clip is %g; use 0 for none or a positive norm", o->clip);
+        return hal_graph_fail(
+            g, INVALID, "hal_graph_adamw: the options are NULL or their head is not filled; use HAL_HEAD");
+    if (!(o->clip >= 0))
+        return hal_graph_fail(g, INVALID, "hal_graph_adamw: clip is %g; use 0 for none or a positive norm",
+                              o->clip);
     return HAL_OK;
 }
 
@@ -17,9 +21,12 @@ static hal_status parameter_check(hal_graph *g, hal_value p, hal_value grad)
 {
     hal_shape shape, grad_shape;
     if (hal_graph_shape(g, p, &shape) != HAL_OK || hal_graph_shape(g, grad, &grad_shape) != HAL_OK)
-        return hal_graph_fail(g, INVALID, "hal_graph_adamw: parameter %u or its gradient is no value of this graph", p.id);
+        return hal_graph_fail(
+            g, INVALID, "hal_graph_adamw: parameter %u or its gradient is no value of this graph", p.id);
     if (g->values[p.id].origin != HAL_ORIGIN_VARIABLE)
-        return hal_graph_fail(g, INVALID, "hal_graph_adamw: \"%s\" is not a variable; only variables are trained", g->values[p.id].name);
+        return hal_graph_fail(g, INVALID,
+                              "hal_graph_adamw: \"%s\" is not a variable; only variables are trained",
+                              g->values[p.id].name);
     return HAL_OK;
 }
 
@@ -56,7 +63,10 @@ static hal_value state_create(hal_graph *g, hal_value p, const char *suffix)
     for (uint32_t d = 0; d < rank; d++) size[d] = record->shape.size[d].base;
     size_t length = strlen(record->name) + strlen(suffix) + 2;
     char *name = hal_allocate(&g->allocator, length);
-    if (!name) return hal_graph_fail(g, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), "adamw: no host memory"), HAL_NO_VALUE;
+    if (!name)
+        return hal_graph_fail(g, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY),
+                              "adamw: no host memory"),
+               HAL_NO_VALUE;
     snprintf(name, length, "%s.%s", record->name, suffix);
     hal_value state = hal_graph_variable(g, name, HAL_F32, rank, size);
     /* The full name of the parameter counts, not the scope the optimiser is built in. */
@@ -65,7 +75,8 @@ static hal_value state_create(hal_graph *g, hal_value p, const char *suffix)
     return state;
 }
 
-static hal_status parameter_update(hal_graph *g, hal_value p, hal_value grad, hal_value scale, const hal_adamw_options *o)
+static hal_status parameter_update(hal_graph *g, hal_value p, hal_value grad, hal_value scale,
+                                   const hal_adamw_options *o)
 {
     bool decays = o->decay_all || g->values[p.id].shape.rank >= 2;
     hal_adamw_attrs attrs = {HAL_HEAD(hal_adamw_attrs), .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps,

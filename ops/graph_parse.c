@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the text form that graph_text.c describes. The text is outside data: every breach is a sentence with its place. */
+/* Reads the text form that graph_text.c describes. The text is outside data: every breach is a sentence with
+ * its place. */
 #include <ops/graph_names.h>
 #include <ops/text.h>
 #include <hal/core.h>
@@ -10,7 +11,8 @@ typedef struct parser { hal_reader reader; hal_graph *graph; } parser;
 
 static hal_status expected(const parser *p, const char *what)
 {
-    return HAL_FAIL(INVALID_ARGUMENT, "graph text, line %u, column %u: expected %s", p->reader.line, p->reader.column, what);
+    return HAL_FAIL(INVALID_ARGUMENT, "graph text, line %u, column %u: expected %s", p->reader.line,
+                    p->reader.column, what);
 }
 
 /* Puts the place in front of the newest failure. */
@@ -18,10 +20,12 @@ static hal_status placed(const parser *p, hal_status status)
 {
     char cause[400];
     snprintf(cause, sizeof cause, "%s", hal_status_last()->text);
-    return hal_status_set(status, __FILE__, __LINE__, "graph text, line %u, column %u: %s", p->reader.line, p->reader.column, cause);
+    return hal_status_set(status, __FILE__, __LINE__, "graph text, line %u, column %u: %s", p->reader.line,
+                          p->reader.column, cause);
 }
 
-/* ------------------------------------------------------------------------------------------------------ names -- */
+/* ------------------------------------------------------------------------------------------------------
+ * names -- */
 
 static int hex_digit(char c)
 {
@@ -89,13 +93,15 @@ static hal_status read_value(parser *p, uint32_t *id)
     HAL_TRY(read_name(p, false, &name));
     *id = hal_graph_name_find(p->graph, name);
     hal_status status = HAL_OK;
-    if (!*id) status = HAL_FAIL(INVALID_ARGUMENT, "graph text, line %u, column %u: \"%s\" is no value above", p->reader.line,
-                                p->reader.column, name);
+    if (!*id)
+        status = HAL_FAIL(INVALID_ARGUMENT, "graph text, line %u, column %u: \"%s\" is no value above",
+                          p->reader.line, p->reader.column, name);
     hal_deallocate(&p->graph->allocator, name);
     return status;
 }
 
-/* ----------------------------------------------------------------------------------------------------- shapes -- */
+/* -----------------------------------------------------------------------------------------------------
+ * shapes -- */
 
 static hal_status read_symbol(parser *p, int32_t *symbol)
 {
@@ -126,7 +132,8 @@ static hal_status read_dim(parser *p, hal_dim *dim)
     HAL_TRY(read_symbol(p, &d.symbol));
     hal_reader_skip(&p->reader, false);
     c = hal_reader_peek(&p->reader);
-    if ((c == '+' || c == '-') && !hal_reader_int(&p->reader, &d.base)) return expected(p, "a number after the sign");
+    if ((c == '+' || c == '-') && !hal_reader_int(&p->reader, &d.base))
+        return expected(p, "a number after the sign");
     *dim = d;
     return HAL_OK;
 }
@@ -146,7 +153,8 @@ static hal_status read_shape(parser *p, hal_shape *shape)
     return HAL_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------- attributes -- */
+/* -------------------------------------------------------------------------------------------------
+ * attributes -- */
 
 static hal_status read_list(parser *p, hal_attr *pair, int64_t *list)
 {
@@ -201,7 +209,8 @@ static hal_status read_attrs(parser *p, const hal_op_info *op, void *attrs)
         const hal_attr_field *field = NULL;
         if (!first && !hal_reader_take(&p->reader, ",")) return expected(p, "',' or '}'");
         first = false;
-        if (!hal_reader_word(&p->reader, false, name, sizeof name)) return expected(p, "the name of an attribute");
+        if (!hal_reader_word(&p->reader, false, name, sizeof name))
+            return expected(p, "the name of an attribute");
         for (uint32_t i = 0; i < op->n_fields; i++)
             if (!strcmp(op->fields[i].name, name)) field = &op->fields[i];
         if (!field) return expected(p, "an attribute this operator has");
@@ -211,7 +220,8 @@ static hal_status read_attrs(parser *p, const hal_op_info *op, void *attrs)
     return HAL_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------ nodes -- */
+/* ------------------------------------------------------------------------------------------------------
+ * nodes -- */
 
 typedef struct names { uint32_t n; char *name[MAX_LIST]; } names;
 
@@ -240,7 +250,9 @@ static hal_status names_free(const parser *p, const names *out)
     for (uint32_t i = 0; i < out->n; i++) {
         bool taken = hal_graph_name_find(p->graph, out->name[i]) != 0;
         for (uint32_t j = 0; j < i; j++) taken = taken || !strcmp(out->name[i], out->name[j]);
-        if (taken) return HAL_FAIL(INVALID_ARGUMENT, "graph text, line %u: the name \"%s\" is taken", p->reader.line, out->name[i]);
+        if (taken)
+            return HAL_FAIL(INVALID_ARGUMENT, "graph text, line %u: the name \"%s\" is taken", p->reader.line,
+                            out->name[i]);
     }
     return HAL_OK;
 }
@@ -261,8 +273,10 @@ static hal_status read_call(parser *p, const names *out)
     if (!hal_reader_word(&p->reader, false, word, sizeof word)) return expected(p, "an operator");
     const hal_op_info *op = hal_op_find(word);
     if (!op)
-        return HAL_FAIL(NOT_FOUND, "graph text, line %u, column %u: operator \"%s\" is not in the table; did you mean \"%s\"?",
-                        p->reader.line, p->reader.column, word, hal_op_nearest(word));
+        return HAL_FAIL(
+            NOT_FOUND,
+            "graph text, line %u, column %u: operator \"%s\" is not in the table; did you mean \"%s\"?",
+            p->reader.line, p->reader.column, word, hal_op_nearest(word));
     HAL_TRY(read_inputs(p, in, &n_in));
     HAL_TRY(read_attrs(p, op, &attrs));
     HAL_TRY(names_free(p, out));
@@ -292,7 +306,8 @@ static hal_status read_node(parser *p)
     return status;
 }
 
-/* ------------------------------------------------------------------------------------------------- statements -- */
+/* -------------------------------------------------------------------------------------------------
+ * statements -- */
 
 static hal_status source_create(parser *p, const char *name, bool input)
 {
@@ -343,7 +358,8 @@ static hal_status read_sink(parser *p, bool assign)
         if (!hal_reader_take(&p->reader, "=")) return expected(p, "'=' and a value");
         HAL_TRY(read_value(p, &second.id));
     }
-    hal_status status = assign ? hal_graph_assign(p->graph, first, second) : hal_graph_output(p->graph, first);
+    hal_status status =
+        assign ? hal_graph_assign(p->graph, first, second) : hal_graph_output(p->graph, first);
     return status == HAL_OK ? HAL_OK : placed(p, status);
 }
 
@@ -371,11 +387,14 @@ static hal_status read_graph(parser *p)
     if (!hal_reader_take(&p->reader, "hal-graph") || !hal_reader_int(&p->reader, &version))
         return expected(p, "\"hal-graph 1\" in the first line");
     if (version != 1)
-        return HAL_FAIL(VERSION_MISMATCH, "graph text: version %lld; this library reads version 1", (long long)version);
-    for (hal_reader_skip(&p->reader, true); p->reader.text < p->reader.end; hal_reader_skip(&p->reader, true)) {
+        return HAL_FAIL(VERSION_MISMATCH, "graph text: version %lld; this library reads version 1",
+                        (long long)version);
+    for (hal_reader_skip(&p->reader, true); p->reader.text < p->reader.end;
+         hal_reader_skip(&p->reader, true)) {
         HAL_TRY(read_statement(p));
         hal_reader_skip(&p->reader, false);
-        if (p->reader.text < p->reader.end && hal_reader_peek(&p->reader) != '\n') return expected(p, "the end of the line");
+        if (p->reader.text < p->reader.end && hal_reader_peek(&p->reader) != '\n')
+            return expected(p, "the end of the line");
     }
     return HAL_OK;
 }

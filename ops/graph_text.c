@@ -6,11 +6,11 @@
  *   symbol T 1 2048 1                    name, least, greatest value, multiple
  *   input tokens i32[4, T]
  *   variable w f32[768, 768]
- *   y, mean, rstd = layer_norm(x, w, -) {eps=0.001} from "a,b"    - is an absent input; `from`: names of origin
- *   assign w = w.next
- *   output loss
+ *   y, mean, rstd = layer_norm(x, w, -) {eps=0.001} from "a,b"    - is an absent input; `from`: names of
+ * origin assign w = w.next output loss
  *
- * Names hold letters, digits and _ . / - or stand in quotes with \" \\ and \xHH. From # to the end of a line is a comment.
+ * Names hold letters, digits and _ . / - or stand in quotes with \" \\ and \xHH. From # to the end of a line
+ * is a comment.
  */
 #include <ops/graph_names.h>
 #include <ops/text.h>
@@ -36,7 +36,8 @@ static void print_quoted(FILE *stream, const char *text)
 /* Symbols stand in sums, so theirs need quotes around more. The reader takes bare words of limited length. */
 static void print_name(FILE *stream, const char *name, bool symbol)
 {
-    bool bare = strcmp(name, "-") != 0 && *name && strlen(name) < 1000 && !(symbol && *name >= '0' && *name <= '9');
+    bool bare =
+        strcmp(name, "-") != 0 && *name && strlen(name) < 1000 && !(symbol && *name >= '0' && *name <= '9');
     for (const char *c = name; *c; c++) bare = bare && name_char(*c, symbol);
     if (bare) fputs(name, stream);
     else print_quoted(stream, name);

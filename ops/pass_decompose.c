@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rebuilds a graph with some composite nodes written as simpler rows. Every decomposition of this library is made of
- * primitives only (a unit test checks that), so one round is enough whether or not the caller asks for primitives.
+ * Rebuilds a graph with some composite nodes written as simpler rows. Every decomposition of this library is
+ * made of primitives only (a unit test checks that), so one round is enough whether or not the caller asks
+ * for primitives.
  */
 #include "builder.h"
 #include "graph_names.h"
@@ -9,7 +10,8 @@
 enum { MAX_ARITY = 16 };
 
 /* Nodes made for `node` carry the names of what they came from. */
-static hal_status names_copy(const hal_graph *from, const hal_node_record *node, hal_graph *to, uint32_t first) {
+static hal_status names_copy(const hal_graph *from, const hal_node_record *node, hal_graph *to,
+                             uint32_t first) {
     const char *names = node->names ? node->names : hal_graph_value(from, node->first_out)->name;
     for (uint32_t id = first; id < to->n_nodes; id++) {
         hal_node_record *made = hal_graph_node_at(to, id);
@@ -20,20 +22,22 @@ static hal_status names_copy(const hal_graph *from, const hal_node_record *node,
 }
 
 /* A new value takes the old one's name, unless it is one that was there before the node. */
-static hal_status outputs_map(const hal_graph *from, const hal_node_record *node, hal_graph *to, uint32_t first_value,
-                              const hal_value *out, uint32_t *map) {
+static hal_status outputs_map(const hal_graph *from, const hal_node_record *node, hal_graph *to,
+                              uint32_t first_value, const hal_value *out, uint32_t *map) {
     for (uint32_t o = 0; o < node->n_out; o++) {
         uint32_t old = node->first_out + o;
         map[old] = out[o].id;
-        if (out[o].id >= first_value && !hal_graph_name_give_full(to, out[o].id, hal_graph_value(from, old)->name))
+        if (out[o].id >= first_value &&
+            !hal_graph_name_give_full(to, out[o].id, hal_graph_value(from, old)->name))
             return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     }
     return HAL_OK;
 }
 
-static hal_status decompose(const hal_graph *from, const hal_node_record *node, const hal_op_row *row, hal_graph *to,
-                            const hal_value *in, hal_value *out) {
-    hal_decompose_call call = {.graph = to, .attrs = node->attrs, .n_in = node->n_in, .n_out = node->n_out, .in = in, .out = out};
+static hal_status decompose(const hal_graph *from, const hal_node_record *node, const hal_op_row *row,
+                            hal_graph *to, const hal_value *in, hal_value *out) {
+    hal_decompose_call call = {
+        .graph = to, .attrs = node->attrs, .n_in = node->n_in, .n_out = node->n_out, .in = in, .out = out};
     hal_graph_push(to, "%s", hal_graph_value(from, node->first_out)->name);
     hal_status status = row->decompose(&call);
     hal_graph_pop(to);
@@ -70,7 +74,8 @@ static hal_status pass_run(const hal_graph *from, const bool *apart, hal_graph *
     return sinks_copy(from, to, map);
 }
 
-hal_status hal_pass_decompose(const hal_graph *from, const bool *decompose_node, bool primitives_only, hal_graph **to, uint32_t *map) {
+hal_status hal_pass_decompose(const hal_graph *from, const bool *decompose_node, bool primitives_only,
+                              hal_graph **to, uint32_t *map) {
     (void)primitives_only;
     hal_graph *made;
     HAL_TRY(hal_graph_status(from));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fusion: pointwise nodes (casts and gates count) of equal sizes join with the nodes that feed them, and with the matmul at
- * the head of a chain. Groups grow greedily along the edges in topological order. A union is made when it creates no cycle
- * between groups and the joined expression keeps within its limits.
+ * Fusion: pointwise nodes (casts and gates count) of equal sizes join with the nodes that feed them, and with
+ * the matmul at the head of a chain. Groups grow greedily along the edges in topological order. A union is
+ * made when it creates no cycle between groups and the joined expression keeps within its limits.
  */
 #include <ops/fuse_expr.h>
 #include <ops/graph_copy.h>
@@ -16,13 +16,14 @@ typedef struct fuser {
     uint32_t *group;                /* node -> lowest member of its group */
     uint32_t *next;                 /* member -> next higher member, 0 at the end */
     uint32_t *first_use, *use;      /* users of value v: use[first_use[v] .. first_use[v + 1]) */
-    uint32_t *visited, stamp;       /* group -> the newest search that met it; groups go by their lowest member */
+    uint32_t *visited, stamp; /* group -> the newest search that met it; groups go by their lowest member */
     uint32_t *stack;
     bool *assigned;                 /* values that become the content of a variable */
     bool *done;                     /* groups already in the new graph */
 } fuser;
 
-/* ----------------------------------------------------------------------------------------------------- groups -- */
+/* -----------------------------------------------------------------------------------------------------
+ * groups -- */
 
 static void group_read(const fuser *f, uint32_t lowest, hal_fuse_group *group)
 {
@@ -75,7 +76,8 @@ static uint32_t producer(const fuser *f, uint32_t value)
     return f->group[f->from->values[value].node];
 }
 
-/* Puts the groups that feed group `lowest`, a and b aside, on the stack, each once; true when a or b is among them. */
+/* Puts the groups that feed group `lowest`, a and b aside, on the stack, each once; true when a or b is among
+ * them. */
 static bool feeders_push(fuser *f, uint32_t lowest, uint32_t a, uint32_t b, uint32_t *depth)
 {
     bool met = false;
@@ -123,7 +125,8 @@ static void union_try(fuser *f, uint32_t a, uint32_t b)
     hal_fuse_group both;
     hal_fused fused;
     if (!b || a == b || !hal_fuse_possible(f->from, b) || (f->pins && f->pins[a] != f->pins[b])) return;
-    if (!hal_shape_same_sizes(sizes_of(f, a), sizes_of(f, b)) || (has_matmul(f, a) && has_matmul(f, b))) return;
+    if (!hal_shape_same_sizes(sizes_of(f, a), sizes_of(f, b)) || (has_matmul(f, a) && has_matmul(f, b)))
+        return;
     if (!group_union(f, a, b, &both) || !hal_fuse_build(f->from, &both, needed, f, &fused)) return;
     if (!union_cycles(f, a, b)) group_write(f, &both);
 }
@@ -137,16 +140,19 @@ static void groups_grow(fuser *f)
     }
 }
 
-/* --------------------------------------------------------------------------------------------------- new graph -- */
+/* --------------------------------------------------------------------------------------------------- new
+ * graph -- */
 
 /* The names of origin of all members, comma separated. */
 static char *names_join(const fuser *f, const hal_fuse_group *group)
 {
     size_t size = 1;
-    for (uint32_t i = 0; i < group->n; i++) size += strlen(hal_graph_node_names(f->from, group->member[i])) + 1;
+    for (uint32_t i = 0; i < group->n; i++)
+        size += strlen(hal_graph_node_names(f->from, group->member[i])) + 1;
     char *names = hal_allocate(&f->to->allocator, size), *end = names;
     for (uint32_t i = 0; names && i < group->n; i++)
-        end += snprintf(end, size - (size_t)(end - names), "%s%s", i ? "," : "", hal_graph_node_names(f->from, group->member[i]));
+        end += snprintf(end, size - (size_t)(end - names), "%s%s", i ? "," : "",
+                        hal_graph_node_names(f->from, group->member[i]));
     return names;
 }
 
@@ -159,7 +165,8 @@ static hal_status group_emit(fuser *f, uint32_t lowest)
     group_read(f, lowest, &group);
     if (group.n == 1) return hal_graph_copy_node(f->from, lowest, f->to, f->map);
     if (!hal_fuse_build(f->from, &group, needed, f, &fused))
-        return hal_graph_fail(f->to, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INTERNAL), "fusion: a group that was built before is refused");
+        return hal_graph_fail(f->to, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INTERNAL),
+                              "fusion: a group that was built before is refused");
     for (uint32_t i = 0; i < fused.n_in; i++) in[i] = (hal_value){f->to, f->map[fused.in[i]]};
     HAL_TRY(hal_graph_node(f->to, fused.op, &fused.attrs, in, fused.n_in, out, fused.n_out));
     HAL_TRY(hal_graph_copy_names(f->from, fused.out, fused.n_out, f->to, f->map));
@@ -201,7 +208,8 @@ static hal_status group_emit_ordered(fuser *f, uint32_t lowest)
 static hal_status fuse(fuser *f)
 {
     groups_grow(f);
-    /* At its last member a group is due: by then nearly everything it waits for is there, as in the old order. */
+    /* At its last member a group is due: by then nearly everything it waits for is there, as in the old
+     * order. */
     for (uint32_t node = 1; node < f->from->n_nodes; node++)
         if (!f->next[node] && !f->done[f->group[node]]) HAL_TRY(group_emit_ordered(f, f->group[node]));
     return hal_graph_copy_sinks(f->from, f->to, f->map);

@@ -3,7 +3,8 @@
 #include <ops/graph_copy.h>
 #include <hal/core.h>
 
-/* Nodes of the new graph by hash of operator, attributes, inputs and pin; open addressing, at most half full. */
+/* Nodes of the new graph by hash of operator, attributes, inputs and pin; open addressing, at most half full.
+ */
 typedef struct simplifier {
     const hal_graph *from;
     hal_graph *to;
@@ -22,7 +23,8 @@ static uint64_t node_hash(const simplifier *s, uint32_t node)
     const hal_node_record *n = &s->from->nodes[node];
     uint64_t hash = hal_attrs_hash(hal_op_describe(n->op), n->attrs);
     hash = (hash ^ pin_of(s, node)) * 0x9e3779b97f4a7c15u;
-    for (uint32_t i = 0; i < n->n_in; i++) hash = (hash ^ (hash >> 29) ^ (n->in[i] ? s->map[n->in[i]] : 0)) * 0xff51afd7ed558ccdu;
+    for (uint32_t i = 0; i < n->n_in; i++)
+        hash = (hash ^ (hash >> 29) ^ (n->in[i] ? s->map[n->in[i]] : 0)) * 0xff51afd7ed558ccdu;
     return hash ^ (hash >> 32);
 }
 
@@ -30,7 +32,8 @@ static uint64_t node_hash(const simplifier *s, uint32_t node)
 static bool node_equal(const simplifier *s, uint32_t node, uint32_t twin)
 {
     const hal_node_record *a = &s->from->nodes[node], *b = &s->to->nodes[twin];
-    if (a->op != b->op || a->n_in != b->n_in || a->n_out != b->n_out || pin_of(s, node) != s->new_pin[twin]) return false;
+    if (a->op != b->op || a->n_in != b->n_in || a->n_out != b->n_out || pin_of(s, node) != s->new_pin[twin])
+        return false;
     for (uint32_t i = 0; i < a->n_in; i++)
         if ((a->in[i] ? s->map[a->in[i]] : 0) != b->in[i]) return false;
     return hal_attrs_equal(hal_op_describe(a->op), a->attrs, b->attrs);
@@ -46,7 +49,8 @@ static hal_status node_simplify(simplifier *s, uint32_t node)
 {
     const hal_node_record *n = &s->from->nodes[node];
     uint32_t slot = (uint32_t)(node_hash(s, node) & (s->size - 1));
-    while (may_merge(n->op) && s->table[slot] && !node_equal(s, node, s->table[slot])) slot = (slot + 1) & (s->size - 1);
+    while (may_merge(n->op) && s->table[slot] && !node_equal(s, node, s->table[slot]))
+        slot = (slot + 1) & (s->size - 1);
     if (may_merge(n->op) && s->table[slot]) {
         uint32_t first = s->to->nodes[s->table[slot]].first_out;
         for (uint32_t i = 0; i < n->n_out; i++) s->map[n->first_out + i] = first + i;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The road into the fp64 reference: host tensors of any dtype and stride become dense doubles, the row's function computes,
- * and its results are rounded once into the output tensors.
+ * The road into the fp64 reference: host tensors of any dtype and stride become dense doubles, the row's
+ * function computes, and its results are rounded once into the output tensors.
  */
 #include <hal/core.h>
 
@@ -81,20 +81,25 @@ static hal_status shapes_check(const hal_op_info *op, const void *attrs, const h
     for (uint32_t o = 0; o < n_out; o++) {
         hal_shape shape = shape_of(&out[o]);
         if (!shape_equal(&shape, &expected[o]))
-            return HAL_FAIL(INVALID_ARGUMENT, "reference of %s: output %u has another dtype or size than the row gives; "
-                            "ask hal_op_shape for it", op->name, o);
+            return HAL_FAIL(INVALID_ARGUMENT,
+                            "reference of %s: output %u has another dtype or size than the row gives; "
+                            "ask hal_op_shape for it",
+                            op->name, o);
     }
     return HAL_OK;
 }
 
 static hal_status tensors_check(const hal_op_info *op, const char *side, const hal_tensor *t, uint32_t n) {
     if (n > MAX_TENSORS)
-        return HAL_FAIL(INVALID_ARGUMENT, "reference of %s: %u %ss, at most %d are possible", op->name, n, side, MAX_TENSORS);
+        return HAL_FAIL(INVALID_ARGUMENT, "reference of %s: %u %ss, at most %d are possible", op->name, n,
+                        side, MAX_TENSORS);
     for (uint32_t i = 0; i < n; i++) {
         if (t[i].dtype == HAL_NO_DTYPE) continue;
         const hal_dtype_info *dtype = hal_dtype_describe(t[i].dtype);
-        if (!dtype || dtype->block_elements != 1 || t[i].rank > HAL_MAX_RANK || (!t[i].host && hal_tensor_elements(&t[i])))
-            return HAL_FAIL(INVALID_ARGUMENT, "reference of %s: %s %u is no strided host tensor of a plain dtype", op->name,
+        if (!dtype || dtype->block_elements != 1 || t[i].rank > HAL_MAX_RANK ||
+            (!t[i].host && hal_tensor_elements(&t[i])))
+            return HAL_FAIL(INVALID_ARGUMENT,
+                            "reference of %s: %s %u is no strided host tensor of a plain dtype", op->name,
                             side, i);
     }
     return HAL_OK;
@@ -111,16 +116,18 @@ static hal_status workspace_run(workspace *w, const hal_op_row *row, const void 
         w->out[o].scale = scale ? scale[o] : NULL;
         for (int64_t i = 0; w->out[o].scale && i < w->out[o].n; i++) w->out[o].scale[i] = 0.0;
     }
-    hal_reference_call call = {.attrs = attrs, .n_in = w->n_in, .n_out = w->n_out, .in = w->in, .out = w->out};
+    hal_reference_call call = {
+        .attrs = attrs, .n_in = w->n_in, .n_out = w->n_out, .in = w->in, .out = w->out};
     HAL_TRY(row->reference(&call));
     for (uint32_t o = 0; o < w->n_out; o++) tensor_store(&out[o], &w->out[o]);
     return HAL_OK;
 }
 
-hal_status hal_op_reference(uint32_t number, const void *attrs, const hal_tensor *in, uint32_t n_in, const hal_tensor *out,
-                            uint32_t n_out, double *const *scale) {
+hal_status hal_op_reference(uint32_t number, const void *attrs, const hal_tensor *in, uint32_t n_in,
+                            const hal_tensor *out, uint32_t n_out, double *const *scale) {
     const hal_op_row *row = hal_op_row_get(number);
-    if (!row || !row->reference) return HAL_FAIL(NOT_FOUND, "operator %u has no reference; see ops.def for the rows", number);
+    if (!row || !row->reference)
+        return HAL_FAIL(NOT_FOUND, "operator %u has no reference; see ops.def for the rows", number);
     HAL_TRY(tensors_check(&row->info, "input", in, n_in));
     HAL_TRY(tensors_check(&row->info, "output", out, n_out));
     HAL_TRY(shapes_check(&row->info, attrs, in, n_in, out, n_out));

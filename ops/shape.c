@@ -15,7 +15,8 @@ bool hal_shape_equal(const hal_shape *a, const hal_shape *b)
     return a->dtype == b->dtype && hal_shape_same_sizes(a, b);
 }
 
-/* ----------------------------------------------------------------------------------------------------- sizes -- */
+/* ----------------------------------------------------------------------------------------------------- sizes
+ * -- */
 
 /* A size whose factor vanished is a constant. */
 static hal_dim normal(hal_dim d)
@@ -27,7 +28,9 @@ bool hal_dim_add(hal_dim a, hal_dim b, hal_dim *sum)
 {
     hal_dim d = a.symbol < 0 ? b : a;
     if (a.symbol >= 0 && b.symbol >= 0 && a.symbol != b.symbol) return false;
-    if (__builtin_add_overflow(a.base, b.base, &d.base) || __builtin_add_overflow(a.factor, b.factor, &d.factor)) return false;
+    if (__builtin_add_overflow(a.base, b.base, &d.base) ||
+        __builtin_add_overflow(a.factor, b.factor, &d.factor))
+        return false;
     *sum = normal(d);
     return true;
 }
@@ -37,7 +40,8 @@ bool hal_dim_multiply(hal_dim a, hal_dim b, hal_dim *product)
     if (a.symbol >= 0 && b.symbol >= 0) return false;
     hal_dim d = a.symbol < 0 ? b : a;
     int64_t n = a.symbol < 0 ? a.base : b.base;
-    if (__builtin_mul_overflow(d.base, n, &d.base) || __builtin_mul_overflow(d.factor, n, &d.factor)) return false;
+    if (__builtin_mul_overflow(d.base, n, &d.base) || __builtin_mul_overflow(d.factor, n, &d.factor))
+        return false;
     *product = normal(d);
     return true;
 }
@@ -51,7 +55,8 @@ bool hal_dim_divide(hal_dim a, int64_t divisor, hal_dim *quotient)
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------------------- dtypes -- */
+/* ---------------------------------------------------------------------------------------------------- dtypes
+ * -- */
 
 bool hal_dtype_is_float(hal_dtype dtype)
 {
@@ -74,14 +79,15 @@ static const char *dtype_name(hal_dtype dtype)
     return info ? info->name : "none";
 }
 
-/* -------------------------------------------------------------------------------------------------- demands -- */
+/* -------------------------------------------------------------------------------------------------- demands
+ * -- */
 
 hal_status hal_shape_axis(int64_t axis, uint32_t rank, uint32_t *position)
 {
     int64_t a = axis < 0 ? axis + (int64_t)rank : axis;
     if (a < 0 || a >= (int64_t)rank)
-        return HAL_FAIL(INVALID_ARGUMENT, "axis %lld is outside rank %u; choose %d to %d", (long long)axis, rank, -(int)rank,
-                        (int)rank - 1);
+        return HAL_FAIL(INVALID_ARGUMENT, "axis %lld is outside rank %u; choose %d to %d", (long long)axis,
+                        rank, -(int)rank, (int)rank - 1);
     *position = (uint32_t)a;
     return HAL_OK;
 }
@@ -95,8 +101,10 @@ hal_status hal_shape_broadcast(hal_shape *shape, const hal_shape *x, uint32_t in
         hal_dim a = out.size[d + shift], b = small->size[d];
         if (hal_dim_is(a, 1)) out.size[d + shift] = b;
         else if (!hal_dim_is(b, 1) && !hal_dim_equal(a, b))
-            return HAL_FAIL(INVALID_ARGUMENT, "input %u: size %u does not broadcast to the other inputs'; sizes must be equal or 1",
-                            index, d);
+            return HAL_FAIL(
+                INVALID_ARGUMENT,
+                "input %u: size %u does not broadcast to the other inputs'; sizes must be equal or 1", index,
+                d);
     }
     out.dtype = shape->dtype;
     *shape = out;
@@ -120,40 +128,48 @@ hal_status hal_shape_want_rank(const hal_shape *in, uint32_t index, uint32_t ran
 hal_status hal_shape_want_min_rank(const hal_shape *in, uint32_t index, uint32_t rank)
 {
     if (in[index].rank >= rank) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "input %u has rank %u; at least rank %u is needed", index, in[index].rank, rank);
+    return HAL_FAIL(INVALID_ARGUMENT, "input %u has rank %u; at least rank %u is needed", index,
+                    in[index].rank, rank);
 }
 
 hal_status hal_shape_want_float(const hal_shape *in, uint32_t index)
 {
     if (hal_dtype_is_float(in[index].dtype)) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "input %u is %s; f64, f32, f16 or bf16 is needed: cast it", index, dtype_name(in[index].dtype));
+    return HAL_FAIL(INVALID_ARGUMENT, "input %u is %s; f64, f32, f16 or bf16 is needed: cast it", index,
+                    dtype_name(in[index].dtype));
 }
 
 hal_status hal_shape_want_index(const hal_shape *in, uint32_t index)
 {
     if (hal_dtype_is_index(in[index].dtype)) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "input %u is %s; indices are i32 or i64: cast it", index, dtype_name(in[index].dtype));
+    return HAL_FAIL(INVALID_ARGUMENT, "input %u is %s; indices are i32 or i64: cast it", index,
+                    dtype_name(in[index].dtype));
 }
 
 hal_status hal_shape_want_sizes(const hal_shape *in, uint32_t index, const hal_shape *like, const char *what)
 {
     if (hal_shape_same_sizes(&in[index], like)) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "input %u has rank %u or sizes that differ from %s (rank %u); make them equal", index,
+    return HAL_FAIL(INVALID_ARGUMENT,
+                    "input %u has rank %u or sizes that differ from %s (rank %u); make them equal", index,
                     in[index].rank, what, like->rank);
 }
 
 hal_status hal_shape_want_equal(const hal_shape *in, uint32_t index, uint32_t other)
 {
     if (hal_shape_equal(&in[index], &in[other])) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "inputs %u (%s, rank %u) and %u (%s, rank %u) must have equal dtype and sizes", index,
-                    dtype_name(in[index].dtype), in[index].rank, other, dtype_name(in[other].dtype), in[other].rank);
+    return HAL_FAIL(INVALID_ARGUMENT,
+                    "inputs %u (%s, rank %u) and %u (%s, rank %u) must have equal dtype and sizes", index,
+                    dtype_name(in[index].dtype), in[index].rank, other, dtype_name(in[other].dtype),
+                    in[other].rank);
 }
 
-/* --------------------------------------------------------------------------------------------------- the road -- */
+/* --------------------------------------------------------------------------------------------------- the
+ * road -- */
 
 static bool may_be_absent(const hal_op_info *op, uint32_t index)
 {
-    bool optional = op->number == HAL_OP_LAYER_NORM || op->number == HAL_OP_ATTENTION || op->number == HAL_OP_ATTENTION_GRAD;
+    bool optional = op->number == HAL_OP_LAYER_NORM || op->number == HAL_OP_ATTENTION ||
+                    op->number == HAL_OP_ATTENTION_GRAD;
     return optional && index >= op->min_inputs;
 }
 
@@ -162,12 +178,15 @@ static hal_status inputs_check(const hal_op_info *op, const hal_shape *in, uint3
     for (uint32_t i = 0; i < n_in; i++) {
         if (in[i].dtype == HAL_NO_DTYPE && may_be_absent(op, i)) continue;
         if (!hal_dtype_describe(in[i].dtype))
-            return HAL_FAIL(INVALID_ARGUMENT, "input %u is missing or of unknown dtype; only optional inputs may be absent", i);
+            return HAL_FAIL(INVALID_ARGUMENT,
+                            "input %u is missing or of unknown dtype; only optional inputs may be absent", i);
         if (in[i].rank > HAL_MAX_RANK)
-            return HAL_FAIL(INVALID_ARGUMENT, "input %u has rank %u; at most %d is possible", i, in[i].rank, HAL_MAX_RANK);
+            return HAL_FAIL(INVALID_ARGUMENT, "input %u has rank %u; at most %d is possible", i, in[i].rank,
+                            HAL_MAX_RANK);
         for (uint32_t d = 0; d < in[i].rank; d++)
             if (in[i].size[d].symbol < 0 && (in[i].size[d].base < 0 || in[i].size[d].factor))
-                return HAL_FAIL(INVALID_ARGUMENT, "input %u: size %u is negative or has a factor without symbol", i, d);
+                return HAL_FAIL(INVALID_ARGUMENT,
+                                "input %u: size %u is negative or has a factor without symbol", i, d);
     }
     return HAL_OK;
 }
@@ -180,9 +199,12 @@ static hal_status positions_check(const hal_shape *in)
     HAL_TRY(hal_shape_want_rank(in, 1, 1));
     hal_dim t = in[0].size[in[0].rank - 2], d = in[0].size[in[0].rank - 1];
     if (!hal_dim_equal(in[1].size[0], t))
-        return HAL_FAIL(INVALID_ARGUMENT, "input 1 (positions) must have as many entries as input 0 has on its last axis but one");
+        return HAL_FAIL(
+            INVALID_ARGUMENT,
+            "input 1 (positions) must have as many entries as input 0 has on its last axis but one");
     if (d.symbol >= 0 || d.base % 2)
-        return HAL_FAIL(INVALID_ARGUMENT, "the last axis of input 0 must have an even constant size; it is turned in pairs");
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "the last axis of input 0 must have an even constant size; it is turned in pairs");
     return HAL_OK;
 }
 
@@ -220,7 +242,8 @@ static hal_status same_check(const hal_op_info *op, const hal_shape *in)
 static hal_status outputs_check(const hal_shape *out, uint32_t n_out)
 {
     for (uint32_t i = 0; i < n_out; i++) {
-        if (!hal_dtype_describe(out[i].dtype)) return HAL_FAIL(INVALID_ARGUMENT, "output %u has no known dtype; name one", i);
+        if (!hal_dtype_describe(out[i].dtype))
+            return HAL_FAIL(INVALID_ARGUMENT, "output %u has no known dtype; name one", i);
         for (uint32_t d = 0; d < out[i].rank; d++)
             if (out[i].size[d].symbol < 0 && out[i].size[d].base < 0)
                 return HAL_FAIL(INVALID_ARGUMENT, "output %u: size %u would be negative", i, d);
@@ -228,16 +251,18 @@ static hal_status outputs_check(const hal_shape *out, uint32_t n_out)
     return HAL_OK;
 }
 
-hal_status hal_op_shape(uint32_t number, const void *attrs, const hal_shape *in, uint32_t n_in, hal_shape *out, uint32_t n_out)
+hal_status hal_op_shape(uint32_t number, const void *attrs, const hal_shape *in, uint32_t n_in,
+                        hal_shape *out, uint32_t n_out)
 {
     const hal_op_row *row = hal_op_row_get(number);
     if (!row) return HAL_FAIL(NOT_FOUND, "operator %u is not in the table", number);
     const hal_op_info *op = &row->info;
     if (n_in < op->min_inputs || n_in > op->max_inputs)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s: %u inputs were given, %u to %u are needed", op->name, n_in, op->min_inputs, op->max_inputs);
+        return HAL_FAIL(INVALID_ARGUMENT, "%s: %u inputs were given, %u to %u are needed", op->name, n_in,
+                        op->min_inputs, op->max_inputs);
     if (n_out < op->min_outputs || n_out > op->max_outputs)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s: %u outputs were asked, it has %u to %u", op->name, n_out, op->min_outputs,
-                        op->max_outputs);
+        return HAL_FAIL(INVALID_ARGUMENT, "%s: %u outputs were asked, it has %u to %u", op->name, n_out,
+                        op->min_outputs, op->max_outputs);
     hal_shape result[16];
     memset(result, 0, sizeof result);
     HAL_TRY(inputs_check(op, in, n_in));

@@ -2,18 +2,20 @@
 /* Shape rules of pointwise, reductions, order and matmul. */
 #include <ops/shape.h>
 
-hal_op_shape_fn hal_op_shape_pointwise, hal_op_shape_reduce, hal_op_shape_arg_max, hal_op_shape_top_k, hal_op_shape_sort,
-    hal_op_shape_matmul, hal_op_shape_square_sum, hal_op_shape_sample;
+hal_op_shape_fn hal_op_shape_pointwise, hal_op_shape_reduce, hal_op_shape_arg_max, hal_op_shape_top_k,
+    hal_op_shape_sort, hal_op_shape_matmul, hal_op_shape_square_sum, hal_op_shape_sample;
 
-#define RULE(word) \
-    hal_status hal_op_shape_##word(const void *attrs, const hal_shape *in, uint32_t n_in, hal_shape *out, uint32_t n_out)
+#define RULE(word)                                                                                           \
+    hal_status hal_op_shape_##word(const void *attrs, const hal_shape *in, uint32_t n_in, hal_shape *out,    \
+                                   uint32_t n_out)
 #define UNUSED (void)attrs, (void)in, (void)n_in, (void)n_out
 
 static hal_status expr_counts(const hal_expr *expr, uint32_t inputs, uint32_t outputs)
 {
     if (expr->n_inputs == inputs && expr->n_outputs == outputs) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "the expression has %u inputs and %u results; the node gives it %u and wants %u", expr->n_inputs,
-                    expr->n_outputs, inputs, outputs);
+    return HAL_FAIL(INVALID_ARGUMENT,
+                    "the expression has %u inputs and %u results; the node gives it %u and wants %u",
+                    expr->n_inputs, expr->n_outputs, inputs, outputs);
 }
 
 static void expr_outputs(const hal_expr *expr, const hal_shape *like, hal_dtype dtype, hal_shape *out)
@@ -52,7 +54,8 @@ RULE(reduce)
     HAL_TRY(want_plain(in, 0));
     for (int64_t i = 0; i < a->axes.n; i++) {
         HAL_TRY(hal_shape_axis(a->axes.v[i], in[0].rank, &axis));
-        if (gone & (1u << axis)) return HAL_FAIL(INVALID_ARGUMENT, "`axes` names axis %u twice; name it once", axis);
+        if (gone & (1u << axis))
+            return HAL_FAIL(INVALID_ARGUMENT, "`axes` names axis %u twice; name it once", axis);
         gone |= 1u << axis;
     }
     if (!a->axes.n) gone = UINT32_MAX;
@@ -69,7 +72,8 @@ RULE(arg_max)
     UNUSED;
     HAL_TRY(hal_shape_want_min_rank(in, 0, 1));
     HAL_TRY(want_plain(in, 0));
-    if (hal_dim_is(in[0].size[in[0].rank - 1], 0)) return HAL_FAIL(INVALID_ARGUMENT, "the last axis is empty; it has no largest element");
+    if (hal_dim_is(in[0].size[in[0].rank - 1], 0))
+        return HAL_FAIL(INVALID_ARGUMENT, "the last axis is empty; it has no largest element");
     out[0] = hal_shape_rows(&in[0], HAL_I32);
     return HAL_OK;
 }
@@ -82,7 +86,8 @@ RULE(top_k)
     HAL_TRY(want_plain(in, 0));
     hal_dim n = in[0].size[in[0].rank - 1];
     if (n.symbol < 0 && k > n.base)
-        return HAL_FAIL(INVALID_ARGUMENT, "k is %lld, the last axis has %lld elements; choose a smaller k", (long long)k, (long long)n.base);
+        return HAL_FAIL(INVALID_ARGUMENT, "k is %lld, the last axis has %lld elements; choose a smaller k",
+                        (long long)k, (long long)n.base);
     out[0] = in[0];
     out[0].size[in[0].rank - 1] = hal_dim_constant(k);
     out[1] = out[0];
@@ -100,14 +105,16 @@ RULE(sort)
     return HAL_OK;
 }
 
-/* ----------------------------------------------------------------------------------------------------- matmul -- */
+/* -----------------------------------------------------------------------------------------------------
+ * matmul -- */
 
 static hal_status matmul_dtypes(const hal_shape *in)
 {
     bool quantised = hal_dtype_describe(in[1].dtype)->class_ == HAL_DTYPE_CLASS_QUANTISED;
     if (in[0].dtype == in[1].dtype && !quantised) return HAL_OK;
     if (quantised && hal_dtype_is_float(in[0].dtype)) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "a is %s and b is %s; they need one dtype, or b a block-quantised one: cast one",
+    return HAL_FAIL(INVALID_ARGUMENT,
+                    "a is %s and b is %s; they need one dtype, or b a block-quantised one: cast one",
                     hal_dtype_describe(in[0].dtype)->name, hal_dtype_describe(in[1].dtype)->name);
 }
 
@@ -121,8 +128,10 @@ static hal_status matmul_product(const hal_matmul_attrs *a, const hal_shape *in,
     hal_dim m = in[0].size[ra + (a->transpose_a ? 1 : 0)], k = in[0].size[ra + (a->transpose_a ? 0 : 1)];
     hal_dim k2 = in[1].size[rb + (a->transpose_b ? 1 : 0)], n = in[1].size[rb + (a->transpose_b ? 0 : 1)];
     if (!hal_dim_equal(k, k2))
-        return HAL_FAIL(INVALID_ARGUMENT, "a has %lld columns and b %lld rows after transposition (or other symbols); they must be equal",
-                        (long long)k.base, (long long)k2.base);
+        return HAL_FAIL(
+            INVALID_ARGUMENT,
+            "a has %lld columns and b %lld rows after transposition (or other symbols); they must be equal",
+            (long long)k.base, (long long)k2.base);
     hal_shape lead = in[0], lead_b = in[1];
     lead.rank = ra;
     lead_b.rank = rb;
@@ -144,7 +153,9 @@ RULE(matmul)
     wide = c;
     if (!a->expr.n_outputs) {
         if (n_in != 2 || n_out != 1)
-            return HAL_FAIL(INVALID_ARGUMENT, "%u inputs and %u outputs without an expression; a product has 2 and 1", n_in, n_out);
+            return HAL_FAIL(INVALID_ARGUMENT,
+                            "%u inputs and %u outputs without an expression; a product has 2 and 1", n_in,
+                            n_out);
         out[0] = c;
         return HAL_OK;
     }
@@ -152,13 +163,16 @@ RULE(matmul)
     for (uint32_t i = 2; i < n_in; i++) {
         HAL_TRY(want_plain(in, i));
         HAL_TRY(hal_shape_broadcast(&wide, &in[i], i));
-        if (!hal_shape_same_sizes(&wide, &c)) return HAL_FAIL(INVALID_ARGUMENT, "input %u is larger than the product; broadcast the product's inputs", i);
+        if (!hal_shape_same_sizes(&wide, &c))
+            return HAL_FAIL(INVALID_ARGUMENT,
+                            "input %u is larger than the product; broadcast the product's inputs", i);
     }
     expr_outputs(&a->expr, &c, c.dtype, out);
     return HAL_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------- the rest -- */
+/* ---------------------------------------------------------------------------------------------------- the
+ * rest -- */
 
 RULE(square_sum)
 {
@@ -181,6 +195,7 @@ RULE(sample)
     hal_dim v = in[0].size[in[0].rank - 1];
     int64_t k = ((const hal_sample_attrs *)attrs)->top_k;
     if (v.symbol < 0 && (v.base < 1 || k > v.base))
-        return HAL_FAIL(INVALID_ARGUMENT, "top_k is %lld of %lld logits; choose 0 to the number of logits", (long long)k, (long long)v.base);
+        return HAL_FAIL(INVALID_ARGUMENT, "top_k is %lld of %lld logits; choose 0 to the number of logits",
+                        (long long)k, (long long)v.base);
     return HAL_OK;
 }

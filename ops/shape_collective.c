@@ -2,15 +2,19 @@
 /* Shape rules of the collectives: input r and output r belong to member r. */
 #include <ops/shape.h>
 
-hal_op_shape_fn hal_op_shape_all_same, hal_op_shape_all_gather, hal_op_shape_reduce_scatter, hal_op_shape_broadcast_from;
+hal_op_shape_fn hal_op_shape_all_same, hal_op_shape_all_gather, hal_op_shape_reduce_scatter,
+    hal_op_shape_broadcast_from;
 
-#define RULE(word) \
-    hal_status hal_op_shape_##word(const void *attrs, const hal_shape *in, uint32_t n_in, hal_shape *out, uint32_t n_out)
+#define RULE(word)                                                                                           \
+    hal_status hal_op_shape_##word(const void *attrs, const hal_shape *in, uint32_t n_in, hal_shape *out,    \
+                                   uint32_t n_out)
 #define UNUSED (void)attrs, (void)in, (void)n_in, (void)n_out
 
 static hal_status members_check(const hal_shape *in, uint32_t n_in, uint32_t n_out)
 {
-    if (n_in != n_out) return HAL_FAIL(INVALID_ARGUMENT, "%u inputs and %u outputs; each member has one of each", n_in, n_out);
+    if (n_in != n_out)
+        return HAL_FAIL(INVALID_ARGUMENT, "%u inputs and %u outputs; each member has one of each", n_in,
+                        n_out);
     for (uint32_t i = 1; i < n_in; i++) HAL_TRY(hal_shape_want_equal(in, i, 0));
     return HAL_OK;
 }
@@ -42,7 +46,8 @@ RULE(reduce_scatter)
     HAL_TRY(hal_shape_want_min_rank(in, 0, 1));
     hal_shape part = in[0];
     if (!hal_dim_divide(in[0].size[0], n_out, &part.size[0]))
-        return HAL_FAIL(INVALID_ARGUMENT, "axis 0 of size %lld does not split over %u members", (long long)in[0].size[0].base, n_out);
+        return HAL_FAIL(INVALID_ARGUMENT, "axis 0 of size %lld does not split over %u members",
+                        (long long)in[0].size[0].base, n_out);
     for (uint32_t i = 0; i < n_out; i++) out[i] = part;
     return HAL_OK;
 }

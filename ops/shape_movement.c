@@ -2,12 +2,14 @@
 /* Shape rules of the movement rows. */
 #include <ops/shape.h>
 
-hal_op_shape_fn hal_op_shape_same, hal_op_shape_cast, hal_op_shape_reshape, hal_op_shape_transpose, hal_op_shape_slice,
-    hal_op_shape_broadcast, hal_op_shape_split, hal_op_shape_concat, hal_op_shape_gather, hal_op_shape_scatter_add,
-    hal_op_shape_set_rows, hal_op_shape_fill, hal_op_shape_iota, hal_op_shape_random;
+hal_op_shape_fn hal_op_shape_same, hal_op_shape_cast, hal_op_shape_reshape, hal_op_shape_transpose,
+    hal_op_shape_slice, hal_op_shape_broadcast, hal_op_shape_split, hal_op_shape_concat, hal_op_shape_gather,
+    hal_op_shape_scatter_add, hal_op_shape_set_rows, hal_op_shape_fill, hal_op_shape_iota,
+    hal_op_shape_random;
 
-#define RULE(word) \
-    hal_status hal_op_shape_##word(const void *attrs, const hal_shape *in, uint32_t n_in, hal_shape *out, uint32_t n_out)
+#define RULE(word)                                                                                           \
+    hal_status hal_op_shape_##word(const void *attrs, const hal_shape *in, uint32_t n_in, hal_shape *out,    \
+                                   uint32_t n_out)
 #define UNUSED (void)attrs, (void)in, (void)n_in, (void)n_out
 
 RULE(same)
@@ -22,12 +24,15 @@ RULE(cast)
     UNUSED;
     out[0] = in[0];
     out[0].dtype = (hal_dtype)((const hal_cast_attrs *)attrs)->dtype;
-    if (hal_dtype_describe(out[0].dtype) && hal_dtype_describe(out[0].dtype)->class_ == HAL_DTYPE_CLASS_QUANTISED)
-        return HAL_FAIL(UNSUPPORTED, "cast to a block-quantised dtype; quantise when the weights are written instead");
+    if (hal_dtype_describe(out[0].dtype) &&
+        hal_dtype_describe(out[0].dtype)->class_ == HAL_DTYPE_CLASS_QUANTISED)
+        return HAL_FAIL(UNSUPPORTED,
+                        "cast to a block-quantised dtype; quantise when the weights are written instead");
     return HAL_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------- reshape -- */
+/* ----------------------------------------------------------------------------------------------------
+ * reshape -- */
 
 /* A product of sizes: constants multiplied, symbols listed. */
 typedef struct product { int64_t constant; uint32_t n; hal_dim symbol[HAL_MAX_RANK]; } product;
@@ -59,19 +64,22 @@ static bool rest_size(const product *x, const product *y, hal_dim *rest)
     return hal_dim_divide(d, y->constant, rest);
 }
 
-static hal_status reshape_entries(const hal_int_list *shape, const hal_shape *x, hal_shape *y, product *known, int64_t *rest)
+static hal_status reshape_entries(const hal_int_list *shape, const hal_shape *x, hal_shape *y, product *known,
+                                  int64_t *rest)
 {
     for (int64_t d = 0; d < shape->n; d++) {
         int64_t n = shape->v[d];
         if (n < -1 || (n == -1 && *rest >= 0) || (n == 0 && d >= (int64_t)x->rank))
-            return HAL_FAIL(INVALID_ARGUMENT, "entry %lld of `shape` is %lld: one may be -1, 0 keeps a size that x has", (long long)d,
-                            (long long)n);
+            return HAL_FAIL(INVALID_ARGUMENT,
+                            "entry %lld of `shape` is %lld: one may be -1, 0 keeps a size that x has",
+                            (long long)d, (long long)n);
         if (n == -1) {
             *rest = d;
             continue;
         }
         y->size[d] = n ? hal_dim_constant(n) : x->size[d];
-        if (!product_add(known, y->size[d])) return HAL_FAIL(INVALID_ARGUMENT, "the sizes of `shape` overflow 64 bits");
+        if (!product_add(known, y->size[d]))
+            return HAL_FAIL(INVALID_ARGUMENT, "the sizes of `shape` overflow 64 bits");
     }
     return HAL_OK;
 }
@@ -85,13 +93,17 @@ RULE(reshape)
     out[0] = (hal_shape){.dtype = in[0].dtype, .rank = (uint32_t)shape->n};
     HAL_TRY(reshape_entries(shape, &in[0], &out[0], &y, &rest));
     for (uint32_t d = 0; d < in[0].rank; d++)
-        if (!product_add(&x, in[0].size[d])) return HAL_FAIL(INVALID_ARGUMENT, "the sizes of x overflow 64 bits");
+        if (!product_add(&x, in[0].size[d]))
+            return HAL_FAIL(INVALID_ARGUMENT, "the sizes of x overflow 64 bits");
     bool fits = symbols_cancel(&x, &y);
     if (fits && rest >= 0) fits = rest_size(&x, &y, &out[0].size[rest]);
     else if (fits) fits = !x.n && x.constant == y.constant;
     if (!fits)
-        return HAL_FAIL(INVALID_ARGUMENT, "x and `shape` have different numbers of elements (x's constant sizes make %lld, those of"
-                        " `shape` %lld); at most one symbol may move into the entry -1", (long long)x.constant, (long long)y.constant);
+        return HAL_FAIL(
+            INVALID_ARGUMENT,
+            "x and `shape` have different numbers of elements (x's constant sizes make %lld, those of"
+            " `shape` %lld); at most one symbol may move into the entry -1",
+            (long long)x.constant, (long long)y.constant);
     return HAL_OK;
 }
 
@@ -102,11 +114,13 @@ RULE(transpose)
     uint32_t rank = in[0].rank, seen = 0;
     out[0] = in[0];
     if (perm->n && perm->n != (int64_t)rank)
-        return HAL_FAIL(INVALID_ARGUMENT, "`perm` has %lld entries, x has rank %u; name every axis once", (long long)perm->n, rank);
+        return HAL_FAIL(INVALID_ARGUMENT, "`perm` has %lld entries, x has rank %u; name every axis once",
+                        (long long)perm->n, rank);
     for (uint32_t d = 0; d < rank; d++) {
         uint32_t axis = rank - 1 - d;
         if (perm->n) HAL_TRY(hal_shape_axis(perm->v[d], rank, &axis));
-        if (seen & (1u << axis)) return HAL_FAIL(INVALID_ARGUMENT, "`perm` names axis %u twice; name every axis once", axis);
+        if (seen & (1u << axis))
+            return HAL_FAIL(INVALID_ARGUMENT, "`perm` names axis %u twice; name every axis once", axis);
         seen |= 1u << axis;
         out[0].size[d] = in[0].size[axis];
     }
@@ -121,10 +135,12 @@ RULE(slice)
     int64_t last = a->start;
     HAL_TRY(hal_shape_axis(a->axis, in[0].rank, &axis));
     hal_dim size = in[0].size[axis];
-    bool over = a->size > 0 && (__builtin_mul_overflow(a->size - 1, a->step, &last) || __builtin_add_overflow(last, a->start, &last));
+    bool over = a->size > 0 && (__builtin_mul_overflow(a->size - 1, a->step, &last) ||
+                                __builtin_add_overflow(last, a->start, &last));
     if (over || (size.symbol < 0 && (a->size > 0 ? last >= size.base : a->start > size.base)))
-        return HAL_FAIL(INVALID_ARGUMENT, "%lld elements from %lld in steps of %lld pass the end of axis %u of size %lld",
-                        (long long)a->size, (long long)a->start, (long long)a->step, axis, (long long)size.base);
+        return HAL_FAIL(
+            INVALID_ARGUMENT, "%lld elements from %lld in steps of %lld pass the end of axis %u of size %lld",
+            (long long)a->size, (long long)a->start, (long long)a->step, axis, (long long)size.base);
     out[0] = in[0];
     out[0].size[axis] = hal_dim_constant(a->size);
     return HAL_OK;
@@ -135,8 +151,9 @@ RULE(broadcast)
     UNUSED;
     const hal_int_list *shape = &((const hal_broadcast_attrs *)attrs)->shape;
     if (shape->n < (int64_t)in[0].rank)
-        return HAL_FAIL(INVALID_ARGUMENT, "`shape` has %lld entries, x has rank %u; broadcasting adds axes only", (long long)shape->n,
-                        in[0].rank);
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "`shape` has %lld entries, x has rank %u; broadcasting adds axes only",
+                        (long long)shape->n, in[0].rank);
     out[0] = (hal_shape){.dtype = in[0].dtype, .rank = (uint32_t)shape->n};
     int64_t shift = shape->n - (int64_t)in[0].rank;
     for (int64_t d = 0; d < shape->n; d++) {
@@ -144,10 +161,13 @@ RULE(broadcast)
         bool has = d >= shift;
         if (!shape->v[d] && has) to = in[0].size[d - shift];
         bool fits = to.symbol >= 0 || to.base >= 0;
-        if (has) fits = fits && (hal_dim_equal(to, in[0].size[d - shift]) || hal_dim_is(in[0].size[d - shift], 1));
+        if (has)
+            fits = fits && (hal_dim_equal(to, in[0].size[d - shift]) || hal_dim_is(in[0].size[d - shift], 1));
         if (!fits)
-            return HAL_FAIL(INVALID_ARGUMENT, "entry %lld of `shape` (%lld) does not fit x; sizes must be equal, 1, or kept by 0",
-                            (long long)d, (long long)shape->v[d]);
+            return HAL_FAIL(
+                INVALID_ARGUMENT,
+                "entry %lld of `shape` (%lld) does not fit x; sizes must be equal, 1, or kept by 0",
+                (long long)d, (long long)shape->v[d]);
         out[0].size[d] = to;
     }
     return HAL_OK;
@@ -172,12 +192,15 @@ static hal_status concat_add(const hal_shape *in, uint32_t index, uint32_t axis,
     hal_shape x = in[index];
     hal_dim sum;
     if (x.rank != out->rank || x.dtype != out->dtype)
-        return HAL_FAIL(INVALID_ARGUMENT, "input %u has another rank or dtype than input 0; cast or reshape it", index);
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "input %u has another rank or dtype than input 0; cast or reshape it", index);
     if (!hal_dim_add(out->size[axis], x.size[axis], &sum))
-        return HAL_FAIL(INVALID_ARGUMENT, "input %u: the sizes of axis %u do not add up to one symbol", index, axis);
+        return HAL_FAIL(INVALID_ARGUMENT, "input %u: the sizes of axis %u do not add up to one symbol", index,
+                        axis);
     x.size[axis] = out->size[axis];
     if (!hal_shape_same_sizes(&x, out))
-        return HAL_FAIL(INVALID_ARGUMENT, "input %u differs from input 0 on an axis other than %u", index, axis);
+        return HAL_FAIL(INVALID_ARGUMENT, "input %u differs from input 0 on an axis other than %u", index,
+                        axis);
     out->size[axis] = sum;
     return HAL_OK;
 }
@@ -192,14 +215,15 @@ RULE(concat)
     return HAL_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------- indices -- */
+/* ----------------------------------------------------------------------------------------------------
+ * indices -- */
 
 /* x with `axis` replaced by the axes of `index`. */
 static hal_status axis_replace(const hal_shape *x, uint32_t axis, const hal_shape *index, hal_shape *out)
 {
     if (x->rank - 1 + index->rank > HAL_MAX_RANK)
-        return HAL_FAIL(INVALID_ARGUMENT, "the result would have rank %u; at most %d is possible", x->rank - 1 + index->rank,
-                        HAL_MAX_RANK);
+        return HAL_FAIL(INVALID_ARGUMENT, "the result would have rank %u; at most %d is possible",
+                        x->rank - 1 + index->rank, HAL_MAX_RANK);
     hal_shape y = {.dtype = x->dtype};
     for (uint32_t d = 0; d < axis; d++) y.size[y.rank++] = x->size[d];
     for (uint32_t d = 0; d < index->rank; d++) y.size[y.rank++] = index->size[d];
@@ -225,7 +249,8 @@ RULE(scatter_add)
     HAL_TRY(hal_shape_want_index(in, 1));
     HAL_TRY(axis_replace(&in[0], 0, &in[1], &updates));
     HAL_TRY(hal_shape_want_sizes(in, 2, &updates, "base with axis 0 replaced by the axes of the indices"));
-    if (in[2].dtype != in[0].dtype) return HAL_FAIL(INVALID_ARGUMENT, "base and updates must have one dtype; cast one");
+    if (in[2].dtype != in[0].dtype)
+        return HAL_FAIL(INVALID_ARGUMENT, "base and updates must have one dtype; cast one");
     out[0] = in[0];
     return HAL_OK;
 }
@@ -240,19 +265,22 @@ RULE(set_rows)
     hal_shape rows = in[0];
     rows.size[axis] = in[2].size[0];
     HAL_TRY(hal_shape_want_sizes(in, 1, &rows, "base with the number of indices on the axis"));
-    if (in[1].dtype != in[0].dtype) return HAL_FAIL(INVALID_ARGUMENT, "base and rows must have one dtype; cast one");
+    if (in[1].dtype != in[0].dtype)
+        return HAL_FAIL(INVALID_ARGUMENT, "base and rows must have one dtype; cast one");
     out[0] = in[0];
     return HAL_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------- sources -- */
+/* ----------------------------------------------------------------------------------------------------
+ * sources -- */
 
 static hal_status constant_shape(const hal_int_list *list, int64_t dtype, hal_shape *out)
 {
     *out = (hal_shape){.dtype = (hal_dtype)dtype, .rank = (uint32_t)list->n};
     for (int64_t d = 0; d < list->n; d++) {
         if (list->v[d] < 0)
-            return HAL_FAIL(INVALID_ARGUMENT, "entry %lld of `shape` is %lld; sizes are not negative", (long long)d, (long long)list->v[d]);
+            return HAL_FAIL(INVALID_ARGUMENT, "entry %lld of `shape` is %lld; sizes are not negative",
+                            (long long)d, (long long)list->v[d]);
         out->size[d] = hal_dim_constant(list->v[d]);
     }
     return HAL_OK;
@@ -270,7 +298,8 @@ RULE(iota)
     UNUSED;
     const hal_iota_attrs *a = attrs;
     int64_t last;
-    if (__builtin_add_overflow(a->start, a->n, &last)) return HAL_FAIL(INVALID_ARGUMENT, "start + n overflows 64 bits");
+    if (__builtin_add_overflow(a->start, a->n, &last))
+        return HAL_FAIL(INVALID_ARGUMENT, "start + n overflows 64 bits");
     out[0] = (hal_shape){.dtype = (hal_dtype)a->dtype, .rank = 1, .size = {hal_dim_constant(a->n)}};
     return HAL_OK;
 }
@@ -281,6 +310,7 @@ RULE(random)
     const hal_random_attrs *a = attrs;
     HAL_TRY(hal_shape_want_rank(in, 0, 0));
     if (in[0].dtype != HAL_I64) return HAL_FAIL(INVALID_ARGUMENT, "input 0 (counter) must be 0-d i64");
-    if (!hal_dtype_is_float((hal_dtype)a->dtype)) return HAL_FAIL(INVALID_ARGUMENT, "`dtype` must be f64, f32, f16 or bf16");
+    if (!hal_dtype_is_float((hal_dtype)a->dtype))
+        return HAL_FAIL(INVALID_ARGUMENT, "`dtype` must be f64, f32, f16 or bf16");
     return constant_shape(&a->shape, a->dtype, &out[0]);
 }

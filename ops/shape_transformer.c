@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shape rules of the transformer rows and the optimisers. Statistics (rstd, lse, ...) are f32, and f64 for f64 inputs. */
+/* Shape rules of the transformer rows and the optimisers. Statistics (rstd, lse, ...) are f32, and f64 for
+ * f64 inputs. */
 #include <ops/shape.h>
 
-hal_op_shape_fn hal_op_shape_layer_norm, hal_op_shape_layer_norm_grad, hal_op_shape_rms_norm, hal_op_shape_rms_norm_grad,
-    hal_op_shape_attention, hal_op_shape_attention_grad, hal_op_shape_embedding, hal_op_shape_embedding_grad,
-    hal_op_shape_cross_entropy, hal_op_shape_cross_entropy_grad, hal_op_shape_adamw, hal_op_shape_sgd;
+hal_op_shape_fn hal_op_shape_layer_norm, hal_op_shape_layer_norm_grad, hal_op_shape_rms_norm,
+    hal_op_shape_rms_norm_grad, hal_op_shape_attention, hal_op_shape_attention_grad, hal_op_shape_embedding,
+    hal_op_shape_embedding_grad, hal_op_shape_cross_entropy, hal_op_shape_cross_entropy_grad,
+    hal_op_shape_adamw, hal_op_shape_sgd;
 
-#define RULE(word) \
-    hal_status hal_op_shape_##word(const void *attrs, const hal_shape *in, uint32_t n_in, hal_shape *out, uint32_t n_out)
+#define RULE(word)                                                                                           \
+    hal_status hal_op_shape_##word(const void *attrs, const hal_shape *in, uint32_t n_in, hal_shape *out,    \
+                                   uint32_t n_out)
 #define UNUSED (void)attrs, (void)in, (void)n_in, (void)n_out
 
-/* ------------------------------------------------------------------------------------------------------ norms -- */
+/* ------------------------------------------------------------------------------------------------------
+ * norms -- */
 
 /* Input `index` is a float vector as long as the last axis of input `x`. */
 static hal_status want_vector(const hal_shape *in, uint32_t index, uint32_t x)
@@ -25,7 +29,8 @@ static hal_status want_statistic(const hal_shape *in, uint32_t index, uint32_t x
 {
     hal_shape rows = hal_shape_rows(&in[x], hal_dtype_accumulate(in[x].dtype));
     if (hal_shape_equal(&in[index], &rows)) return HAL_OK;
-    return HAL_FAIL(INVALID_ARGUMENT, "input %u must hold one f32 (f64 for f64) for each row of input %u", index, x);
+    return HAL_FAIL(INVALID_ARGUMENT, "input %u must hold one f32 (f64 for f64) for each row of input %u",
+                    index, x);
 }
 
 static hal_status want_rows(const hal_shape *in, uint32_t index)
@@ -80,7 +85,8 @@ RULE(rms_norm_grad)
     return HAL_OK;
 }
 
-/* -------------------------------------------------------------------------------------------------- attention -- */
+/* --------------------------------------------------------------------------------------------------
+ * attention -- */
 
 /* Checks q, k, v at in[0..2]. */
 static hal_status want_heads(const hal_shape *in)
@@ -88,21 +94,26 @@ static hal_status want_heads(const hal_shape *in)
     for (uint32_t i = 0; i < 3; i++) {
         HAL_TRY(hal_shape_want_rank(in, i, 4));
         HAL_TRY(hal_shape_want_float(in, i));
-        if (in[i].dtype != in[0].dtype) return HAL_FAIL(INVALID_ARGUMENT, "q, k and v must have one dtype; cast them");
+        if (in[i].dtype != in[0].dtype)
+            return HAL_FAIL(INVALID_ARGUMENT, "q, k and v must have one dtype; cast them");
     }
     const hal_dim *q = in[0].size, *k = in[1].size, *v = in[2].size;
-    if (!hal_dim_equal(q[0], k[0]) || !hal_dim_equal(k[0], v[0])) return HAL_FAIL(INVALID_ARGUMENT, "q, k and v must have one batch size");
+    if (!hal_dim_equal(q[0], k[0]) || !hal_dim_equal(k[0], v[0]))
+        return HAL_FAIL(INVALID_ARGUMENT, "q, k and v must have one batch size");
     if (!hal_dim_equal(k[1], v[1]) || !hal_dim_equal(k[2], v[2]))
         return HAL_FAIL(INVALID_ARGUMENT, "k and v must have the same heads and length");
-    if (!hal_dim_equal(q[3], k[3])) return HAL_FAIL(INVALID_ARGUMENT, "q and k must have the same head size (last axis)");
+    if (!hal_dim_equal(q[3], k[3]))
+        return HAL_FAIL(INVALID_ARGUMENT, "q and k must have the same head size (last axis)");
     if (q[1].symbol >= 0 || k[1].symbol >= 0 || k[1].base < 1 || q[1].base % k[1].base)
-        return HAL_FAIL(INVALID_ARGUMENT, "the %lld query heads must be a constant multiple of the %lld key heads", (long long)q[1].base,
-                        (long long)k[1].base);
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "the %lld query heads must be a constant multiple of the %lld key heads",
+                        (long long)q[1].base, (long long)k[1].base);
     return HAL_OK;
 }
 
 /* bias broadcasts to [b, hq, t, s]; start is a 0-d i32. Either may be absent. */
-static hal_status want_mask(const hal_shape *in, uint32_t n_in, uint32_t bias, const hal_shape *q, const hal_shape *k)
+static hal_status want_mask(const hal_shape *in, uint32_t n_in, uint32_t bias, const hal_shape *q,
+                            const hal_shape *k)
 {
     if (n_in > bias && in[bias].dtype != HAL_NO_DTYPE) {
         hal_shape full = *q, wide;
@@ -110,10 +121,12 @@ static hal_status want_mask(const hal_shape *in, uint32_t n_in, uint32_t bias, c
         wide = full;
         HAL_TRY(hal_shape_want_float(in, bias));
         HAL_TRY(hal_shape_broadcast(&wide, &in[bias], bias));
-        if (!hal_shape_same_sizes(&wide, &full)) return HAL_FAIL(INVALID_ARGUMENT, "input %u (bias) must broadcast to [b, hq, t, s]", bias);
+        if (!hal_shape_same_sizes(&wide, &full))
+            return HAL_FAIL(INVALID_ARGUMENT, "input %u (bias) must broadcast to [b, hq, t, s]", bias);
     }
     if (n_in <= bias + 1 || in[bias + 1].dtype == HAL_NO_DTYPE) return HAL_OK;
-    if (in[bias + 1].dtype != HAL_I32 || in[bias + 1].rank) return HAL_FAIL(INVALID_ARGUMENT, "input %u (start) must be 0-d i32", bias + 1);
+    if (in[bias + 1].dtype != HAL_I32 || in[bias + 1].rank)
+        return HAL_FAIL(INVALID_ARGUMENT, "input %u (start) must be 0-d i32", bias + 1);
     return HAL_OK;
 }
 
@@ -144,12 +157,15 @@ RULE(attention_grad)
     return HAL_OK;
 }
 
-/* ------------------------------------------------------------------------------------------- tables and losses -- */
+/* ------------------------------------------------------------------------------------------- tables and
+ * losses -- */
 
 /* [..., d] out of [...]. */
 static hal_status rows_append(const hal_shape *index, hal_dtype dtype, hal_dim d, hal_shape *out)
 {
-    if (index->rank >= HAL_MAX_RANK) return HAL_FAIL(INVALID_ARGUMENT, "the ids have rank %u; the result would have one more", index->rank);
+    if (index->rank >= HAL_MAX_RANK)
+        return HAL_FAIL(INVALID_ARGUMENT, "the ids have rank %u; the result would have one more",
+                        index->rank);
     *out = *index;
     out->dtype = dtype;
     out->size[out->rank++] = d;
@@ -205,9 +221,11 @@ RULE(cross_entropy_grad)
     return HAL_OK;
 }
 
-/* -------------------------------------------------------------------------------------------------- optimisers -- */
+/* --------------------------------------------------------------------------------------------------
+ * optimisers -- */
 
-/* Inputs p, g and the states have equal sizes, those from `first_scalar` on are 0-d; outputs are p and the states. */
+/* Inputs p, g and the states have equal sizes, those from `first_scalar` on are 0-d; outputs are p and the
+ * states. */
 static hal_status optimiser(const hal_shape *in, uint32_t first_scalar, uint32_t n_in, hal_shape *out)
 {
     for (uint32_t i = 0; i < n_in; i++) {

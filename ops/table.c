@@ -12,13 +12,13 @@
 #undef hal_op_reference_none
 #undef hal_op_cases_none
 
-#define HAL_OP(number, ID, name, version, kind, min_in, max_in, min_out, max_out, shape, cost, gradient, decompose, \
-               reference, cases, tolerance, grade, doc) \
-    extern hal_op_shape_fn hal_op_shape_##shape; \
-    extern hal_op_cost_fn hal_op_cost_##cost; \
-    extern hal_op_gradient_fn hal_op_gradient_##gradient; \
-    extern hal_op_decompose_fn hal_op_decompose_##decompose; \
-    extern hal_op_reference_fn hal_op_reference_##reference; \
+#define HAL_OP(number, ID, name, version, kind, min_in, max_in, min_out, max_out, shape, cost, gradient,     \
+               decompose, reference, cases, tolerance, grade, doc)                                           \
+    extern hal_op_shape_fn hal_op_shape_##shape;                                                             \
+    extern hal_op_cost_fn hal_op_cost_##cost;                                                                \
+    extern hal_op_gradient_fn hal_op_gradient_##gradient;                                                    \
+    extern hal_op_decompose_fn hal_op_decompose_##decompose;                                                 \
+    extern hal_op_reference_fn hal_op_reference_##reference;                                                 \
     extern hal_op_cases_fn hal_op_cases_##cases;
 #define HAL_ATTR_INT(...)
 #define HAL_ATTR_REAL(...)
@@ -46,18 +46,36 @@
 
 /* One array of fields an operator, closed by an empty one so that no array is empty. */
 #define HAL_OP(number, ID, name, ...) static const hal_attr_field fields_##name[] = {
-#define HAL_ATTR_INT(op, field, default_, low, high, text) \
-    {.name = #field, .kind = HAL_ATTR_KIND_INT, .offset = offsetof(hal_##op##_attrs, field), .default_int = default_, \
-     .low_int = low, .high_int = high, .doc = text},
-#define HAL_ATTR_REAL(op, field, default_, low, high, text) \
-    {.name = #field, .kind = HAL_ATTR_KIND_REAL, .offset = offsetof(hal_##op##_attrs, field), .default_real = default_, \
-     .low_real = low, .high_real = high, .doc = text},
-#define HAL_ATTR_DTYPE(op, field, default_, text) \
-    {.name = #field, .kind = HAL_ATTR_KIND_DTYPE, .offset = offsetof(hal_##op##_attrs, field), .default_int = default_, \
-     .high_int = HAL_DTYPE_COUNT - 1, .doc = text},
-#define HAL_ATTR_ENUM(op, field, default_, words_, text) \
-    {.name = #field, .kind = HAL_ATTR_KIND_ENUM, .offset = offsetof(hal_##op##_attrs, field), .default_int = default_, \
-     .words = words_, .doc = text},
+#define HAL_ATTR_INT(op, field, default_, low, high, text)                                                   \
+    {.name = #field,                                                                                         \
+     .kind = HAL_ATTR_KIND_INT,                                                                              \
+     .offset = offsetof(hal_##op##_attrs, field),                                                            \
+     .default_int = default_,                                                                                \
+     .low_int = low,                                                                                         \
+     .high_int = high,                                                                                       \
+     .doc = text},
+#define HAL_ATTR_REAL(op, field, default_, low, high, text)                                                  \
+    {.name = #field,                                                                                         \
+     .kind = HAL_ATTR_KIND_REAL,                                                                             \
+     .offset = offsetof(hal_##op##_attrs, field),                                                            \
+     .default_real = default_,                                                                               \
+     .low_real = low,                                                                                        \
+     .high_real = high,                                                                                      \
+     .doc = text},
+#define HAL_ATTR_DTYPE(op, field, default_, text)                                                            \
+    {.name = #field,                                                                                         \
+     .kind = HAL_ATTR_KIND_DTYPE,                                                                            \
+     .offset = offsetof(hal_##op##_attrs, field),                                                            \
+     .default_int = default_,                                                                                \
+     .high_int = HAL_DTYPE_COUNT - 1,                                                                        \
+     .doc = text},
+#define HAL_ATTR_ENUM(op, field, default_, words_, text)                                                     \
+    {.name = #field,                                                                                         \
+     .kind = HAL_ATTR_KIND_ENUM,                                                                             \
+     .offset = offsetof(hal_##op##_attrs, field),                                                            \
+     .default_int = default_,                                                                                \
+     .words = words_,                                                                                        \
+     .doc = text},
 #define HAL_ATTR_LIST(op, field, text) \
     {.name = #field, .kind = HAL_ATTR_KIND_LIST, .offset = offsetof(hal_##op##_attrs, field), .doc = text},
 #define HAL_ATTR_EXPR(op, field, text) \
@@ -91,16 +109,30 @@ static const hal_tolerance tolerances[] = {
 #define PRESENT(word) SECOND_OF(PROBE_##word 0, 1, 1)
 
 static const hal_op_row rows[HAL_OP_LIMIT] = {
-#define HAL_OP(number_, ID, name_, version_, kind_, min_in, max_in, min_out, max_out, shape_, cost_, gradient_, decompose_, \
-               reference_, cases_, tolerance_, grade_, doc_) \
-    [number_] = {.info = {.number = number_, .version = version_, .name = #name_, .doc = doc_, .kind = HAL_OP_KIND_##kind_, \
-                          .min_inputs = min_in, .max_inputs = max_in, .min_outputs = min_out, .max_outputs = max_out, \
-                          .attrs_size = sizeof(hal_##name_##_attrs), \
-                          .n_fields = sizeof fields_##name_ / sizeof fields_##name_[0] - 1, .fields = fields_##name_, \
-                          .grade = HAL_GRADE_##grade_, .tolerance = #tolerance_, .has_gradient = PRESENT(gradient_)}, \
-                 .shape = hal_op_shape_##shape_, .cost = hal_op_cost_##cost_, .gradient = hal_op_gradient_##gradient_, \
-                 .decompose = hal_op_decompose_##decompose_, .reference = hal_op_reference_##reference_, \
-                 .cases = hal_op_cases_##cases_, .tolerance = TOLERANCE_##tolerance_},
+#define HAL_OP(number_, ID, name_, version_, kind_, min_in, max_in, min_out, max_out, shape_, cost_,         \
+               gradient_, decompose_, reference_, cases_, tolerance_, grade_, doc_)                          \
+    [number_] = {.info = {.number = number_,                                                                 \
+                          .version = version_,                                                               \
+                          .name = #name_,                                                                    \
+                          .doc = doc_,                                                                       \
+                          .kind = HAL_OP_KIND_##kind_,                                                       \
+                          .min_inputs = min_in,                                                              \
+                          .max_inputs = max_in,                                                              \
+                          .min_outputs = min_out,                                                            \
+                          .max_outputs = max_out,                                                            \
+                          .attrs_size = sizeof(hal_##name_##_attrs),                                         \
+                          .n_fields = sizeof fields_##name_ / sizeof fields_##name_[0] - 1,                  \
+                          .fields = fields_##name_,                                                          \
+                          .grade = HAL_GRADE_##grade_,                                                       \
+                          .tolerance = #tolerance_,                                                          \
+                          .has_gradient = PRESENT(gradient_)},                                               \
+                 .shape = hal_op_shape_##shape_,                                                             \
+                 .cost = hal_op_cost_##cost_,                                                                \
+                 .gradient = hal_op_gradient_##gradient_,                                                    \
+                 .decompose = hal_op_decompose_##decompose_,                                                 \
+                 .reference = hal_op_reference_##reference_,                                                 \
+                 .cases = hal_op_cases_##cases_,                                                             \
+                 .tolerance = TOLERANCE_##tolerance_},
 #define HAL_ATTR_INT(...)
 #define HAL_ATTR_REAL(...)
 #define HAL_ATTR_DTYPE(...)

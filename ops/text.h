@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text as the text forms write it (into a bounded buffer, counting what would have been needed) and read it. */
+/* Text as the text forms write it (into a bounded buffer, counting what would have been needed) and read it.
+ */
 #ifndef HAL_OPS_TEXT_H
 #define HAL_OPS_TEXT_H
 

@@ -244,7 +244,6 @@ static hal_status create_arrays(hal_session *s) {
 
 static hal_status fill(hal_session *s, const hal_session_options *options) {
     s->n_points = 8;
-    s->last_device = HAL_NONE;
     s->points = hal_allocate_array(s->allocator, s->n_points, sizeof *s->points);
     if (!s->points) return no_memory;
     HAL_TRY(create_arrays(s));

@@ -2,8 +2,9 @@
 /*
  * The inside of a session, shared by session*.c.
  *
- * The steps of a plan run one after the other. What is queued forms a chain: each link signals the session's timeline and a
- * link waits for the one before it only when that is on another queue, because one queue keeps its order by itself.
+ * The steps of a plan run one after the other. What is queued forms a chain over the session's timeline: each link waits for
+ * the one before it and signals the next point. Also on one queue, which keeps order by itself but not failures: what follows
+ * a failed link must not run.
  */
 #ifndef HAL_SCHEDULER_SESSION_INTERNAL_H
 #define HAL_SCHEDULER_SESSION_INTERNAL_H
@@ -46,7 +47,6 @@ struct hal_session {
     hal_binding *bindings;              /* room for those of any program */
     hal_point *points; uint32_t n_points;    /* room for waits and signals */
     hal_timeline *timeline; uint64_t point;  /* point: of the last link queued */
-    uint32_t last_device;               /* whose queue that is on; HAL_NONE at first */
     uint64_t step;                      /* steps begun */
 };
 

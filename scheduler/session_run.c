@@ -15,11 +15,11 @@ static hal_status grow_points(hal_session *s, uint32_t n) {
 }
 
 /* Waits and signals of the next link, in s->points: waits first. */
-static void prepare_link(hal_session *s, hal_chain *chain, uint32_t device, uint32_t *n_waits, uint32_t *n_signals) {
+static void prepare_link(hal_session *s, hal_chain *chain, uint32_t *n_waits, uint32_t *n_signals) {
     uint32_t waits = 0, signals = 0;
     for (; waits < chain->n_waits; waits++) s->points[waits] = chain->waits[waits];
     chain->n_waits = 0;
-    if (s->last_device != HAL_NONE && s->last_device != device) s->points[waits++] = (hal_point){s->timeline, s->point};
+    if (s->point) s->points[waits++] = (hal_point){s->timeline, s->point};
     hal_point *out = s->points + waits;
     out[signals++] = (hal_point){s->timeline, s->point + 1};
     for (uint32_t i = 0; chain->left == 1 && i < chain->n_signals; i++) out[signals++] = chain->signals[i];
@@ -27,17 +27,16 @@ static void prepare_link(hal_session *s, hal_chain *chain, uint32_t device, uint
     *n_signals = signals;
 }
 
-static void end_link(hal_session *s, hal_chain *chain, uint32_t device) {
+static void end_link(hal_session *s, hal_chain *chain) {
     s->point++;
-    s->last_device = device;
     chain->left--;
 }
 
 static hal_status copy_link(hal_session *s, hal_chain *chain, uint32_t device, hal_binding to, hal_binding from, uint64_t bytes) {
     uint32_t n_waits, n_signals;
-    prepare_link(s, chain, device, &n_waits, &n_signals);
+    prepare_link(s, chain, &n_waits, &n_signals);
     HAL_TRY(hal_queue_copy(s->queues[device], to, from, bytes, s->points, n_waits, s->points + n_waits, n_signals));
-    end_link(s, chain, device);
+    end_link(s, chain);
     return HAL_OK;
 }
 
@@ -50,13 +49,13 @@ static hal_status program_link(hal_session *s, hal_chain *chain, const hal_sessi
         uint32_t index = stands_on[i].index;
         s->bindings[i] = stands_on[i].arena ? (hal_binding){slot->arenas[index], NULL, 0} : slot->where[index];
     }
-    prepare_link(s, chain, step->device, &sub.n_waits, &sub.n_signals);
+    prepare_link(s, chain, &sub.n_waits, &sub.n_signals);
     sub.waits = s->points;
     sub.signals = s->points + sub.n_waits;
     sub.symbols = s->symbols;
     sub.n_symbols = device->dynamic ? plan->graph->n_symbols : 0;
     HAL_TRY(hal_queue_submit(s->queues[step->device], &sub));
-    end_link(s, chain, step->device);
+    end_link(s, chain);
     return HAL_OK;
 }
 
@@ -114,7 +113,6 @@ static hal_status renew_timeline(hal_session *s) {
     hal_timeline_release(s->timeline);
     s->timeline = fresh;
     s->point = 0;
-    s->last_device = HAL_NONE;
     return HAL_OK;
 }
 

@@ -6,18 +6,32 @@
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
 HAL_UNIT_TESTS = \
+	tests/unit/test_arena \
+	tests/unit/test_attrs \
 	tests/unit/test_config \
 	tests/unit/test_cpu_math \
 	tests/unit/test_cpu_pool \
 	tests/unit/test_dataset \
 	tests/unit/test_decompose \
+	tests/unit/test_device \
 	tests/unit/test_element \
 	tests/unit/test_expr \
+	tests/unit/test_fuse \
+	tests/unit/test_gradient \
+	tests/unit/test_graph \
+	tests/unit/test_loader \
+	tests/unit/test_note \
+	tests/unit/test_plan \
 	tests/unit/test_plot \
 	tests/unit/test_queue \
+	tests/unit/test_reference \
+	tests/unit/test_run \
 	tests/unit/test_safetensors \
+	tests/unit/test_session \
+	tests/unit/test_shape \
 	tests/unit/test_status \
 	tests/unit/test_tensor \
+	tests/unit/test_text \
 	tests/unit/test_timeline \
 	tests/unit/test_tokenizer
 
@@ -31,10 +45,14 @@ HAL_FUZZ_TARGETS = \
 # helpers that several tests share
 HAL_TEST_SOURCES = \
 	tests/emulation/amx_emulation.h \
+	tests/fault/tiny.c \
+	tests/fault/tiny.h \
 	tests/unit/cases_test.h \
 	tests/unit/core_test.h \
 	tests/unit/interpret.c \
 	tests/unit/interpret.h \
+	tests/unit/plugin_test.h \
+	tests/unit/sched_test.h \
 	tests/unit/tool_test.h
 
 if HAVE_CMOCKA
@@ -88,7 +106,7 @@ AM_TESTS_ENVIRONMENT = \
 
 HAL_TOOL_ENVIRONMENT = HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins'
 
-EXTRA_DIST += tests/coverage.sh tests/training.sh tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
+EXTRA_DIST += tests/parity/run.py tests/coverage.sh tests/training.sh tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many cores this process may use: the affinity mask, cut to the quota of its cgroup and of those above it. */
+/* How many cores this process may use: the affinity mask, cut to the quota of its cgroup and of those above
+   it. */
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>

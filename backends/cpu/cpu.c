@@ -24,7 +24,8 @@ static bool option_set(const hal_host *host, const char *name) {
 
 static hal_status cpu_open(const hal_host *host, void **out) {
     hal_cpu_state *state = calloc(1, sizeof *state);
-    if (!state) return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0, "cpu: no memory to start");
+    if (!state) return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
+        "cpu: no memory to start");
     const char *isa = host->option(host->context, "cpu_isa");
     state->host = host;
     state->n_devices = (uint32_t)hal_cpu_min(option_number(host, "cpu_devices", 1), 64);
@@ -66,14 +67,16 @@ static hal_status cpu_device_open(void *opaque, uint32_t index, void **out) {
     hal_cpu_state *state = opaque;
     const hal_host *host = state->host;
     if (index >= state->n_devices) {
-        return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_NOT_FOUND), 0, "cpu: there is no device %u", index);
+        return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_NOT_FOUND), 0,
+            "cpu: there is no device %u", index);
     }
     hal_cpu_device *device = calloc(1, sizeof *device);
     hal_cpu_server *server = device ? hal_cpu_server_get(state->threads) : NULL;
     if (!server) {
         free(device);
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
-                          "cpu: could not start %lld worker threads; set cpu_threads lower", (long long)state->threads);
+                          "cpu: could not start %lld worker threads; set cpu_threads lower",
+                              (long long)state->threads);
     }
     device->state = state;
     device->server = server;
@@ -87,7 +90,8 @@ static void cpu_device_close(void *opaque) {
     free(device);
 }
 
-/* Large blocks come from the kernel, zeroed, at a huge page boundary: page size is worth a factor on large weights. */
+/* Large blocks come from the kernel, zeroed, at a huge page boundary: page size is worth a factor on large
+   weights. */
 static void *map_pages(uint64_t bytes, uint64_t *mapped) {
     uint64_t whole;
     if (__builtin_add_overflow(bytes, 2 * HUGE_PAGE - 1, &whole)) return NULL;
@@ -95,7 +99,8 @@ static void *map_pages(uint64_t bytes, uint64_t *mapped) {
     char *p = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) return NULL;
     char *aligned = (char *)(((uintptr_t)p + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
-    uint64_t kept = (bytes + 4095) & ~(uint64_t)4095, before = (uint64_t)(aligned - p), after = whole - before - kept;
+    uint64_t kept = (bytes + 4095) & ~(uint64_t)4095, before = (uint64_t)(aligned - p), after =
+        whole - before - kept;
     if (before) munmap(p, before);
     if (after) munmap(aligned + kept, after);
     madvise(aligned, kept, MADV_HUGEPAGE);
@@ -117,7 +122,8 @@ static hal_status cpu_alloc(void *opaque, uint64_t bytes, void **memory, void **
     if (!block || !block->host) {
         free(block);
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
-                          "cpu: the system has no %llu bytes; free memory or use a smaller model", (unsigned long long)bytes);
+                          "cpu: the system has no %llu bytes; free memory or use a smaller model",
+                              (unsigned long long)bytes);
     }
     *memory = block;
     *host_address = block->host;
@@ -141,11 +147,15 @@ static uint64_t cpu_counter(void *opaque, const char *name) {
 
 static const hal_backend cpu_backend = {
     HAL_HEAD(hal_backend), .abi = HAL_BACKEND_ABI, .sanitizer = HAL_BACKEND_SANITIZER,
-    .features = HAL_FEATURE_DYNAMIC | HAL_FEATURE_IN_PLACE, .name = "cpu", .description = "processor cores of this machine",
-    .build_id = "cpu-1", .open = cpu_open, .close = cpu_close, .claim = cpu_claim, .device_open = cpu_device_open,
-    .device_close = cpu_device_close, .alloc = cpu_alloc, .free = cpu_free, .support = hal_cpu_support, .cost = hal_cpu_cost,
+    .features = HAL_FEATURE_DYNAMIC | HAL_FEATURE_IN_PLACE, .name = "cpu", .description =
+        "processor cores of this machine",
+    .build_id = "cpu-1", .open = cpu_open, .close = cpu_close, .claim = cpu_claim, .device_open =
+        cpu_device_open,
+    .device_close = cpu_device_close, .alloc = cpu_alloc, .free = cpu_free, .support = hal_cpu_support,
+        .cost = hal_cpu_cost,
     .compile = hal_cpu_compile, .program_free = hal_cpu_program_free, .queue_create = hal_cpu_queue_create,
-    .queue_destroy = hal_cpu_queue_destroy, .submit = hal_cpu_submit, .copy = hal_cpu_copy, .counter = cpu_counter,
+    .queue_destroy = hal_cpu_queue_destroy, .submit = hal_cpu_submit, .copy = hal_cpu_copy, .counter =
+        cpu_counter,
 };
 
 HAL_BACKEND_EXPORT(cpu_backend, "cpu", "cpu-1")

@@ -41,7 +41,8 @@ uint32_t hal_cpu_program_bindings(const hal_cpu_program *program);
 uint32_t hal_cpu_program_symbols(const hal_cpu_program *program);
 uint32_t hal_cpu_program_ops(const hal_cpu_program *program);
 /* Puts the program on these addresses and sizes; text of the failure, or NULL. */
-const char *hal_cpu_program_place(hal_cpu_program *program, char *const *base, const int64_t *symbols, hal_cpu_run *run);
+const char *hal_cpu_program_place(hal_cpu_program *program, char *const *base, const int64_t *symbols,
+    hal_cpu_run *run);
 
 /* --- server.c: the thread that runs jobs, shared by all devices of the process. */
 hal_cpu_server *hal_cpu_server_get(int64_t workers);
@@ -67,9 +68,11 @@ void hal_cpu_server_push(hal_cpu_server *server, hal_cpu_job *job);
 void hal_cpu_job_run(hal_cpu_pool *pool, hal_cpu_job *job);
 hal_status hal_cpu_queue_create(void *device, void **queue);
 hal_status hal_cpu_queue_destroy(void *queue, int64_t deadline);
-hal_status hal_cpu_submit(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,
+hal_status hal_cpu_submit(void *queue, void *compiled, const hal_backend_binding *bindings,
+    uint32_t n_bindings,
                           const int64_t *symbols, void *completion);
-hal_status hal_cpu_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
+hal_status hal_cpu_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src,
+    uint64_t bytes,
                         void *completion);
 
 #endif

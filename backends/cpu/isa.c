@@ -21,7 +21,8 @@ static uint64_t enabled_state(void) {
     return (uint64_t)high << 32 | low;
 }
 
-/* The amx bits of leaf 7, and the process's permission, which has to be asked for before a thread uses tiles. */
+/* The amx bits of leaf 7, and the process's permission, which has to be asked for before a thread uses tiles.
+   */
 static bool has_amx(uint64_t state) {
     uint32_t a, b, c, d;
     if ((state & 0x60000) != 0x60000 || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
@@ -38,8 +39,10 @@ static uint32_t detect(void) {
     uint64_t state = enabled_state();
     uint32_t features = 0;
     if ((state & 6) != 6) return 0;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) features |= HAL_CPU_AVX2_FMA | HAL_CPU_F16C;
-    bool zmm = (state & 0xe6) == 0xe6 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw");
+    if (__builtin_cpu_supports("avx2")
+        && __builtin_cpu_supports("fma")) features |= HAL_CPU_AVX2_FMA | HAL_CPU_F16C;
+    bool zmm = (state & 0xe6) == 0xe6 && __builtin_cpu_supports("avx512f")
+        && __builtin_cpu_supports("avx512bw");
     if (!zmm || !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl")) return features;
     features |= HAL_CPU_AVX512;
     if (has_avx512_bf16()) features |= HAL_CPU_AVX512_BF16;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pool. One step is open at a time; its chunks are dealt to the workers in equal ranges (neighbouring chunks stay in one
- * cache), and who is through with his own takes from the others. Each range has a cursor: the step's sequence number in the
- * high half, the next chunk in the low half. A claim compares and swaps the whole cursor, so it fails when the step is over.
+ * The pool. One step is open at a time; its chunks are dealt to the workers in equal ranges (neighbouring
+ * chunks stay in one
+ * cache), and who is through with his own takes from the others. Each range has a cursor: the step's sequence
+ * number in the
+ * high half, the next chunk in the low half. A claim compares and swaps the whole cursor, so it fails when
+ * the step is over.
  * Who finishes the last chunk opens the next step; nobody waits for a worker that holds no chunk.
  */
 #include "pool.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The workers of the cpu backend. A run is a list of steps; a step's chunks are claimed one by one, so a worker that lost its
+/* The workers of the cpu backend. A run is a list of steps; a step's chunks are claimed one by one, so a
+   worker that lost its
  * core delays nobody unless it holds a chunk. */
 #ifndef HAL_BACKENDS_CPU_POOL_H
 #define HAL_BACKENDS_CPU_POOL_H
@@ -12,7 +13,12 @@ typedef struct hal_cpu_pool hal_cpu_pool;
 typedef struct hal_cpu_step { const hal_cpu_call *call; hal_cpu_run_fn *run; int64_t chunks; } hal_cpu_step;
 
 /* Scratch of worker i begins at scratch + i * stride. */
-typedef struct hal_cpu_run { const hal_cpu_step *steps; int64_t n_steps; char *scratch; size_t stride; } hal_cpu_run;
+typedef struct hal_cpu_run {
+    const hal_cpu_step *steps;
+    int64_t n_steps;
+    char *scratch;
+    size_t stride;
+} hal_cpu_run;
 
 /* `workers` counts the thread that calls hal_cpu_pool_run. NULL when memory or threads are not to be had. */
 hal_cpu_pool *hal_cpu_pool_create(int64_t workers);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs: a description becomes calls with sizes, and calls become steps for the pool. Sizes that hang on symbols are worked
+/* Programs: a description becomes calls with sizes, and calls become steps for the pool. Sizes that hang on
+   symbols are worked
  * out again when a symbol changes; scratch memory grows then, never during a run. */
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,8 @@ static void resolve_operand(const hal_description_tensor *t, const int64_t *symb
 static bool resolve_call(hal_cpu_program *p, uint32_t index, const int64_t *symbols) {
     const hal_description_op *op = &hal_description_ops(p->description)[index];
     hal_cpu_call *call = &p->calls[index];
-    *call = (hal_cpu_call){.op = op->number, .n_in = op->n_in, .n_out = op->n_out, .plan = call->plan, .workers = p->workers,
+    *call = (hal_cpu_call){.op = op->number, .n_in = op->n_in, .n_out = op->n_out, .plan = call->plan,
+        .workers = p->workers,
                            .features = p->features, .attrs = hal_description_attrs(p->description, op),
                            .operand = p->operands + op->first};
     for (uint32_t i = 0; i < op->n_in + op->n_out; i++) {
@@ -89,12 +91,15 @@ static bool resolve(hal_cpu_program *p, const int64_t *symbols) {
     return true;
 }
 
-const char *hal_cpu_program_place(hal_cpu_program *p, char *const *base, const int64_t *symbols, hal_cpu_run *run) {
+const char *hal_cpu_program_place(hal_cpu_program *p, char *const *base, const int64_t *symbols,
+    hal_cpu_run *run) {
     const hal_description *d = p->description;
     const uint32_t *operands = hal_description_operands(d);
     const hal_description_tensor *tensors = hal_description_tensors(d);
-    bool same = p->resolved && (d->n_symbols == 0 || memcmp(symbols, p->symbols, d->n_symbols * sizeof *symbols) == 0);
-    if (!same && !resolve(p, symbols)) return "cpu: no memory for the scratch space of a program of this size; free memory";
+    bool same = p->resolved && (d->n_symbols == 0 || memcmp(symbols, p->symbols,
+        d->n_symbols * sizeof *symbols) == 0);
+    if (!same && !resolve(p,
+        symbols)) return "cpu: no memory for the scratch space of a program of this size; free memory";
     for (uint32_t i = 0; i < d->n_operands; i++) {
         if (operands[i] == HAL_ABSENT) continue;
         const hal_description_tensor *t = &tensors[operands[i]];
@@ -146,11 +151,13 @@ static bool resolve_largest(hal_cpu_program *p) {
 static hal_status check_ops(hal_cpu_device *device, const hal_description *d) {
     const hal_host *host = device->state->host;
     hal_support_answer *answers = calloc((size_t)d->n_ops + 1, sizeof *answers);
-    if (!answers) return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0, "cpu: no memory to compile");
+    if (!answers) return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
+        "cpu: no memory to compile");
     hal_status status = hal_cpu_support(device, d, answers);
     for (uint32_t i = 0; status == HAL_OK && i < d->n_ops; i++) {
         if (answers[i].support != HAL_SUPPORT_NO) continue;
-        status = host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED), 0, "cpu: op %u of the program: %s",
+        status = host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED), 0,
+            "cpu: op %u of the program: %s",
                             i, answers[i].reason);
     }
     free(answers);
@@ -166,7 +173,8 @@ hal_status hal_cpu_compile(void *opaque, const hal_description *d, int64_t deadl
     if (!p || !resolve_largest(p)) {
         hal_cpu_program_free(device, p);
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
-                          "cpu: no memory to compile a program of %u ops; free memory and try again", d->n_ops);
+                          "cpu: no memory to compile a program of %u ops; free memory and try again",
+                              d->n_ops);
     }
     device->programs++;
     *compiled = p;

@@ -53,7 +53,7 @@ hal_status hal_cpu_queue_destroy(void *opaque, int64_t deadline) {
         return HAL_OK;
     }
     return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_QUEUE, HAL_CODE_DEADLINE_EXCEEDED), 0,
-                      "cpu: work of the queue was still running at the deadline; its memory stays in use until it ends");
+                      "cpu: work still ran at the deadline; its memory stays in use until it ends");
 }
 
 static void queue_finish(hal_cpu_queue *queue) {
@@ -105,17 +105,21 @@ static hal_status refuse(const hal_cpu_queue *queue, hal_code code, const char *
     return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, code), 0, "%s", text);
 }
 
-hal_status hal_cpu_submit(void *opaque, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,
+hal_status hal_cpu_submit(void *opaque, void *compiled, const hal_backend_binding *bindings,
+    uint32_t n_bindings,
                           const int64_t *symbols, void *completion) {
     hal_cpu_queue *queue = opaque;
     uint32_t wanted = hal_cpu_program_bindings(compiled), n_symbols = hal_cpu_program_symbols(compiled);
     if (n_bindings != wanted) {
-        return refuse(queue, HAL_CODE_INVALID_ARGUMENT, "cpu: submission has another number of bindings than the program");
+        return refuse(queue, HAL_CODE_INVALID_ARGUMENT,
+            "cpu: submission has another number of bindings than the program");
     }
     size_t bytes = sizeof(hal_cpu_job) + wanted * sizeof(char *) + n_symbols * sizeof(int64_t);
     hal_cpu_job *job = malloc(bytes);
-    if (!job) return refuse(queue, HAL_CODE_OUT_OF_MEMORY, "cpu: no memory for a submission; free memory and try again");
-    *job = (hal_cpu_job){.program = compiled, .completion = completion, .n_bindings = wanted, .n_symbols = n_symbols};
+    if (!job) return refuse(queue, HAL_CODE_OUT_OF_MEMORY,
+        "cpu: no memory for a submission; free memory and try again");
+    *job = (hal_cpu_job){.program = compiled, .completion = completion, .n_bindings = wanted, .n_symbols =
+        n_symbols};
     job->base = (char **)(void *)(job + 1);
     job->symbols = (int64_t *)(void *)(job->base + wanted);
     for (uint32_t i = 0; i < wanted; i++) job->base[i] = address_of(&bindings[i]);
@@ -123,12 +127,15 @@ hal_status hal_cpu_submit(void *opaque, void *compiled, const hal_backend_bindin
     return push(queue, job);
 }
 
-hal_status hal_cpu_copy(void *opaque, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
+hal_status hal_cpu_copy(void *opaque, const hal_backend_binding *dst, const hal_backend_binding *src,
+    uint64_t bytes,
                         void *completion) {
     hal_cpu_queue *queue = opaque;
     hal_cpu_job *job = malloc(sizeof *job);
-    if (!job) return refuse(queue, HAL_CODE_OUT_OF_MEMORY, "cpu: no memory for a copy; free memory and try again");
-    *job = (hal_cpu_job){.completion = completion, .to = address_of(dst), .from = address_of(src), .bytes = bytes};
+    if (!job) return refuse(queue, HAL_CODE_OUT_OF_MEMORY,
+        "cpu: no memory for a copy; free memory and try again");
+    *job = (hal_cpu_job){.completion = completion, .to = address_of(dst), .from = address_of(src), .bytes =
+        bytes};
     if (bytes > 0 && (!job->to || !job->from)) {
         free(job);
         return refuse(queue, HAL_CODE_INVALID_ARGUMENT, "cpu: a copy needs an address on both sides");

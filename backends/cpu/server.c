@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server: one list of jobs and the thread that runs them on the pool. All cpu devices of a process share one, as they share
+/* The server: one list of jobs and the thread that runs them on the pool. All cpu devices of a process share
+   one, as they share
  * the cores. Threads begin with the first device and end with the last. */
 #include <pthread.h>
 #include <stdlib.h>

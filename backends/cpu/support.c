@@ -19,16 +19,20 @@ static uint32_t class_of(uint32_t dtype) {
 /* Classes of dtypes an operand of a row may have; the last two are for input and output indices. */
 static uint32_t classes_of(uint32_t op) {
     switch (op) {
-    case HAL_OP_COPY: case HAL_OP_RESHAPE: case HAL_OP_TRANSPOSE: case HAL_OP_SLICE: case HAL_OP_BROADCAST: case HAL_OP_SPLIT:
+    case HAL_OP_COPY: case HAL_OP_RESHAPE: case HAL_OP_TRANSPOSE: case HAL_OP_SLICE:
+    case HAL_OP_BROADCAST: case HAL_OP_SPLIT:
     case HAL_OP_CONCAT: case HAL_OP_GATHER: case HAL_OP_SET_ROWS: case HAL_OP_EMBEDDING: return ANY;
-    case HAL_OP_CAST: case HAL_OP_FILL: case HAL_OP_IOTA: case HAL_OP_POINTWISE: case HAL_OP_REDUCE: case HAL_OP_SCAN:
-    case HAL_OP_ARG_MAX: case HAL_OP_TOP_K: case HAL_OP_SORT: case HAL_OP_SCATTER_ADD: case HAL_OP_MATMUL: case HAL_OP_SQUARE_SUM:
+    case HAL_OP_CAST: case HAL_OP_FILL: case HAL_OP_IOTA: case HAL_OP_POINTWISE: case HAL_OP_REDUCE:
+    case HAL_OP_SCAN:
+    case HAL_OP_ARG_MAX: case HAL_OP_TOP_K: case HAL_OP_SORT: case HAL_OP_SCATTER_ADD:
+    case HAL_OP_MATMUL: case HAL_OP_SQUARE_SUM:
     case HAL_OP_EMBEDDING_GRAD: case HAL_OP_RANDOM: return FLOATS | WIDE | INTEGERS;
     default: return FLOATS;
     }
 }
 
-/* Inputs that are indices, counters or positions and so may be integers in a row of floats; a bit an input. */
+/* Inputs that are indices, counters or positions and so may be integers in a row of floats; a bit an input.
+   */
 static uint32_t integer_inputs(uint32_t op) {
     switch (op) {
     case HAL_OP_RANDOM: return 1;
@@ -47,33 +51,47 @@ static bool operand_ok(uint32_t op, uint32_t i, uint32_t n_in, uint32_t dtype) {
     return (class_of(dtype) & classes) != 0;
 }
 
-/* A matmul in f16, bf16 and f32 mixes freely; f64 and integers have a loop of their own without an epilogue. */
+static bool narrow_steps(const hal_expr *expr) {
+    for (uint32_t i = 0; i < expr->n_steps; i++) {
+        if (class_of(expr->step[i].dtype) != FLOATS && expr->step[i].dtype != HAL_BOOL) return false;
+    }
+    return true;
+}
+
+/* A matmul in f16, bf16 and f32 mixes freely; f64 and integers have a loop of their own without an epilogue.
+   */
 static const char *check_matmul(const hal_description *d, const hal_description_op *op) {
     const hal_matmul_attrs *attrs = hal_description_attrs(d, op);
     uint32_t a = hal_description_operand(d, op, 0)->dtype, b = hal_description_operand(d, op, 1)->dtype;
     bool floats = class_of(a) == FLOATS && class_of(b) == FLOATS;
     if (!floats && attrs->expr.n_outputs > 0) return "an epilogue needs f32, f16 or bf16 inputs";
+    if (!narrow_steps(&attrs->expr)) return "an epilogue computes in f32, f16 or bf16";
     for (uint32_t i = 2; i < op->n_in + op->n_out && attrs->expr.n_outputs > 0; i++) {
-        if (class_of(hal_description_operand(d, op, i)->dtype) != FLOATS) return "an epilogue reads and writes f32, f16 or bf16";
+        if (class_of(hal_description_operand(d, op,
+            i)->dtype) != FLOATS) return "an epilogue reads and writes f32, f16 or bf16";
     }
     return NULL;
 }
 
-static void check_op(const hal_cpu_state *state, const hal_description *d, const hal_description_op *op, hal_support_answer *answer) {
+static void check_op(const hal_cpu_state *state, const hal_description *d, const hal_description_op *op,
+    hal_support_answer *answer) {
     const hal_op_info *info = state->host->op_describe(op->number);
     answer->support = HAL_SUPPORT_NO;
     if (op->number >= HAL_OP_LIMIT || !state->table->prepare[op->number]) {
-        snprintf(answer->reason, sizeof answer->reason, "no cpu kernel for operator %s", info ? info->name : "of this number");
+        snprintf(answer->reason, sizeof answer->reason, "no cpu kernel for operator %s", info ? info->name
+            : "of this number");
         return;
     }
     if (state->primitives_only && info && info->kind == HAL_OP_KIND_COMPOSITE) {
-        snprintf(answer->reason, sizeof answer->reason, "primitives_only is set and %s is composite", info->name);
+        snprintf(answer->reason, sizeof answer->reason, "primitives_only is set and %s is composite",
+            info->name);
         return;
     }
     for (uint32_t i = 0; i < op->n_in + op->n_out; i++) {
         const hal_description_tensor *t = hal_description_operand(d, op, i);
         if (t && (t->layout_kind != 0 || !operand_ok(op->number, i, op->n_in, t->dtype))) {
-            snprintf(answer->reason, sizeof answer->reason, "no cpu kernel for dtype %u or the layout of operand %u", t->dtype, i);
+            snprintf(answer->reason, sizeof answer->reason,
+                "no cpu kernel for dtype %u or the layout of operand %u", t->dtype, i);
             return;
         }
     }
@@ -101,7 +119,8 @@ static double tensor_bytes(const hal_description *d, const hal_description_tenso
     return n;
 }
 
-/* Bytes at a plain memory rate, the inner size of products at a plain arithmetic rate: a guess for want of a measurement. */
+/* Bytes at a plain memory rate, the inner size of products at a plain arithmetic rate: a guess for want of a
+   measurement. */
 hal_status hal_cpu_cost(void *opaque, const hal_description *program, hal_cost *cost) {
     double bytes = 0, flops = 0;
     (void)opaque;
@@ -111,11 +130,13 @@ hal_status hal_cpu_cost(void *opaque, const hal_description *program, hal_cost *
             const hal_description_tensor *t = hal_description_operand(program, op, o);
             if (t) bytes += tensor_bytes(program, t);
         }
-        const hal_description_tensor *a = op->number == HAL_OP_MATMUL ? hal_description_operand(program, op, 0) : NULL;
+        const hal_description_tensor *a = op->number == HAL_OP_MATMUL ? hal_description_operand(program, op,
+            0) : NULL;
         if (!a || a->rank < 1) continue;
         const hal_matmul_attrs *attrs = hal_description_attrs(program, op);
         uint32_t k = a->rank - (attrs->transpose_a && a->rank > 1 ? 2 : 1);
-        flops += tensor_bytes(program, hal_description_operand(program, op, op->n_in)) / 2 * (double)a->size[k].base;
+        flops += tensor_bytes(program, hal_description_operand(program, op,
+            op->n_in)) / 2 * (double)a->size[k].base;
     }
     *cost = (hal_cost){bytes / 2e10 + flops / 1e11 + 1e-6 * program->n_ops, bytes, 0.1};
     return HAL_OK;

@@ -29,7 +29,8 @@ static inline void hal_wait_pause(void) {
 #endif
 }
 
-/* True when the word changed within `*budget` ns. A wait in vain halves the budget: either there is nothing to do, or
+/* True when the word changed within `*budget` ns. A wait in vain halves the budget: either there is nothing
+   to do, or
    somebody else needs the core. */
 static inline bool hal_wait_spin(const _Atomic uint32_t *word, uint32_t seen, int64_t *budget) {
     int64_t end = 0;

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The null backend: a complete driver for hardware that does nothing. It walks a program's ops, makes one indirect call
- * an op and counts it. It computes nothing: outputs hold whatever was in memory. What it is for:
+ * The null backend: a complete driver for hardware that does nothing. It walks a program's ops, makes one
+ * indirect call an op and counts it. It computes nothing: outputs hold whatever was in memory. What it is
+ * for:
  *
  *  - copy this file to begin a backend; docs/adding-a-backend.md walks through it from top to bottom;
  *  - a submission to it costs what hal itself costs, so measuring it measures hal.
  *
- * A backend is one shared object with one exported symbol. It links nothing of hal: whatever it wants from hal, it calls
- * through the host table that `open` receives. No function here may abort, print, or keep a pointer that was only lent.
+ * A backend is one shared object with one exported symbol. It links nothing of hal: whatever it wants from
+ * hal, it calls through the host table that `open` receives. No function here may abort, print, or keep a
+ * pointer that was only lent.
  */
 #include <hal/backend.h>
 
 #include <stdatomic.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------------------------------------------- state -- */
+/* ---------------------------------------------------------------------------------------- state -- */
 
 /* One per instance of hal. There are no globals in a backend: a process may hold several instances. */
 typedef struct null_state {
@@ -55,10 +57,10 @@ static hal_status out_of_memory(const hal_host *host, uint64_t bytes)
                       "null: %llu bytes of host memory asked, there are none", (unsigned long long)bytes);
 }
 
-/* --------------------------------------------------------------------------------------- start and devices -- */
+/* --------------------------------------------------------------------------- start and devices -- */
 
-/* Called once an instance. Open no device and no vendor library that might hang: people list devices without wanting to
-   use them. */
+/* Called once an instance. Open no device and no vendor library that might hang: people list devices without
+   wanting to use them. */
 static hal_status null_open(const hal_host *host, void **state)
 {
     null_state *s = take(host, sizeof *s);
@@ -76,8 +78,9 @@ static void null_close(void *state)
     s->host->release(s->host->context, s);
 }
 
-/* Says which devices there are. `count` is the true number even where `capacity` is smaller. Two devices, so that code
-   for several can be tried anywhere. Equal names of memories mean one memory; this one is the host's first node. */
+/* Says which devices there are. `count` is the true number even where `capacity` is smaller. Two devices, so
+   that code for several can be tried anywhere. Equal names of memories mean one memory; this one is the
+   host's first node. */
 static hal_status null_claim(void *state, uint32_t capacity, hal_device_record *records, uint32_t *count)
 {
     (void)state;
@@ -112,10 +115,11 @@ static void null_device_close(void *device)
     d->host->release(d->host->context, d);
 }
 
-/* --------------------------------------------------------------------------------------------------- memory -- */
+/* --------------------------------------------------------------------------------------- memory -- */
 
-/* `memory` is the handle that bindings carry later; `host` its address, or NULL where the host cannot reach it. Bytes are
-   zeroed and aligned to 64. hal counts bytes against the memory's capacity; a backend only reports failure. */
+/* `memory` is the handle that bindings carry later; `host` its address, or NULL where the host cannot reach
+   it. Bytes are zeroed and aligned to 64. hal counts bytes against the memory's capacity; a backend only
+   reports failure. */
 static hal_status null_alloc(void *device, uint64_t bytes, void **memory, void **host)
 {
     null_device *d = device;
@@ -133,10 +137,11 @@ static void null_free(void *device, void *memory)
     d->host->release(d->host->context, memory);
 }
 
-/* ------------------------------------------------------------------------------------------------- programs -- */
+/* ------------------------------------------------------------------------------------- programs -- */
 
-/* One answer an op. Look at dtypes, ranks, strides and layouts here, and give a reason that a person can act on: it is
-   what hal-plan prints when an op goes elsewhere. This backend turns down only what is in no table. */
+/* One answer an op. Look at dtypes, ranks, strides and layouts here, and give a reason that a person can act
+   on: it is what hal-plan prints when an op goes elsewhere. This backend turns down only what is in no table.
+ */
 static hal_status null_support(void *device, const hal_description *program, hal_support_answer *answers)
 {
     static const char reason[] = "no operator has this number";
@@ -166,10 +171,11 @@ static void null_nothing(null_device *device)
     atomic_fetch_add_explicit(&device->ops, 1, memory_order_relaxed);
 }
 
-/* Turns the description, whose offsets hal has checked, into what submit can run without looking anything up. hal keeps
-   compiled programs by description, so slow is fine as long as `deadline` is met. The description may be kept only as a
-   copy. */
-static hal_status null_compile(void *device, const hal_description *program, int64_t deadline, void **compiled)
+/* Turns the description, whose offsets hal has checked, into what submit can run without looking anything up.
+   hal keeps compiled programs by description, so slow is fine as long as `deadline` is met. The description
+   may be kept only as a copy. */
+static hal_status null_compile(void *device, const hal_description *program, int64_t deadline,
+                               void **compiled)
 {
     null_device *d = device;
     size_t bytes = sizeof(null_program) + program->n_ops * sizeof(null_kernel);
@@ -197,7 +203,7 @@ static void null_program_free(void *device, void *compiled)
     d->host->release(d->host->context, compiled);
 }
 
-/* --------------------------------------------------------------------------------------------------- queues -- */
+/* --------------------------------------------------------------------------------------- queues -- */
 
 static hal_status null_queue_create(void *device, void **queue)
 {
@@ -210,8 +216,9 @@ static hal_status null_queue_create(void *device, void **queue)
     return HAL_OK;
 }
 
-/* A driver with work under way waits for it until `deadline`: until every host->complete has returned. If it cannot, it
-   returns DEADLINE_EXCEEDED and leaves everything as it is; hal then never touches the queue again. */
+/* A driver with work under way waits for it until `deadline`: until every host->complete has returned. If it
+   cannot, it returns DEADLINE_EXCEEDED and leaves everything as it is; hal then never touches the queue
+   again. */
 static hal_status null_queue_destroy(void *queue, int64_t deadline)
 {
     null_queue *q = queue;
@@ -220,12 +227,13 @@ static hal_status null_queue_destroy(void *queue, int64_t deadline)
     return HAL_OK;
 }
 
-/* Starts work. hal has already waited for whatever the work depends on, never calls this twice at once for one queue, and
-   keeps bindings and symbols readable until `completion` is completed. Binding i is `memory` (of this device) or `host`,
-   and an offset. Asynchronous devices return at once and call host->complete from their own thread; a failure after that
-   goes into complete, one before it is returned, and then complete is not called. */
-static hal_status null_submit(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,
-                              const int64_t *symbols, void *completion)
+/* Starts work. hal has already waited for whatever the work depends on, never calls this twice at once for
+   one queue, and keeps bindings and symbols readable until `completion` is completed. Binding i is `memory`
+   (of this device) or `host`, and an offset. Asynchronous devices return at once and call host->complete from
+   their own thread; a failure after that goes into complete, one before it is returned, and then complete is
+   not called. */
+static hal_status null_submit(void *queue, void *compiled, const hal_backend_binding *bindings,
+                              uint32_t n_bindings, const int64_t *symbols, void *completion)
 {
     const null_queue *q = queue;
     const null_program *p = compiled;
@@ -245,8 +253,8 @@ static char *address(const hal_backend_binding *b)
 }
 
 /* Copies are real even here: bytes that were written are read back. The ranges may overlap. */
-static hal_status null_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
-                            void *completion)
+static hal_status null_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src,
+                            uint64_t bytes, void *completion)
 {
     const null_queue *q = queue;
     memmove(address(dst), address(src), bytes);
@@ -265,7 +273,7 @@ static uint64_t null_counter(void *device, const char *name)
     return 0;
 }
 
-/* ------------------------------------------------------------------------------------------------ the table -- */
+/* ------------------------------------------------------------------------------------ the table -- */
 
 static const hal_backend null_table = {
     HAL_HEAD(hal_backend),
@@ -293,6 +301,6 @@ static const hal_backend null_table = {
     .counter = null_counter,
 };
 
-/* Defines hal_backend_query, the one exported symbol, and the ELF note that hal reads before it runs any of this. The
-   names must be those of the table. */
+/* Defines hal_backend_query, the one exported symbol, and the ELF note that hal reads before it runs any of
+   this. The names must be those of the table. */
 HAL_BACKEND_EXPORT(null_table, "null", "null-0.1.0")

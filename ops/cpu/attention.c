@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attention: y = softmax(scale q k^T + bias) v for q [b, hq, t, d], k [b, hk, s, d], v [b, hk, s, e]; lse = m + ln l.
- * A chunk is a block of queries of one head. Keys come in blocks; a running maximum m, sum l and unnormalised y are rescaled
- * when m rises (Dao, arXiv 2307.08691), so no buffer has t times s entries. Reference: hal_op_reference_attention.
- * Variants: blocks of queries through small products; few queries (decoding) row by row, reading k and v in place.
+ * Attention: y = softmax(scale q k^T + bias) v for q [b, hq, t, d], k [b, hk, s, d], v [b, hk, s, e]; lse = m
+ * + ln l.
+ * A chunk is a block of queries of one head. Keys come in blocks; a running maximum m, sum l and unnormalised
+ * y are rescaled
+ * when m rises (Dao, arXiv 2307.08691), so no buffer has t times s entries. Reference:
+ * hal_op_reference_attention.
+ * Variants: blocks of queries through small products; few queries (decoding) row by row, reading k and v in
+ * place.
  */
 #include "attention.h"
 
 #include "kernels.h"
 
-void hal_attention_setup(const hal_cpu_call *call, uint32_t first, uint32_t bias, bool causal, double scale, hal_attention *a) {
+void hal_attention_setup(const hal_cpu_call *call, uint32_t first, uint32_t bias, bool causal, double scale,
+    hal_attention *a) {
     const hal_cpu_operand *q = &call->operand[first], *k = q + 1, *v = q + 2;
     int64_t size[4] = {q->size[0], q->size[1], q->size[2], k->size[2]};
-    *a = (hal_attention){.q = q, .k = k, .v = v, .bias = hal_cpu_in(call, bias), .start = hal_cpu_in(call, bias + 1)};
+    *a = (hal_attention){.q = q, .k = k, .v = v, .bias = hal_cpu_in(call, bias), .start = hal_cpu_in(call,
+        bias + 1)};
     a->b = q->size[0], a->hq = q->size[1], a->t = q->size[2], a->d = q->size[3];
     a->hk = k->size[1], a->s = k->size[2], a->e = v->size[3];
     a->causal = causal;
@@ -20,11 +26,13 @@ void hal_attention_setup(const hal_cpu_call *call, uint32_t first, uint32_t bias
     if (a->bias) hal_cpu_view_broadcast(a->bias, 4, size, &a->bias_view);
 }
 
-void hal_attention_transpose(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width, float *buffer, float *to) {
+void hal_attention_transpose(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width,
+    float *buffer, float *to) {
     const float *row[16];
     for (int64_t j = 0; j < HAL_KEY_BLOCK; j += 16) {
         int64_t have = hal_cpu_max(0, hal_cpu_min(16, n - j));
-        for (int64_t r = 0; r < have; r++) row[r] = hal_load(x, (first_row + j + r) * width, width, buffer + r * width);
+        for (int64_t r = 0; r < have; r++) row[r] = hal_load(x, (first_row + j + r) * width, width,
+            buffer + r * width);
         for (int64_t c = 0; c < width; c++) {
             float *column = to + c * HAL_KEY_BLOCK + j;
             for (int64_t r = 0; r < have; r++) column[r] = row[r][c];
@@ -33,7 +41,8 @@ void hal_attention_transpose(const hal_cpu_operand *x, int64_t first_row, int64_
     }
 }
 
-void hal_attention_scores(const hal_attention *a, const hal_cpu_call *call, int64_t head, int64_t i0, int64_t n_q, int64_t j0,
+void hal_attention_scores(const hal_attention *a, const hal_cpu_call *call, int64_t head, int64_t i0,
+    int64_t n_q, int64_t j0,
                           int64_t n_k, float *scores) {
     int64_t start = hal_attention_start(a);
     (void)call;
@@ -59,8 +68,8 @@ typedef struct work {
 
 static size_t work_floats(const hal_attention *a) {
     int64_t ep = HAL_PAD(a->e), widest = hal_cpu_max(hal_cpu_max(a->d, ep), HAL_KEY_BLOCK);
-    return (size_t)(HAL_QUERY_BLOCK * a->d + a->d * HAL_KEY_BLOCK + HAL_KEY_BLOCK * ep + HAL_QUERY_BLOCK * HAL_KEY_BLOCK +
-                    HAL_QUERY_BLOCK * ep + 16 * widest);
+    int64_t queries = a->d + HAL_KEY_BLOCK + ep, keys = a->d + ep;
+    return (size_t)(HAL_QUERY_BLOCK * queries + HAL_KEY_BLOCK * keys + 16 * widest);
 }
 
 static void work_place(const hal_attention *a, float *scratch, work *w) {
@@ -73,7 +82,8 @@ static void work_place(const hal_attention *a, float *scratch, work *w) {
     w->row = w->q + HAL_QUERY_BLOCK * a->d;
 }
 
-static void load_rows(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width, int64_t stride, float *to) {
+static void load_rows(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width, int64_t stride,
+    float *to) {
     for (int64_t i = 0; i < n; i++) {
         hal_rows_read(&x->flat, x->data, (first_row + i) * width, width, to + i * stride);
         for (int64_t j = width; j < stride; j++) to[i * stride + j] = 0.0f;
@@ -85,13 +95,15 @@ static void products(const hal_attention *a, work *w, int64_t kv, int64_t nq, in
     if (nq < 4) {
         for (int64_t j = 0; j < n; j++) {
             const float *k = hal_load(a->k, (kv * a->s + j0 + j) * a->d, a->d, w->row);
-            for (int64_t i = 0; i < nq; i++) w->scores[i * HAL_KEY_BLOCK + j] = hal_row_dot(w->q + i * a->d, k, a->d);
+            for (int64_t i = 0; i < nq; i++) w->scores[i * HAL_KEY_BLOCK + j] = hal_row_dot(w->q + i * a->d,
+                k, a->d);
         }
         return;
     }
     hal_attention_transpose(a->k, kv * a->s + j0, n, a->d, w->row, w->kt);
     memset(w->scores, 0, (size_t)(nq * HAL_KEY_BLOCK) * sizeof(float));
-    hal_mini_run(&(hal_mini){nq, HAL_KEY_BLOCK, a->d, w->q, a->d, 1, w->kt, HAL_KEY_BLOCK, w->scores, HAL_KEY_BLOCK});
+    hal_mini_run(&(hal_mini){nq, HAL_KEY_BLOCK, a->d, w->q, a->d, 1, w->kt, HAL_KEY_BLOCK, w->scores,
+        HAL_KEY_BLOCK});
 }
 
 /* Scores become exponentials under the new maximum; what was summed before is rescaled. */
@@ -142,8 +154,10 @@ static void finish(const hal_attention *a, const hal_cpu_call *call, work *w, in
 static void run(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     const hal_attention *a = call->plan;
     work w;
-    int64_t blocks = hal_cpu_ceil(a->t, HAL_QUERY_BLOCK), head = chunk / blocks, i0 = (blocks - 1 - chunk % blocks) * HAL_QUERY_BLOCK;
-    int64_t nq = hal_cpu_min(HAL_QUERY_BLOCK, a->t - i0), kv = head / a->hq * a->hk + head % a->hq / (a->hq / a->hk);
+    int64_t blocks = hal_cpu_ceil(a->t, HAL_QUERY_BLOCK), head = chunk / blocks, i0 =
+        (blocks - 1 - chunk % blocks) * HAL_QUERY_BLOCK;
+    int64_t nq = hal_cpu_min(HAL_QUERY_BLOCK, a->t - i0), kv =
+        head / a->hq * a->hk + head % a->hq / (a->hq / a->hk);
     int64_t keys = hal_attention_keys(a, i0 + nq);
     work_place(a, scratch, &w);
     load_rows(a->q, head * a->t + i0, nq, a->d, a->d, w.q);

@@ -21,11 +21,16 @@ typedef struct hal_attention {
 #define hal_attention_transpose HAL_CPU_V(attention_transpose)
 
 /* q, k, v stand at `first` and after; bias and start at `bias`. */
-void hal_attention_setup(const hal_cpu_call *call, uint32_t first, uint32_t bias, bool causal, double scale, hal_attention *a);
-/* Rows [j0, j0 + n) of a [.., rows, width] operand of head `head` as columns: to[c * HAL_KEY_BLOCK + j], zero padded. */
-void hal_attention_transpose(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width, float *buffer, float *to);
-/* Multiplies scores by the scale, adds the bias and masks: n_q rows of queries from i0, n_k keys from j0; the rest is -inf. */
-void hal_attention_scores(const hal_attention *a, const hal_cpu_call *call, int64_t head, int64_t i0, int64_t n_q, int64_t j0,
+void hal_attention_setup(const hal_cpu_call *call, uint32_t first, uint32_t bias, bool causal, double scale,
+    hal_attention *a);
+/* Rows [j0, j0 + n) of a [.., rows, width] operand of head `head` as columns: to[c * HAL_KEY_BLOCK + j], zero
+   padded. */
+void hal_attention_transpose(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width,
+    float *buffer, float *to);
+/* Multiplies scores by the scale, adds the bias and masks: n_q rows of queries from i0, n_k keys from j0; the
+   rest is -inf. */
+void hal_attention_scores(const hal_attention *a, const hal_cpu_call *call, int64_t head, int64_t i0,
+    int64_t n_q, int64_t j0,
                           int64_t n_k, float *scores);
 
 static inline int64_t hal_attention_start(const hal_attention *a) {

@@ -18,9 +18,11 @@ typedef struct work {
 static size_t work_place(const hal_attention *a, float *scratch, work *w) {
     int64_t dp = HAL_PAD(a->d), ep = HAL_PAD(a->e), block = HAL_QUERY_BLOCK, keys = HAL_KEY_BLOCK;
     int64_t padded = hal_cpu_ceil(a->s, keys) * keys;
-    int64_t size[11] = {block * dp, block * ep, block * dp, dp * keys, keys * dp, ep * keys, block * keys, block * keys,
+    int64_t size[11] = {block * dp, block * ep, block * dp, dp * keys, keys * dp, ep * keys, block * keys,
+        block * keys,
                         padded * dp, padded * ep, 16 * hal_cpu_max(dp, ep)};
-    float **place[11] = {&w->q, &w->dy, &w->dq, &w->kt, &w->k, &w->vt, &w->p, &w->ds, &w->dk, &w->dv, &w->row};
+    float **place[11] = {&w->q, &w->dy, &w->dq, &w->kt, &w->k, &w->vt, &w->p, &w->ds, &w->dk, &w->dv,
+        &w->row};
     size_t at = 0;
     for (int i = 0; i < 11; i++) {
         *place[i] = scratch ? scratch + at : NULL;
@@ -31,18 +33,22 @@ static size_t work_place(const hal_attention *a, float *scratch, work *w) {
     return at;
 }
 
-static void load_rows(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width, int64_t stride, float *to) {
+static void load_rows(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width, int64_t stride,
+    float *to) {
     for (int64_t i = 0; i < n; i++) {
         hal_rows_read(&x->flat, x->data, (first_row + i) * width, width, to + i * stride);
         for (int64_t j = width; j < stride; j++) to[i * stride + j] = 0.0f;
     }
 }
 
-static void save_rows(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width, int64_t stride, const float *from) {
-    for (int64_t i = 0; i < n; i++) hal_rows_write(&x->flat, x->data, (first_row + i) * width, width, from + i * stride);
+static void save_rows(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width, int64_t stride,
+    const float *from) {
+    for (int64_t i = 0; i < n; i++) hal_rows_write(&x->flat, x->data, (first_row + i) * width, width,
+        from + i * stride);
 }
 
-static void load_queries(const hal_cpu_call *call, const hal_attention *a, work *w, int64_t first, int64_t nq) {
+static void load_queries(const hal_cpu_call *call, const hal_attention *a, work *w, int64_t first,
+    int64_t nq) {
     const hal_cpu_operand *dy = &call->operand[0], *y = &call->operand[4], *lse = &call->operand[5];
     load_rows(a->q, first, nq, a->d, w->dp, w->q);
     load_rows(dy, first, nq, a->e, w->ep, w->dy);
@@ -56,7 +62,8 @@ static void load_queries(const hal_cpu_call *call, const hal_attention *a, work 
 /* p = e^(p - lse); ds = p (ds - D) scale. */
 static void differentiate(const hal_attention *a, work *w, int64_t nq) {
     for (int64_t i = 0; i < nq; i++) {
-        float *p = w->p + i * HAL_KEY_BLOCK, *ds = w->ds + i * HAL_KEY_BLOCK, delta = w->delta[i], lse = w->lse[i];
+        float *p = w->p + i * HAL_KEY_BLOCK, *ds = w->ds + i * HAL_KEY_BLOCK, delta = w->delta[i], lse =
+            w->lse[i];
         HAL_VECTOR_LOOP
         for (int64_t j = 0; j < HAL_KEY_BLOCK; j++) {
             p[j] = hal_expf(p[j] - lse);
@@ -65,7 +72,8 @@ static void differentiate(const hal_attention *a, work *w, int64_t nq) {
     }
 }
 
-static void key_block(const hal_cpu_call *call, const hal_attention *a, work *w, int64_t head, int64_t kv, int64_t i0, int64_t nq,
+static void key_block(const hal_cpu_call *call, const hal_attention *a, work *w, int64_t head, int64_t kv,
+    int64_t i0, int64_t nq,
                       int64_t j0) {
     int64_t n = hal_cpu_min(HAL_KEY_BLOCK, a->s - j0), row = HAL_KEY_BLOCK;
     hal_attention_transpose(a->k, kv * a->s + j0, n, a->d, w->row, w->kt);

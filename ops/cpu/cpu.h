@@ -2,8 +2,10 @@
 /**
  * cpu.h - what the driver of the cpu backend and its kernels share.
  *
- * A call is one op with resolved shapes. `prepare` cuts it into phases; a phase is a number of chunks that any worker may run
- * in any order. How a phase is cut depends on shapes only, so the bits do not depend on the number of workers.
+ * A call is one op with resolved shapes. `prepare` cuts it into phases; a phase is a number of chunks that
+ * any worker may run
+ * in any order. How a phase is cut depends on shapes only, so the bits do not depend on the number of
+ * workers.
  * Kernel files are compiled once for each instruction set; HAL_CPU_V(name) gives a name its variant.
  */
 #ifndef HAL_OPS_CPU_CPU_H
@@ -14,7 +16,8 @@
 #define HAL_CPU_MAX_PHASES 4
 #define HAL_CPU_MAX_OPERANDS 32
 
-/* Strides in bytes of elements in row-major order, neighbouring axes merged where memory allows. Rank is at least 1. */
+/* Strides in bytes of elements in row-major order, neighbouring axes merged where memory allows. Rank is at
+   least 1. */
 typedef struct hal_cpu_view {
     uint32_t dtype, width, rank;
     bool dense;                          /* one run of memory */
@@ -42,7 +45,8 @@ struct hal_cpu_call {
     const void *attrs;
     hal_cpu_operand *operand;            /* inputs, then outputs */
     hal_cpu_phase phase[HAL_CPU_MAX_PHASES];
-    int64_t rows, row, grain;            /* how row kernels cut: rows of `row` elements, `grain` rows a chunk */
+    /* how row kernels cut: rows of `row` elements, `grain` rows a chunk */
+    int64_t rows, row, grain;
     size_t scratch_bytes;                /* of each worker while it runs a chunk */
     size_t shared_bytes;                 /* of all chunks of this call */
     void *shared;
@@ -64,9 +68,11 @@ void *hal_cpu_plan(hal_cpu_call *call, size_t bytes);
 /* Bytes of an element; 0 for types without kernels. */
 uint32_t hal_cpu_width(uint32_t dtype);
 /* The view of `operand` broadcast to sizes, aligned at the innermost axis. */
-void hal_cpu_view_broadcast(const hal_cpu_operand *operand, uint32_t rank, const int64_t *size, hal_cpu_view *view);
+void hal_cpu_view_broadcast(const hal_cpu_operand *operand, uint32_t rank, const int64_t *size,
+    hal_cpu_view *view);
 /* The view of any sizes and strides. */
-void hal_cpu_view_make(uint32_t dtype, uint32_t rank, const int64_t *size, const int64_t *stride, hal_cpu_view *view);
+void hal_cpu_view_make(uint32_t dtype, uint32_t rank, const int64_t *size, const int64_t *stride,
+    hal_cpu_view *view);
 
 static inline const hal_cpu_operand *hal_cpu_in(const hal_cpu_call *call, uint32_t i) {
     return i < call->n_in && call->operand[i].dtype != HAL_NO_DTYPE ? &call->operand[i] : NULL;

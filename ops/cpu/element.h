@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Single elements: exact conversions between the number formats and float or double, without branches so that loops over
+/* Single elements: exact conversions between the number formats and float or double, without branches so that
+   loops over
  * them become vector code. */
 #ifndef HAL_OPS_CPU_ELEMENT_H
 #define HAL_OPS_CPU_ELEMENT_H
@@ -45,7 +46,8 @@ static inline uint16_t hal_f16_round(float f) {
     return (uint16_t)((a >= 0x477ff000u ? large : finite) | sign >> 16);
 }
 
-/* A float from which one further rounding gives what rounding `d` directly gives: towards odd when inexact. */
+/* A float from which one further rounding gives what rounding `d` directly gives: towards odd when inexact.
+   */
 static inline float hal_float_odd(double d) {
     float f = (float)d;
     if (!((double)f != d) || d != d || f - f != 0.0f) return f;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pointwise expressions: see expr.h. Each step computes in float (double when wide) and is rounded to its dtype. */
+/* Pointwise expressions: see expr.h. Each step computes in float (double when wide) and is rounded to its
+   dtype. */
 #include "expr.h"
 
 #include "vector_math.h"
@@ -160,14 +161,17 @@ static void round_lanes(uint32_t dtype, float *d, int64_t n) {
     }
 }
 
-static const float *lanes_of(const hal_vm *vm, const float *registers, const float *const *in, const float *last, uint8_t code) {
-    if (code >= HAL_EXPR_CONSTANT) return registers + (size_t)(vm->n_slots + code - HAL_EXPR_CONSTANT) * HAL_LANES;
+static const float *lanes_of(const hal_vm *vm, const float *registers, const float *const *in,
+    const float *last, uint8_t code) {
+    if (code >= HAL_EXPR_CONSTANT)
+        return registers + (size_t)(vm->n_slots + code - HAL_EXPR_CONSTANT) * HAL_LANES;
     if (code >= HAL_EXPR_INPUT) return in[code - HAL_EXPR_INPUT];
     if (last && code == vm->expr->n_steps - 1) return last;
     return registers + (size_t)vm->slot[code] * HAL_LANES;
 }
 
-void hal_vm_run(const hal_vm *vm, void *registers, const float *const *in, int64_t n, float *target, const float **out) {
+void hal_vm_run(const hal_vm *vm, void *registers, const float *const *in, int64_t n, float *target,
+    const float **out) {
     const hal_expr *e = vm->expr;
     float *r = registers, *last = vm->direct ? target : NULL;
     for (uint32_t s = 0; s < e->n_steps; s++) {
@@ -177,7 +181,8 @@ void hal_vm_run(const hal_vm *vm, void *registers, const float *const *in, int64
         const float *a = lanes_of(vm, r, in, NULL, step->a);
         if (count == 1) unary(step->op, d, a, n);
         else if (count == 2) binary(step->op, d, a, lanes_of(vm, r, in, NULL, step->b), n);
-        else ternary(step->op, d, a, lanes_of(vm, r, in, NULL, step->b), lanes_of(vm, r, in, NULL, step->c), n);
+        else ternary(step->op, d, a, lanes_of(vm, r, in, NULL, step->b), lanes_of(vm, r, in, NULL, step->c),
+            n);
         if (step->dtype != HAL_F32) round_lanes(step->dtype, d, n);
     }
     for (uint32_t o = 0; o < e->n_outputs; o++) out[o] = lanes_of(vm, r, in, last, e->output[o]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The virtual machine of pointwise expressions: each step is a loop over a block of lanes that fits the first cache. */
+/* The virtual machine of pointwise expressions: each step is a loop over a block of lanes that fits the first
+   cache. */
 #ifndef HAL_OPS_CPU_EXPR_H
 #define HAL_OPS_CPU_EXPR_H
 
@@ -7,7 +8,8 @@
 
 #define HAL_LANES 512
 
-/* An expression with places for its results. `wide` computes in double: some dtype is f64 or a large integer. */
+/* An expression with places for its results. `wide` computes in double: some dtype is f64 or a large integer.
+   */
 typedef struct hal_vm {
     const hal_expr *expr;
     bool wide;
@@ -29,8 +31,11 @@ static inline size_t hal_vm_bytes(const hal_vm *vm) {
 }
 /* Fills the constants of a register set. */
 void hal_vm_begin(const hal_vm *vm, void *registers);
-/* Computes n <= HAL_LANES lanes; out[i] is where output i lies afterwards. `target` may take output 0 when vm->direct. */
-void hal_vm_run(const hal_vm *vm, void *registers, const float *const *in, int64_t n, float *target, const float **out);
-void hal_vm_run_double(const hal_vm *vm, void *registers, const double *const *in, int64_t n, const double **out);
+/* Computes n <= HAL_LANES lanes; out[i] is where output i lies afterwards. `target` may take output 0 when
+   vm->direct. */
+void hal_vm_run(const hal_vm *vm, void *registers, const float *const *in, int64_t n, float *target,
+    const float **out);
+void hal_vm_run_double(const hal_vm *vm, void *registers, const double *const *in, int64_t n,
+    const double **out);
 
 #endif

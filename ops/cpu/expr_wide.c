@@ -69,15 +69,18 @@ static double round_lane(uint32_t dtype, double v) {
     return hal_load_double(dtype, element);
 }
 
-static const double *lanes_of(const hal_vm *vm, const double *registers, const double *const *in, uint8_t code) {
-    if (code >= HAL_EXPR_CONSTANT) return registers + (size_t)(vm->n_slots + code - HAL_EXPR_CONSTANT) * HAL_LANES;
+static const double *lanes_of(const hal_vm *vm, const double *registers, const double *const *in,
+    uint8_t code) {
+    if (code >= HAL_EXPR_CONSTANT)
+        return registers + (size_t)(vm->n_slots + code - HAL_EXPR_CONSTANT) * HAL_LANES;
     if (code >= HAL_EXPR_INPUT) return in[code - HAL_EXPR_INPUT];
     return registers + (size_t)vm->slot[code] * HAL_LANES;
 }
 
 static bool has_one_operand(uint8_t op) { return op <= HAL_EXPR_ROUND; }
 
-static void run_step(const hal_expr_step *step, double *d, const double *a, const double *b, const double *c, int64_t n) {
+static void run_step(const hal_expr_step *step, double *d, const double *a, const double *b, const double *c,
+    int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         double v;
         if (step->op == HAL_EXPR_SELECT) v = a[i] != 0 ? b[i] : c[i];
@@ -88,7 +91,8 @@ static void run_step(const hal_expr_step *step, double *d, const double *a, cons
     }
 }
 
-void hal_vm_run_double(const hal_vm *vm, void *registers, const double *const *in, int64_t n, const double **out) {
+void hal_vm_run_double(const hal_vm *vm, void *registers, const double *const *in, int64_t n,
+    const double **out) {
     const hal_expr *e = vm->expr;
     double *r = registers;
     for (uint32_t s = 0; s < e->n_steps; s++) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows by index. gather, embedding: y[o, i, :] = x[o, index[i], :]; scatter_add, embedding_grad: y = base (or 0), then
+/* Rows by index. gather, embedding: y[o, i, :] = x[o, index[i], :]; scatter_add, embedding_grad: y = base (or
+   0), then
  * y[index[i]] += u[i] in order of i with f32 sums; set_rows: y[o, index[i], :] = rows[o, i, :], later i wins.
- * An index outside reads zeros and writes nothing. Reference: hal_op_reference_gather, _scatter_add, _set_rows. */
+ * An index outside reads zeros and writes nothing. Reference: hal_op_reference_gather, _scatter_add,
+ * _set_rows. */
 #include "kernels.h"
 #include "rows.h"
 
@@ -29,7 +31,8 @@ static int64_t index_at(const hal_cpu_operand *index, int64_t i) {
     return hal_load_index(index->dtype, element_at(&index->flat, index->data, i));
 }
 
-static uint32_t axis_of(int64_t axis, uint32_t rank) { return (uint32_t)(axis < 0 ? axis + (int64_t)rank : axis); }
+static uint32_t axis_of(int64_t axis, uint32_t rank) { return (uint32_t)(axis < 0 ? axis + (int64_t)rank
+    : axis); }
 
 /* --- gather, embedding: row r = o * n + i */
 
@@ -63,8 +66,10 @@ bool hal_prepare_gather(hal_cpu_call *call) {
 
 typedef struct scatter { uint32_t index, update; bool has_base, wide; int64_t rows, row; } scatter;
 
-static void scatter_narrow(const hal_cpu_call *call, const scatter *s, int64_t first, int64_t count, float *scratch) {
-    const hal_cpu_operand *base = &call->operand[0], *index = &call->operand[s->index], *u = &call->operand[s->update];
+static void scatter_narrow(const hal_cpu_call *call, const scatter *s, int64_t first, int64_t count,
+    float *scratch) {
+    const hal_cpu_operand *base = &call->operand[0], *index = &call->operand[s->index], *u =
+        &call->operand[s->update];
     const hal_cpu_operand *y = hal_cpu_out(call, 0);
     int64_t n = count * s->row, start = first * s->row;
     float *spare = scratch + s->row, *to = hal_target(y, start, n, spare);
@@ -80,8 +85,10 @@ static void scatter_narrow(const hal_cpu_call *call, const scatter *s, int64_t f
     hal_save(y, start, n, to, spare);
 }
 
-static void scatter_wide(const hal_cpu_call *call, const scatter *s, int64_t first, int64_t count, double *scratch) {
-    const hal_cpu_operand *base = &call->operand[0], *index = &call->operand[s->index], *u = &call->operand[s->update];
+static void scatter_wide(const hal_cpu_call *call, const scatter *s, int64_t first, int64_t count,
+    double *scratch) {
+    const hal_cpu_operand *base = &call->operand[0], *index = &call->operand[s->index], *u =
+        &call->operand[s->update];
     const hal_cpu_operand *y = hal_cpu_out(call, 0);
     int64_t n = count * s->row, start = first * s->row;
     double *to = scratch + s->row;
@@ -112,7 +119,8 @@ static bool prepare_scatter(hal_cpu_call *call, scatter made) {
     s->row = s->rows ? y->n / s->rows : 0;
     s->wide = !hal_dtype_is_small_float(y->dtype);
     call->rows = s->row ? s->rows : 0;
-    call->grain = hal_cpu_min(hal_cpu_max(1, SCATTER_BLOCK / hal_cpu_max(1, s->row)), hal_cpu_max(1, hal_cpu_ceil(s->rows, 8)));
+    call->grain = hal_cpu_min(hal_cpu_max(1, SCATTER_BLOCK / hal_cpu_max(1, s->row)), hal_cpu_max(1,
+        hal_cpu_ceil(s->rows, 8)));
     call->scratch_bytes = (size_t)((call->grain + 1) * s->row) * (s->wide ? 8 : 4);
     call->phase[call->n_phases++] = (hal_cpu_phase){run_scatter, hal_cpu_ceil(call->rows, call->grain)};
     return true;
@@ -134,7 +142,8 @@ static void run_base(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     int64_t start = chunk * HAL_CPU_CHUNK;
     (void)scratch;
     if (base->data == y->data) return;
-    hal_rows_copy(&y->flat, y->data, start, &base->flat, base->data, start, hal_cpu_min(HAL_CPU_CHUNK, y->n - start));
+    hal_rows_copy(&y->flat, y->data, start, &base->flat, base->data, start, hal_cpu_min(HAL_CPU_CHUNK,
+        y->n - start));
 }
 
 static void run_set(const hal_cpu_call *call, int64_t o, void *scratch) {
@@ -145,7 +154,8 @@ static void run_set(const hal_cpu_call *call, int64_t o, void *scratch) {
     for (int64_t i = 0; i < index->n; i++) {
         int64_t at = index_at(index, i);
         if (at < 0 || at >= s->y.n_axis) continue;
-        hal_rows_copy(&s->y.inner, to + at * s->y.step, 0, &s->rows.inner, from + i * s->rows.step, 0, s->y.n_inner);
+        hal_rows_copy(&s->y.inner, to + at * s->y.step, 0, &s->rows.inner, from + i * s->rows.step, 0,
+            s->y.n_inner);
     }
 }
 

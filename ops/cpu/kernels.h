@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The prepare function of each row of the operator table, by name; every variant of the kernels has its own. */
+/* The prepare function of each row of the operator table, by name; every variant of the kernels has its own.
+   */
 #ifndef HAL_OPS_CPU_KERNELS_H
 #define HAL_OPS_CPU_KERNELS_H
 
 #include "cpu.h"
 
 #define HAL_CPU_KERNELS(X) \
-    X(COPY, copy) X(CAST, cast) X(RESHAPE, copy) X(TRANSPOSE, transpose) X(SLICE, slice) X(BROADCAST, broadcast) \
-    X(SPLIT, split) X(CONCAT, concat) X(GATHER, gather) X(SCATTER_ADD, scatter_add) X(SET_ROWS, set_rows) X(FILL, fill) \
-    X(IOTA, iota) X(POINTWISE, pointwise) X(REDUCE, reduce) X(SCAN, scan) X(ARG_MAX, arg_max) X(TOP_K, top_k) X(SORT, sort) \
-    X(MATMUL, matmul) X(RANDOM, random) X(SOFTMAX, softmax) X(SOFTMAX_GRAD, softmax_grad) X(LOG_SOFTMAX, log_softmax) \
+    X(COPY, copy) X(CAST, cast) X(RESHAPE, copy) X(TRANSPOSE, transpose) X(SLICE, slice) \
+    X(BROADCAST, broadcast) X(SPLIT, split) X(CONCAT, concat) X(GATHER, gather) \
+    X(SCATTER_ADD, scatter_add) X(SET_ROWS, set_rows) X(FILL, fill) X(IOTA, iota) X(POINTWISE, pointwise) \
+    X(REDUCE, reduce) X(SCAN, scan) X(ARG_MAX, arg_max) X(TOP_K, top_k) X(SORT, sort) X(MATMUL, matmul) \
+    X(RANDOM, random) X(SOFTMAX, softmax) X(SOFTMAX_GRAD, softmax_grad) X(LOG_SOFTMAX, log_softmax) \
     X(LOG_SOFTMAX_GRAD, log_softmax_grad) X(LAYER_NORM, layer_norm) X(LAYER_NORM_GRAD, layer_norm_grad) \
-    X(RMS_NORM, rms_norm) X(RMS_NORM_GRAD, rms_norm_grad) X(ATTENTION, attention) X(ATTENTION_GRAD, attention_grad) \
-    X(ROTARY, rotary) X(GATED, gated) X(EMBEDDING, gather) X(EMBEDDING_GRAD, embedding_grad) \
-    X(CROSS_ENTROPY, cross_entropy) X(CROSS_ENTROPY_GRAD, cross_entropy_grad) X(DROPOUT, dropout) X(ADAMW, adamw) \
-    X(SGD, sgd) X(SQUARE_SUM, square_sum) X(SAMPLE, sample)
+    X(RMS_NORM, rms_norm) X(RMS_NORM_GRAD, rms_norm_grad) X(ATTENTION, attention) \
+    X(ATTENTION_GRAD, attention_grad) X(ROTARY, rotary) X(GATED, gated) X(EMBEDDING, gather) \
+    X(EMBEDDING_GRAD, embedding_grad) X(CROSS_ENTROPY, cross_entropy) \
+    X(CROSS_ENTROPY_GRAD, cross_entropy_grad) X(DROPOUT, dropout) X(ADAMW, adamw) X(SGD, sgd) \
+    X(SQUARE_SUM, square_sum) X(SAMPLE, sample)
 
 #define HAL_CPU_PREPARE(name) HAL_CPU_PASTE(prepare_##name, HAL_CPU_VARIANT)
 #define hal_prepare_copy HAL_CPU_PREPARE(copy)

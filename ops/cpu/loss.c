@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cross entropy of rows of v logits: lse = m + ln sum e^(x - m); loss = mean over targets in [0, v) of lse - x[target], summed
+ * Cross entropy of rows of v logits: lse = m + ln sum e^(x - m); loss = mean over targets in [0, v) of lse -
+ * x[target], summed
  * in double in order of rows. Backward: dx = dloss / counted (e^(x - lse) - onehot). Counts are taken first.
  * Reference: hal_op_reference_cross_entropy, _cross_entropy_grad.
  */
@@ -90,7 +91,8 @@ static void run_grad(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     const hal_cpu_operand *x = &call->operand[1], *targets = &call->operand[2], *lse = &call->operand[3];
     const hal_cpu_operand *dx = hal_cpu_out(call, 0);
     int64_t n = call->row;
-    float factor = (float)(hal_load_double(call->operand[0].dtype, call->operand[0].data) / *(const double *)call->shared);
+    float factor = (float)(hal_load_double(call->operand[0].dtype,
+        call->operand[0].data) / *(const double *)call->shared);
     float *first = scratch, *second = first + n, l;
     for (int64_t r = chunk * call->grain; r < hal_cpu_rows_end(call, chunk); r++) {
         int64_t target = target_at(targets, r);

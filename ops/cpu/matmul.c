@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * c = a b over the last two axes, [..., m, k] x [..., k, n], leading axes broadcast; then the epilogue, tile by tile while the
- * product is in cache. Products of f32, f16 and bf16 go to gemm.h, one problem a batch, or a single one where b is shared and
- * the rows of a lie at equal distances; f64 and integers take a plain loop in double. Reference: hal_op_reference_matmul.
+ * c = a b over the last two axes, [..., m, k] x [..., k, n], leading axes broadcast; then the epilogue, tile
+ * by tile while the
+ * product is in cache. Products of f32, f16 and bf16 go to gemm.h, one problem a batch, or a single one where
+ * b is shared and
+ * the rows of a lie at equal distances; f64 and integers take a plain loop in double. Reference:
+ * hal_op_reference_matmul.
  */
 #include "expr.h"
 #include "gemm.h"
@@ -19,7 +22,12 @@ typedef struct plan {
     hal_cpu_view in[HAL_EXPR_MAX_INPUTS];
 } plan;
 
-typedef struct tile_context { const hal_cpu_call *call; const plan *p; int64_t batch; void *registers; } tile_context;
+typedef struct tile_context {
+    const hal_cpu_call *call;
+    const plan *p;
+    int64_t batch;
+    void *registers;
+} tile_context;
 
 static void write_row(const hal_cpu_operand *y, int64_t start, int64_t n, const float *row) {
     char *to = hal_rows_dense(&y->flat, y->data, start, n);
@@ -27,10 +35,12 @@ static void write_row(const hal_cpu_operand *y, int64_t start, int64_t n, const 
     else hal_rows_write(&y->flat, y->data, start, n, row);
 }
 
-static void store_plain(void *context, const float *tile, int64_t ld, int64_t i0, int64_t mi, int64_t j0, int64_t nj) {
+static void store_plain(void *context, const float *tile, int64_t ld, int64_t i0, int64_t mi, int64_t j0,
+    int64_t nj) {
     const tile_context *t = context;
     const hal_cpu_operand *y = hal_cpu_out(t->call, 0);
-    for (int64_t i = 0; i < mi; i++) write_row(y, (t->batch * t->p->m + i0 + i) * t->p->n + j0, nj, tile + i * ld);
+    for (int64_t i = 0; i < mi; i++) write_row(y, (t->batch * t->p->m + i0 + i) * t->p->n + j0, nj,
+        tile + i * ld);
 }
 
 static void epilogue(const tile_context *t, const float *product, int64_t start, int64_t n) {
@@ -39,7 +49,8 @@ static void epilogue(const tile_context *t, const float *product, int64_t start,
     float *buffers = t->registers, *registers = buffers + (size_t)(call->n_in + 1) * HAL_LANES;
     const hal_cpu_operand *first = hal_cpu_out(call, 0);
     for (uint32_t i = 2; i < call->n_in; i++) {
-        in[i - 1] = hal_rows_load(&t->p->in[i - 1], call->operand[i].data, start, n, buffers + (size_t)i * HAL_LANES);
+        in[i - 1] = hal_rows_load(&t->p->in[i - 1], call->operand[i].data, start, n,
+            buffers + (size_t)i * HAL_LANES);
     }
     float *target = hal_target(first, start, n, buffers);
     hal_vm_run(&t->p->vm, registers, in, n, target == buffers ? NULL : target, out);
@@ -48,7 +59,8 @@ static void epilogue(const tile_context *t, const float *product, int64_t start,
     }
 }
 
-static void store_expr(void *context, const float *tile, int64_t ld, int64_t i0, int64_t mi, int64_t j0, int64_t nj) {
+static void store_expr(void *context, const float *tile, int64_t ld, int64_t i0, int64_t mi, int64_t j0,
+    int64_t nj) {
     const tile_context *t = context;
     for (int64_t i = 0; i < mi; i++) {
         int64_t start = (t->batch * t->p->m + i0 + i) * t->p->n + j0;
@@ -86,7 +98,8 @@ static void run_double(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     for (int64_t l = 0; l < p->k; l++) {
         double v = hal_load_double(call->operand[0].dtype, a + l * p->a_col);
         const char *row = b + l * p->b_row;
-        for (int64_t j = 0; j < p->n; j++) sum[j] += v * hal_load_double(call->operand[1].dtype, row + j * p->b_col);
+        for (int64_t j = 0; j < p->n; j++) sum[j] += v * hal_load_double(call->operand[1].dtype,
+            row + j * p->b_col);
     }
     hal_rows_write_double(&y->flat, y->data, chunk * p->n, p->n, sum);
 }
@@ -130,7 +143,8 @@ static void fold_batch(plan *p, const hal_cpu_operand *b) {
 /* Enough parts to balance the workers, none smaller than about 256 K multiplications. */
 static void set_parts(plan *p, const hal_cpu_call *call) {
     double work = (double)p->m * (double)p->n * (double)p->k / (256 * 1024);
-    int64_t by_work = work > 1e6 ? 1000000 : (int64_t)work, wanted = hal_cpu_ceil(4 * call->workers, hal_cpu_max(1, p->batch));
+    int64_t by_work = work > 1e6 ? 1000000 : (int64_t)work, wanted = hal_cpu_ceil(4 * call->workers,
+        hal_cpu_max(1, p->batch));
     int64_t limit = hal_gemm_part_limit(p->kernel, &p->problem);
     p->parts = hal_cpu_max(1, hal_cpu_min(limit, hal_cpu_min(by_work, call->workers > 1 ? wanted : 1)));
 }
@@ -170,7 +184,8 @@ bool hal_prepare_matmul(hal_cpu_call *call) {
     if (!p) return false;
     set_shape(p, call, attrs);
     if (hal_cpu_out(call, 0)->n == 0) return true;
-    if (hal_dtype_is_small_float(call->operand[0].dtype) && hal_dtype_is_small_float(call->operand[1].dtype)) {
+    if (hal_dtype_is_small_float(call->operand[0].dtype)
+        && hal_dtype_is_small_float(call->operand[1].dtype)) {
         prepare_gemm(call, p, attrs);
     } else {
         call->scratch_bytes = (size_t)p->n * sizeof(double);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* c += a b for blocks that lie in the first two caches: rows of b and c are dense and padded to whole vectors; a has any strides. */
+/* c += a b for blocks that lie in the first two caches: rows of b and c are dense and padded to whole
+   vectors; a has any strides. */
 #ifndef HAL_OPS_CPU_MINI_GEMM_H
 #define HAL_OPS_CPU_MINI_GEMM_H
 
@@ -18,7 +19,8 @@ typedef struct hal_mini {
 } hal_mini;
 
 /* `rows` x `vectors` sums stay in registers over all of k. Both are constants where this is inlined. */
-static inline __attribute__((always_inline)) void hal_mini_tile(const hal_mini *g, int64_t i, int64_t j, int rows, int vectors) {
+static inline __attribute__((always_inline)) void hal_mini_tile(const hal_mini *g, int64_t i, int64_t j,
+    int rows, int vectors) {
     hal_vec sum[4][2];
     float *c = g->c + i * g->c_row + j;
     const float *a = g->a + i * g->a_row, *b = g->b + j;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Movement: y = x through other sizes and strides: copy, reshape, transpose, slice, broadcast, split, concat; and cast, fill,
+/* Movement: y = x through other sizes and strides: copy, reshape, transpose, slice, broadcast, split, concat;
+   and cast, fill,
  * iota. Every row is a list of parts, each a copy between two views of equal element count.
  * Reference: hal_op_reference_copy, _transpose, _slice, _broadcast, _split, _concat, _cast, _fill, _iota. */
 #include "kernels.h"
@@ -19,7 +20,8 @@ static void run(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     while (i + 1 < p->n && p->part[i + 1].first_chunk <= chunk) i++;
     const part *t = &p->part[i];
     int64_t start = (chunk - t->first_chunk) * HAL_CPU_CHUNK, n = hal_cpu_min(HAL_CPU_CHUNK, t->n - start);
-    char *from = call->operand[t->in].data + t->from_offset, *to = call->operand[call->n_in + t->out].data + t->to_offset;
+    char *from = call->operand[t->in].data + t->from_offset, *to =
+        call->operand[call->n_in + t->out].data + t->to_offset;
     if (from == to && t->from.dense && t->to.dense) return;
     hal_rows_copy(&t->to, to, start, &t->from, from, start, n);
 }
@@ -74,7 +76,8 @@ bool hal_prepare_transpose(hal_cpu_call *call) {
     return single(call, stride, 0);
 }
 
-static uint32_t axis_of(int64_t axis, uint32_t rank) { return (uint32_t)(axis < 0 ? axis + (int64_t)rank : axis); }
+static uint32_t axis_of(int64_t axis, uint32_t rank) { return (uint32_t)(axis < 0 ? axis + (int64_t)rank
+    : axis); }
 
 bool hal_prepare_slice(hal_cpu_call *call) {
     const hal_slice_attrs *attrs = call->attrs;

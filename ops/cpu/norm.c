@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Normalisation of rows of d. h = (x - mean) rstd; layer: rstd = 1 / sqrt(var + eps); rms: mean = 0, rstd = 1 / sqrt(mean x^2 + eps).
+ * Normalisation of rows of d. h = (x - mean) rstd; layer: rstd = 1 / sqrt(var + eps); rms: mean = 0, rstd = 1
+ * / sqrt(mean x^2 + eps).
  *   forward  y = h weight + bias
  *   backward g = dy weight: dx = rstd (g - mean_d(g) - h mean_d(g h)); dweight = sum dy h; dbias = sum dy
  * (rms without mean_d(g)). The sums over rows are cut into blocks by shape; blocks are added in order.
@@ -54,7 +55,8 @@ static double eps_of(const hal_cpu_call *call) {
                                          : ((const hal_rms_norm_attrs *)call->attrs)->eps;
 }
 
-static void forward_row(const norm *n, double eps, const float *x, const float *w, const float *b, float *y, int64_t r) {
+static void forward_row(const norm *n, double eps, const float *x, const float *w, const float *b, float *y,
+    int64_t r) {
     int64_t d = n->d;
     float mean = n->mean ? hal_row_sum(x, d) / (float)d : 0.0f;
     double var = (double)hal_row_square_about(x, mean, d) / (double)d;
@@ -101,7 +103,8 @@ bool hal_prepare_rms_norm(hal_cpu_call *call) { return prepare_forward(call); }
 typedef struct sums { float *dweight, *dbias; } sums;
 
 /* dx of one row; adds to the block's sums. */
-static void backward_row(const norm *n, const float *dy, const float *x, const float *w, float *dx, sums s, int64_t r) {
+static void backward_row(const norm *n, const float *dy, const float *x, const float *w, float *dx, sums s,
+    int64_t r) {
     int64_t d = n->d;
     float mean = load_scalar(n->mean, r), rstd = load_scalar(n->rstd, r);
     float mg = n->mean ? hal_row_dot(dy, w, d) / (float)d : 0.0f;
@@ -130,7 +133,8 @@ static void run_backward(const hal_cpu_call *call, int64_t chunk, void *scratch)
     }
 }
 
-static void add_blocks(const hal_cpu_call *call, const hal_cpu_operand *to, int64_t offset, int64_t start, int64_t n, double *sum) {
+static void add_blocks(const hal_cpu_call *call, const hal_cpu_operand *to, int64_t offset, int64_t start,
+    int64_t n, double *sum) {
     int64_t d = call->row, blocks = call->rows ? hal_cpu_ceil(call->rows, call->grain) : 0;
     memset(sum, 0, (size_t)n * sizeof *sum);
     for (int64_t b = 0; b < blocks; b++) {

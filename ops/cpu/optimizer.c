@@ -16,7 +16,8 @@ typedef struct factors { double b1, c1, b2, c2, keep, rate, root, eps; float sca
 static void adamw_block(const factors *f, const float *const *in, float *const *out, int64_t n) {
     const float *p = in[0], *g = in[1], *m = in[2], *v = in[3];
     float *p2 = out[0], *m2 = out[1], *v2 = out[2];
-    float b2 = (float)f->b2, c2 = (float)f->c2, root = (float)f->root, eps = (float)f->eps, rate = (float)f->rate;
+    float b2 = (float)f->b2, c2 = (float)f->c2, root = (float)f->root, eps = (float)f->eps, rate =
+        (float)f->rate;
     HAL_VECTOR_LOOP
     for (int64_t i = 0; i < n; i++) {
         float G = g[i] * f->scale;
@@ -32,7 +33,8 @@ static void adamw_block(const factors *f, const float *const *in, float *const *
 static factors adamw_factors(const hal_cpu_call *call) {
     const hal_adamw_attrs *a = call->attrs;
     double lr = (double)hal_load_scalar(&call->operand[4]), step = (double)hal_load_scalar(&call->operand[5]);
-    factors f = {.b1 = a->beta1, .c1 = 1 - a->beta1, .b2 = a->beta2, .c2 = 1 - a->beta2, .keep = 1 - lr * a->decay, .eps = a->eps};
+    factors f = {.b1 = a->beta1, .c1 = 1 - a->beta1, .b2 = a->beta2, .c2 = 1 - a->beta2, .keep =
+        1 - lr * a->decay, .eps = a->eps};
     f.rate = lr / (1 - pow(a->beta1, step));
     f.root = 1 / (1 - pow(a->beta2, step));
     f.scale = hal_load_scalar(&call->operand[6]);
@@ -48,9 +50,11 @@ static void run_adamw(const hal_cpu_call *call, int64_t chunk, void *scratch) {
         const float *in[4];
         float *out[3];
         for (uint32_t i = 0; i < 4; i++) in[i] = hal_load(&call->operand[i], at, n, buffer + i * BLOCK);
-        for (uint32_t i = 0; i < 3; i++) out[i] = hal_target(hal_cpu_out(call, i), at, n, buffer + (4 + i) * BLOCK);
+        for (uint32_t i = 0; i < 3; i++) out[i] = hal_target(hal_cpu_out(call, i), at, n,
+            buffer + (4 + i) * BLOCK);
         adamw_block(&f, in, out, n);
-        for (uint32_t i = 0; i < 3; i++) hal_save(hal_cpu_out(call, i), at, n, out[i], buffer + (4 + i) * BLOCK);
+        for (uint32_t i = 0; i < 3; i++) hal_save(hal_cpu_out(call, i), at, n, out[i],
+            buffer + (4 + i) * BLOCK);
     }
 }
 
@@ -60,9 +64,11 @@ bool hal_prepare_adamw(hal_cpu_call *call) {
     return true;
 }
 
-static void sgd_block(const hal_sgd_attrs *a, double lr, double scale, const float *const *in, float *p2, float *m2, int64_t n) {
+static void sgd_block(const hal_sgd_attrs *a, double lr, double scale, const float *const *in, float *p2,
+    float *m2, int64_t n) {
     const float *p = in[0], *g = in[1], *m = in[2];
-    double ahead = a->nesterov ? a->momentum : 0.0, now = a->nesterov ? 1.0 : 0.0, later = a->nesterov ? ahead : 1.0;
+    double ahead = a->nesterov ? a->momentum : 0.0, now = a->nesterov ? 1.0 : 0.0, later = a->nesterov
+        ? ahead : 1.0;
     HAL_VECTOR_LOOP
     for (int64_t i = 0; i < n; i++) {
         double G = (double)g[i] * scale + a->decay * (double)p[i];
@@ -73,7 +79,8 @@ static void sgd_block(const hal_sgd_attrs *a, double lr, double scale, const flo
 }
 
 static void run_sgd(const hal_cpu_call *call, int64_t chunk, void *scratch) {
-    double lr = (double)hal_load_scalar(&call->operand[3]), scale = (double)hal_load_scalar(&call->operand[4]);
+    double lr = (double)hal_load_scalar(&call->operand[3]), scale =
+        (double)hal_load_scalar(&call->operand[4]);
     const hal_cpu_operand *p2 = hal_cpu_out(call, 0), *m2 = hal_cpu_out(call, 1);
     int64_t end = hal_cpu_rows_end(call, chunk);
     float *buffer = scratch;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order on the innermost axis: arg_max, top_k, sort (stable merge sort) and sample. Ties go to the lower index; NaN counts as
+ * Order on the innermost axis: arg_max, top_k, sort (stable merge sort) and sample. Ties go to the lower
+ * index; NaN counts as
  * larger than every number. sample: see the row in ops.def; probabilities and masses in double.
  * Reference: hal_op_reference_arg_max, _top_k, _sort, _sample.
  */
@@ -26,7 +27,8 @@ static bool goes_first(const item *a, const item *b, bool descending) {
 static item *merge_sort(item *a, item *spare, int64_t n, bool descending) {
     for (int64_t width = 1; width < n; width *= 2) {
         for (int64_t start = 0; start < n; start += 2 * width) {
-            int64_t i = start, middle = hal_cpu_min(n, start + width), j = middle, end = hal_cpu_min(n, start + 2 * width);
+            int64_t i = start, middle = hal_cpu_min(n, start + width), j = middle, end = hal_cpu_min(n,
+                start + 2 * width);
             for (int64_t to = start; to < end; to++) {
                 bool first = j >= end || (i < middle && goes_first(&a[i], &a[j], descending));
                 spare[to] = first ? a[i++] : a[j++];
@@ -64,7 +66,8 @@ static item *largest(item *x, item *spare, int64_t n, int64_t k) {
     return spare;
 }
 
-static void save_items(const hal_cpu_call *call, int64_t start, int64_t n, const item *from, double *numbers) {
+static void save_items(const hal_cpu_call *call, int64_t start, int64_t n, const item *from,
+    double *numbers) {
     const hal_cpu_operand *values = hal_cpu_out(call, 0), *indices = hal_cpu_out(call, 1);
     for (int64_t i = 0; i < n; i++) numbers[i] = from[i].key;
     hal_rows_write_double(&values->flat, values->data, start, n, numbers);
@@ -141,7 +144,8 @@ static int64_t sample_row(space s, int64_t n, int64_t top_k, double u, double te
 static void run_sample(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     const hal_sample_attrs *attrs = call->attrs;
     const hal_cpu_operand *o = call->operand, *y = hal_cpu_out(call, 0);
-    double temperature = hal_load_double(o[2].dtype, o[2].data), top_p = hal_load_double(o[3].dtype, o[3].data), u;
+    double temperature = hal_load_double(o[2].dtype, o[2].data), top_p = hal_load_double(o[3].dtype,
+        o[3].data), u;
     int64_t n = call->row;
     space s = space_of(scratch, n);
     for (int64_t r = chunk * call->grain; r < hal_cpu_rows_end(call, chunk); r++) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Philox4x32-10 (Salmon et al., SC 2011): element e of the row-major output uses word e % 4 of the block with counter words
- * (lo e/4, hi e/4, lo counter, hi counter) and the seed as key. uniform: (word >> 8) 2^-24; normal: Box and Muller in double on
+ * Philox4x32-10 (Salmon et al., SC 2011): element e of the row-major output uses word e % 4 of the block with
+ * counter words
+ * (lo e/4, hi e/4, lo counter, hi counter) and the seed as key. uniform: (word >> 8) 2^-24; normal: Box and
+ * Muller in double on
  * pairs of words. dropout: y = u >= p ? x / (1 - p) : 0. Reference: hal_op_reference_random, _dropout.
  */
 #include <math.h>
@@ -12,7 +14,8 @@
 #define BLOCK 512                        /* a multiple of 4 */
 
 static void philox(uint64_t block, uint64_t counter, uint64_t seed, uint32_t *word) {
-    uint32_t a = (uint32_t)block, b = (uint32_t)(block >> 32), c = (uint32_t)counter, d = (uint32_t)(counter >> 32);
+    uint32_t a = (uint32_t)block, b = (uint32_t)(block >> 32), c = (uint32_t)counter, d =
+        (uint32_t)(counter >> 32);
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
     for (int round = 0; round < 10; round++) {
         uint64_t p = (uint64_t)0xD2511F53u * a, q = (uint64_t)0xCD9E8D57u * c;
@@ -56,7 +59,8 @@ static void run_random(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     double *number = scratch;
     for (int64_t at = chunk * call->grain; at < end; at += BLOCK) {
         int64_t n = hal_cpu_min(BLOCK, end - at);
-        for (int64_t i = 0; i < n; i += 4) draw(attrs->kind == 1, (uint64_t)(at + i) / 4, counter, (uint64_t)attrs->seed, number + i);
+        for (int64_t i = 0; i < n; i += 4) draw(attrs->kind == 1, (uint64_t)(at + i) / 4, counter,
+            (uint64_t)attrs->seed, number + i);
         hal_rows_write_double(&y->flat, y->data, at, n, number);
     }
 }
@@ -76,7 +80,8 @@ static void run_dropout(const hal_cpu_call *call, int64_t chunk, void *scratch) 
     float *buffer = (float *)(number + BLOCK), keep = (float)(1.0 / (1.0 - attrs->p));
     for (int64_t at = chunk * call->grain; at < end; at += BLOCK) {
         int64_t n = hal_cpu_min(BLOCK, end - at);
-        for (int64_t i = 0; i < n; i += 4) draw(false, (uint64_t)(at + i) / 4, counter, (uint64_t)attrs->seed, number + i);
+        for (int64_t i = 0; i < n; i += 4) draw(false, (uint64_t)(at + i) / 4, counter,
+            (uint64_t)attrs->seed, number + i);
         const float *from = hal_load(x, at, n, buffer);
         float *to = hal_target(y, at, n, buffer + BLOCK);
         for (int64_t i = 0; i < n; i++) to[i] = number[i] >= p ? from[i] * keep : 0.0f;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reductions: y = sum, mean, max, min, product or sum of squares of x over some axes. Shapes: x is seen as [kept, k, columns]:
- * `columns` are innermost axes that stay, `k` all reduced elements. k is cut into pieces of a length that depends on the shape
- * only; each piece gives a partial result in double, and partial results meet in order. Reference: hal_op_reference_reduce.
+ * Reductions: y = sum, mean, max, min, product or sum of squares of x over some axes. Shapes: x is seen as
+ * [kept, k, columns]:
+ * `columns` are innermost axes that stay, `k` all reduced elements. k is cut into pieces of a length that
+ * depends on the shape
+ * only; each piece gives a partial result in double, and partial results meet in order. Reference:
+ * hal_op_reference_reduce.
  * Also square_sum, and scan: running sums along the innermost axis in double.
  */
 #include <math.h>
@@ -37,7 +40,8 @@ static double combine(int kind, double a, double b) {
     }
 }
 
-#define FOLD(expression) for (int64_t i = 0; i < n; i++) { float a = acc[i], b = x[i]; acc[i] = (expression); } break
+#define FOLD(expression) \
+    for (int64_t i = 0; i < n; i++) { float a = acc[i], b = x[i]; acc[i] = (expression); } break
 
 static void fold(int kind, float *restrict acc, const float *restrict x, int64_t n) {
     switch (kind) {
@@ -99,7 +103,8 @@ static void run_rows(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     double *partial = call->shared;
     for (int64_t r = chunk * call->grain; r < hal_cpu_rows_end(call, chunk); r++) {
         int64_t output = r / p->pieces, at = r % p->pieces * p->piece;
-        partial[r] = reduce_piece(p, &call->operand[0], output * p->k + at, hal_cpu_min(p->piece, p->k - at), scratch);
+        partial[r] = reduce_piece(p, &call->operand[0], output * p->k + at, hal_cpu_min(p->piece, p->k - at),
+            scratch);
     }
 }
 
@@ -108,7 +113,8 @@ static void run_columns(const hal_cpu_call *call, int64_t chunk, void *scratch) 
     const plan *p = call->plan;
     const hal_cpu_operand *x = &call->operand[0];
     float *acc = scratch, *buffer = acc + COLUMN_BLOCK;
-    int64_t block = chunk % p->blocks, piece = chunk / p->blocks % p->pieces, kept = chunk / p->blocks / p->pieces;
+    int64_t block = chunk % p->blocks, piece = chunk / p->blocks % p->pieces, kept =
+        chunk / p->blocks / p->pieces;
     int64_t c0 = block * COLUMN_BLOCK, n = hal_cpu_min(COLUMN_BLOCK, p->columns - c0);
     int64_t last = hal_cpu_min(p->k, (piece + 1) * p->piece);
     double *partial = (double *)call->shared + (kept * p->pieces + piece) * p->columns + c0;
@@ -176,7 +182,8 @@ static bool prepare(hal_cpu_call *call, int kind, const bool *reduced) {
     p->blocks = hal_cpu_ceil(p->columns, COLUMN_BLOCK);
     call->shared_bytes = (size_t)(p->kept * p->pieces * p->columns) * sizeof(double);
     call->scratch_bytes = 4096 * sizeof(double);
-    if (p->columns > 1) call->phase[call->n_phases++] = (hal_cpu_phase){run_columns, p->kept * p->pieces * p->blocks};
+    if (p->columns > 1) call->phase[call->n_phases++] = (hal_cpu_phase){run_columns,
+        p->kept * p->pieces * p->blocks};
     else hal_cpu_rows(call, p->kept * p->pieces, hal_cpu_min(p->k, p->piece), run_rows);
     call->phase[call->n_phases++] = (hal_cpu_phase){run_finish, hal_cpu_ceil(y->n, COLUMN_BLOCK)};
     return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rotary: pairs of each row of x [..., t, d] turn by position * base^(-2i/d): y = (a cos - b sin, b cos + a sin); the first
+ * rotary: pairs of each row of x [..., t, d] turn by position * base^(-2i/d): y = (a cos - b sin, b cos + a
+ * sin); the first
  * phase makes the table of cos and sin in double, one row a position. gated: y = act(gate) up.
  * Reference: hal_op_reference_rotary, _gated.
  */
@@ -78,7 +79,8 @@ static void run_gated(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     int64_t end = hal_cpu_rows_end(call, chunk);
     for (int64_t at = chunk * call->grain; at < end; at += 512) {
         int64_t n = hal_cpu_min(512, end - at);
-        const float *gate = hal_load(&call->operand[0], at, n, buffer), *up = hal_load(&call->operand[1], at, n, buffer + 512);
+        const float *gate = hal_load(&call->operand[0], at, n, buffer), *up = hal_load(&call->operand[1], at,
+            n, buffer + 512);
         float *to = hal_target(y, at, n, buffer + 1024);
         gate_row(attrs->activation, gate, up, to, n);
         hal_save(y, at, n, to, buffer + 1024);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums and products over dense rows of floats, with a fixed order of additions: a few vectors of lanes, then the lanes in double. */
+/* Sums and products over dense rows of floats, with a fixed order of additions: a few vectors of lanes, then
+   the lanes in double. */
 #ifndef HAL_OPS_CPU_ROW_MATH_H
 #define HAL_OPS_CPU_ROW_MATH_H
 

@@ -100,7 +100,8 @@ void hal_rows_write_double(const hal_cpu_view *v, char *data, int64_t start, int
 }
 
 #define COPY_LOOP(type) \
-    for (int64_t i = 0; i < n; i++) *(type *)(void *)(to + i * ts) = *(const type *)(const void *)(from + i * fs)
+    for (int64_t i = 0; i < n; i++) \
+        *(type *)(void *)(to + i * ts) = *(const type *)(const void *)(from + i * fs)
 
 static void copy_run(uint32_t width, char *to, int64_t ts, const char *from, int64_t fs, int64_t n) {
     if (ts == width && fs == width) {
@@ -116,7 +117,8 @@ static void copy_run(uint32_t width, char *to, int64_t ts, const char *from, int
     }
 }
 
-void hal_rows_copy(const hal_cpu_view *to, char *to_data, int64_t to_start, const hal_cpu_view *from, const char *from_data,
+void hal_rows_copy(const hal_cpu_view *to, char *to_data, int64_t to_start, const hal_cpu_view *from,
+    const char *from_data,
                    int64_t from_start, int64_t n) {
     hal_walk tw, fw;
     char *t = NULL, *f = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of a view as dense numbers of the compute type. `start` and `n` count elements in row-major order; data that is dense
+/* Rows of a view as dense numbers of the compute type. `start` and `n` count elements in row-major order;
+   data that is dense
  * f32 (f64) already is used where it lies. */
 #ifndef HAL_OPS_CPU_ROWS_H
 #define HAL_OPS_CPU_ROWS_H
@@ -64,22 +65,26 @@ void hal_rows_write(const hal_cpu_view *v, char *data, int64_t start, int64_t n,
 void hal_rows_read_double(const hal_cpu_view *v, const char *data, int64_t start, int64_t n, double *to);
 void hal_rows_write_double(const hal_cpu_view *v, char *data, int64_t start, int64_t n, const double *from);
 /* Copies [start, start + n) of `from` to dense memory, or to a view of equal element count and width. */
-void hal_rows_copy(const hal_cpu_view *to, char *to_data, int64_t to_start, const hal_cpu_view *from, const char *from_data,
+void hal_rows_copy(const hal_cpu_view *to, char *to_data, int64_t to_start, const hal_cpu_view *from,
+    const char *from_data,
                    int64_t from_start, int64_t n);
 
 /* Where row data can be read: in place, or in `scratch` after conversion. */
-static inline const float *hal_rows_load(const hal_cpu_view *v, const char *data, int64_t start, int64_t n, float *scratch) {
+static inline const float *hal_rows_load(const hal_cpu_view *v, const char *data, int64_t start, int64_t n,
+    float *scratch) {
     const char *p = v->dtype == HAL_F32 ? hal_rows_dense(v, (char *)(uintptr_t)data, start, n) : NULL;
     if (p) return (const float *)(const void *)p;
     hal_rows_read(v, data, start, n, scratch);
     return scratch;
 }
 /* Where row data can be written before hal_rows_save. */
-static inline float *hal_rows_target(const hal_cpu_view *v, char *data, int64_t start, int64_t n, float *scratch) {
+static inline float *hal_rows_target(const hal_cpu_view *v, char *data, int64_t start, int64_t n,
+    float *scratch) {
     char *p = v->dtype == HAL_F32 ? hal_rows_dense(v, data, start, n) : NULL;
     return p ? (float *)(void *)p : scratch;
 }
-static inline void hal_rows_save(const hal_cpu_view *v, char *data, int64_t start, int64_t n, const float *target, const float *scratch) {
+static inline void hal_rows_save(const hal_cpu_view *v, char *data, int64_t start, int64_t n,
+    const float *target, const float *scratch) {
     if (target == scratch) hal_rows_write(v, data, start, n, scratch);
 }
 
@@ -90,9 +95,11 @@ static inline const float *hal_load(const hal_cpu_operand *o, int64_t start, int
 static inline float *hal_target(const hal_cpu_operand *o, int64_t start, int64_t n, float *scratch) {
     return hal_rows_target(&o->flat, o->data, start, n, scratch);
 }
-static inline void hal_save(const hal_cpu_operand *o, int64_t start, int64_t n, const float *target, const float *scratch) {
+static inline void hal_save(const hal_cpu_operand *o, int64_t start, int64_t n, const float *target,
+    const float *scratch) {
     hal_rows_save(&o->flat, o->data, start, n, target, scratch);
 }
-static inline float hal_load_scalar(const hal_cpu_operand *o) { return (float)hal_load_double(o->dtype, o->data); }
+static inline float hal_load_scalar(const hal_cpu_operand *o) { return (float)hal_load_double(o->dtype,
+    o->data); }
 
 #endif

@@ -2,8 +2,10 @@
 /*
  * Elementary functions in float without branches or tables, so that a loop over them becomes vector code.
  *
- * exp, expm1, log: reduction by powers of two and a power series; tanh and sigmoid through them. Functions that lose
- * digits in float (erf, gelu and their derivatives, sin, cos) work in double inside: erfc(a) = e^(-a^2) t q(t) with
+ * exp, expm1, log: reduction by powers of two and a power series; tanh and sigmoid through them. Functions
+ * that lose
+ * digits in float (erf, gelu and their derivatives, sin, cos) work in double inside: erfc(a) = e^(-a^2) t
+ * q(t) with
  * t = 3 / (3 + a) and q interpolated at Chebyshev nodes to 6e-10. Special values follow C99 annex F.
  */
 #ifndef HAL_OPS_CPU_VECTOR_MATH_H
@@ -148,9 +150,34 @@ static inline double hal_normal_wide(double x, double *density) {
     return x < 0 ? tail : 1.0 - tail;
 }
 
+/* e^(a^2) erfc(a) for a >= 0 in float. */
+static inline float hal_erfcxf(float a) {
+    float t = 3.0f / (3.0f + a), q = -0.0145903908f;
+    q = q * t + 0.0741409482f;
+    q = q * t - 0.132937237f;
+    q = q * t + 0.0916959601f;
+    q = q * t - 0.0412697606f;
+    q = q * t + 0.0366619143f;
+    q = q * t + 0.0569126420f;
+    q = q * t + 0.0916604280f;
+    q = q * t + 0.127282783f;
+    q = q * t + 0.156700084f;
+    q = q * t + 0.177616258f;
+    q = q * t + 0.188063175f;
+    q = q * t + 0.188063195f;
+    return q * t;
+}
+
+/* Only the exponent needs more digits than float has: it is split into `high` and the rest, and e^-z is the
+   product of two
+   equal factors, so that a subnormal result is rounded once. */
 static inline float hal_geluf(float x) {
-    double density, a = x < -40.0f ? -40.0 : (double)x;
-    return (float)(a * hal_normal_wide(a, &density));
+    float c = x < -40.0f ? -40.0f : x > 40.0f ? 40.0f : x;
+    double z = 0.5 * (double)c * (double)c;
+    float high = (float)z, low = (float)(z - (double)high), h = hal_expf(-0.5f * high);
+    float tail = 0.5f * hal_erfcxf(fabsf(c) * 0.707106781f) * (1.0f - low);
+    float y = x < 0.0f ? c * tail * h * h : x * (1.0f - tail * h * h);
+    return x != x ? x : y;
 }
 
 static inline float hal_gelu_gradf(float x, float g) {
@@ -159,11 +186,14 @@ static inline float hal_gelu_gradf(float x, float g) {
     return (float)((double)g * (normal + a * density));
 }
 
-/* a/2 (1 + tanh u) = a sigmoid(2u). */
+/* a/2 (1 + tanh u) = a sigmoid(2u), the exponent split as in gelu. */
 static inline float hal_gelu_tanhf(float x) {
-    double a = x < -40.0f ? -40.0 : (double)x;
-    double u = 1.5957691216057308 * (a + 0.044715 * a * a * a);
-    return (float)(a / (1.0 + hal_exp_wide(-u)));
+    double a = x < -40.0f ? -40.0 : x > 40.0f ? 40.0 : (double)x;
+    double u = fabs(1.5957691216057308 * (a + 0.044715 * a * a * a));
+    float high = (float)u, low = (float)(u - (double)high), h = hal_expf(-0.5f * high), rest = 1.0f - low;
+    float s = 1.0f / (1.0f + h * h * rest), c = x < -40.0f ? -40.0f : x;
+    float y = x < 0.0f ? c * h * (h * (rest * s)) : x * s;
+    return x != x ? x : y;
 }
 
 static inline float hal_gelu_tanh_gradf(float x, float g) {
@@ -186,7 +216,8 @@ static inline float hal_sin_wide(double x, int64_t quarter) {
     int64_t q;
     memcpy(&q, &magic, 8);
     q += quarter;
-    double s = r + r * z * (-1.0 / 6 + z * (1.0 / 120 + z * (-1.0 / 5040 + z * (1.0 / 362880 - z / 39916800))));
+    double s =
+        r + r * z * (-1.0 / 6 + z * (1.0 / 120 + z * (-1.0 / 5040 + z * (1.0 / 362880 - z / 39916800))));
     double c = 1.0 + z * (-0.5 + z * (1.0 / 24 + z * (-1.0 / 720 + z * (1.0 / 40320 - z / 3628800))));
     double y = (q & 1) ? c : s;
     return (float)((q & 2) ? -y : y);

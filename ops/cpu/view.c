@@ -14,7 +14,8 @@ uint32_t hal_cpu_width(uint32_t dtype) {
     }
 }
 
-void hal_cpu_view_make(uint32_t dtype, uint32_t rank, const int64_t *size, const int64_t *stride, hal_cpu_view *view) {
+void hal_cpu_view_make(uint32_t dtype, uint32_t rank, const int64_t *size, const int64_t *stride,
+    hal_cpu_view *view) {
     *view = (hal_cpu_view){.dtype = dtype, .width = hal_cpu_width(dtype), .rank = 0};
     for (uint32_t d = 0; d < rank; d++) {
         if (size[d] == 1) continue;
@@ -35,7 +36,8 @@ void hal_cpu_view_make(uint32_t dtype, uint32_t rank, const int64_t *size, const
     view->dense = view->rank == 1 && view->stride[0] == view->width;
 }
 
-void hal_cpu_view_broadcast(const hal_cpu_operand *operand, uint32_t rank, const int64_t *size, hal_cpu_view *view) {
+void hal_cpu_view_broadcast(const hal_cpu_operand *operand, uint32_t rank, const int64_t *size,
+    hal_cpu_view *view) {
     int64_t stride[HAL_MAX_RANK];
     uint32_t lead = rank - (operand->rank < rank ? operand->rank : rank);
     for (uint32_t d = 0; d < rank; d++) {

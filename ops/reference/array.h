@@ -34,7 +34,9 @@ static inline int64_t hal_array_span(const hal_array *a, uint32_t from, uint32_t
 static inline int64_t hal_array_inner(const hal_array *a) { return a->rank ? a->size[a->rank - 1] : 1; }
 
 /* Number of innermost rows. */
-static inline int64_t hal_array_rows(const hal_array *a) { return a->rank ? hal_array_span(a, 0, a->rank - 1) : 1; }
+static inline int64_t hal_array_rows(const hal_array *a) {
+    return a->rank ? hal_array_span(a, 0, a->rank - 1) : 1;
+}
 
 /* Strides in elements. */
 static inline void hal_array_strides(const hal_array *a, int64_t *stride) {
@@ -63,8 +65,10 @@ static inline int64_t hal_array_broadcast_index(const hal_array *a, const int64_
     return linear;
 }
 
-/* Expression over numbers with known errors; errors in units of the accumulating dtype's roundoff. reference/pointwise.c. */
-void hal_reference_expr(const hal_expr *expr, const double *in, const double *in_error, double *out, double *out_error);
+/* Expression over numbers with known errors; errors in units of the accumulating dtype's roundoff.
+ * reference/pointwise.c. */
+void hal_reference_expr(const hal_expr *expr, const double *in, const double *in_error, double *out,
+                        double *out_error);
 /* Bound of a row of the table for a dtype, to bring errors into units of it. reference/pointwise.c. */
 double hal_reference_bound(uint32_t op, hal_dtype dtype);
 /* Block `block` of Philox4x32-10 under `seed` and `counter`. reference/random.c. */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attention (Dao, arXiv 2307.08691), q [b, hq, t, d], k [b, hk, s, d], v [b, hk, s, e]; query head h reads key head
- * h / (hq / hk). x_ij = scale q_i . k_j + bias_ij, -inf where causal and j > start + i.
- *   forward:  m = max_j x_ij, l = sum_j e^(x_ij - m), y_i = sum_j e^(x_ij - m) / l v_j, lse_i = m + ln l;
- *             a query that sees no key gives y = 0 and lse = -inf
- *   backward: p = e^(x - lse), dv_j = sum_i p_ij dy_i, ds_ij = p_ij (dy_i . v_j - dy_i . y_i),
- *             dq_i = scale sum_j ds_ij k_j, dk_j = scale sum_i ds_ij q_i
- * Magnitudes: an error of e in x is one of e p in p, and e is about X_ij = |scale| sum |q k| + |bias|: every term is weighted
- * with 1 + X + |lse|; growth is that of the longest sum.
+ * Attention (Dao, arXiv 2307.08691), q [b, hq, t, d], k [b, hk, s, d], v [b, hk, s, e]; query head h reads
+ * key head h / (hq / hk). x_ij = scale q_i . k_j + bias_ij, -inf where causal and j > start + i. forward:  m
+ * = max_j x_ij, l = sum_j e^(x_ij - m), y_i = sum_j e^(x_ij - m) / l v_j, lse_i = m + ln l; a query that sees
+ * no key gives y = 0 and lse = -inf backward: p = e^(x - lse), dv_j = sum_i p_ij dy_i, ds_ij = p_ij (dy_i .
+ * v_j - dy_i . y_i), dq_i = scale sum_j ds_ij k_j, dk_j = scale sum_i ds_ij q_i Magnitudes: an error of e in
+ * x is one of e p in p, and e is about X_ij = |scale| sum |q k| + |bias|: every term is weighted with 1 + X +
+ * |lse|; growth is that of the longest sum.
  */
 #include "array.h"
 
@@ -18,10 +17,20 @@ typedef struct view {
     bool causal;
 } view;
 
-static view view_of(const hal_reference_call *call, uint32_t first, uint32_t bias, int64_t causal, double scale) {
+static view view_of(const hal_reference_call *call, uint32_t first, uint32_t bias, int64_t causal,
+                    double scale) {
     const hal_array *q = &call->in[first], *k = q + 1, *v = q + 2;
-    view w = {.q = q, .k = k, .v = v, .batch = q->size[0], .heads = q->size[1], .key_heads = k->size[1], .t = q->size[2],
-              .s = k->size[2], .d = q->size[3], .e = v->size[3], .causal = causal != 0};
+    view w = {.q = q,
+              .k = k,
+              .v = v,
+              .batch = q->size[0],
+              .heads = q->size[1],
+              .key_heads = k->size[1],
+              .t = q->size[2],
+              .s = k->size[2],
+              .d = q->size[3],
+              .e = v->size[3],
+              .causal = causal != 0};
     w.bias = hal_array_present(call, bias) ? &call->in[bias] : NULL;
     w.start = hal_array_present(call, bias + 1) ? (int64_t)call->in[bias + 1].data[0] : w.s - w.t;
     w.scale = scale > 0.0 ? scale : 1.0 / sqrt((double)w.d);
@@ -63,7 +72,8 @@ static double score(const view *w, int64_t b, int64_t h, int64_t i, int64_t j, d
 }
 
 /* y and lse of one query; x and magnitude hold s numbers each. */
-static void query(const view *w, int64_t b, int64_t h, int64_t i, double *x, double *magnitude, hal_array *y, hal_array *lse) {
+static void query(const view *w, int64_t b, int64_t h, int64_t i, double *x, double *magnitude, hal_array *y,
+                  hal_array *lse) {
     double m = -INFINITY, l = 0.0, widest = 0.0;
     for (int64_t j = 0; j < w->s; j++) {
         x[j] = score(w, b, h, i, j, &magnitude[j]);
@@ -99,21 +109,25 @@ hal_status hal_op_reference_attention(const hal_reference_call *call) {
 }
 
 /* out[at + c] += factor * term[c], and the same for the magnitudes. */
-static void accumulate(hal_array *out, int64_t at, int64_t n, double factor, double weight, const double *term) {
+static void accumulate(hal_array *out, int64_t at, int64_t n, double factor, double weight,
+                       const double *term) {
     for (int64_t c = 0; c < n; c++) {
         out->data[at + c] += factor * term[c];
         if (out->scale) out->scale[at + c] += weight * fabs(term[c]);
     }
 }
 
-static void pair_grad(const view *w, const hal_reference_call *call, int64_t b, int64_t h, int64_t i, int64_t j) {
+static void pair_grad(const view *w, const hal_reference_call *call, int64_t b, int64_t h, int64_t i,
+                      int64_t j) {
     double magnitude, dv_abs, dy_abs, lse = call->in[5].data[(b * w->heads + h) * w->t + i];
     double x = score(w, b, h, i, j, &magnitude);
     if (x == -INFINITY) return;
-    int64_t hk = key_head(w, h), q_at = ((b * w->heads + h) * w->t + i), k_at = ((b * w->key_heads + hk) * w->s + j);
+    int64_t hk = key_head(w, h), q_at = ((b * w->heads + h) * w->t + i),
+            k_at = ((b * w->key_heads + hk) * w->s + j);
     const double *dy = row(&call->in[0], b, h, i);
     double p = exp(x - lse), weight = p * (1.0 + magnitude + fabs(lse));
-    double ds = p * (dot(dy, row(w->v, b, hk, j), w->e, &dv_abs) - dot(dy, row(&call->in[4], b, h, i), w->e, &dy_abs));
+    double ds = p * (dot(dy, row(w->v, b, hk, j), w->e, &dv_abs) -
+                     dot(dy, row(&call->in[4], b, h, i), w->e, &dy_abs));
     double ds_weight = weight * (dv_abs + dy_abs) * w->scale;
     accumulate(&call->out[0], q_at * w->d, w->d, ds * w->scale, ds_weight, row(w->k, b, hk, j));
     accumulate(&call->out[1], k_at * w->d, w->d, ds * w->scale, ds_weight, row(w->q, b, h, i));

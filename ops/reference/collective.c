@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Collectives over the members of a group; input r and output r belong to member r.
- *   all_reduce: y_r = x_0 op x_1 op ... in rank order       reduce_scatter: y_r = part r of the sum along axis 0
- *   all_gather: y_r = concat(x_0, x_1, ...) along axis 0    broadcast_from: y_r = x
- * Magnitude of sums: sqrt(members) sum |x|, divided by the members for the mean; 0 for max and min.
+ *   all_reduce: y_r = x_0 op x_1 op ... in rank order       reduce_scatter: y_r = part r of the sum along
+ * axis 0 all_gather: y_r = concat(x_0, x_1, ...) along axis 0    broadcast_from: y_r = x Magnitude of sums:
+ * sqrt(members) sum |x|, divided by the members for the mean; 0 for max and min.
  */
 #include "array.h"
 
@@ -16,7 +16,9 @@ static double combined(const hal_reference_call *call, int64_t kind, int64_t i, 
         absolute += fabs(x);
         y = kind == MAX ? fmax(y, x) : kind == MIN ? fmin(y, x) : y + x;
     }
-    *magnitude = kind == MAX || kind == MIN ? 0.0 : hal_grown(kind == MEAN ? absolute / members : absolute, call->n_in);
+    *magnitude = kind == MAX || kind == MIN
+                     ? 0.0
+                     : hal_grown(kind == MEAN ? absolute / members : absolute, call->n_in);
     return kind == MEAN ? y / members : y;
 }
 

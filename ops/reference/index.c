@@ -16,7 +16,8 @@ static bool row_of(double index, int64_t n, int64_t *row) {
 }
 
 static void gather(const hal_array *x, const hal_array *indices, const hal_array *y, uint32_t axis) {
-    int64_t outer = hal_array_span(x, 0, axis), inner = hal_array_span(x, axis + 1, x->rank), n = x->size[axis], row;
+    int64_t outer = hal_array_span(x, 0, axis), inner = hal_array_span(x, axis + 1, x->rank),
+            n = x->size[axis], row;
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < indices->n; i++)
             for (int64_t e = 0; e < inner; e++)
@@ -36,7 +37,8 @@ hal_status hal_op_reference_embedding(const hal_reference_call *call) {
 }
 
 /* Adds row i of `updates` to row indices[i] of `y`, counting terms a row for the growth of the bound. */
-static hal_status scatter(const hal_reference_call *call, const hal_array *indices, const hal_array *updates, hal_array *y) {
+static hal_status scatter(const hal_reference_call *call, const hal_array *indices, const hal_array *updates,
+                          hal_array *y) {
     int64_t rows = y->size[0], inner = hal_array_span(y, 1, y->rank), row;
     int64_t *terms = hal_allocate_array(call->allocator, rows ? (size_t)rows : 1, sizeof *terms);
     if (!terms) return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
@@ -77,7 +79,8 @@ hal_status hal_op_reference_set_rows(const hal_reference_call *call) {
     const hal_set_rows_attrs *a = call->attrs;
     const hal_array *base = call->in, *rows = call->in + 1, *indices = call->in + 2, *y = call->out;
     uint32_t axis = hal_axis_of(a->axis, base->rank);
-    int64_t outer = hal_array_span(y, 0, axis), inner = hal_array_span(y, axis + 1, y->rank), n = y->size[axis], row;
+    int64_t outer = hal_array_span(y, 0, axis), inner = hal_array_span(y, axis + 1, y->rank),
+            n = y->size[axis], row;
     for (int64_t i = 0; i < y->n; i++) y->data[i] = base->data[i];
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < indices->n; i++) {

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * matmul: c[.., i, j] = sum_k a[.., i, k] b[.., k, j]; magnitude sqrt(k) sum |a| |b|. With an expression, x0 = that sum
- * rounded to the accumulating dtype, and its error goes through the steps as in pointwise.c.
+ * matmul: c[.., i, j] = sum_k a[.., i, k] b[.., k, j]; magnitude sqrt(k) sum |a| |b|. With an expression, x0
+ * = that sum rounded to the accumulating dtype, and its error goes through the steps as in pointwise.c.
  */
 #include "array.h"
 
-typedef struct product { const hal_array *a, *b; uint32_t rank; int64_t m, n, k, a_i, a_k, b_k, b_j; } product;
+typedef struct product {
+    const hal_array *a, *b;
+    uint32_t rank;
+    int64_t m, n, k, a_i, a_k, b_k, b_j;
+} product;
 
-static product product_of(const hal_matmul_attrs *t, const hal_array *a, const hal_array *b, const hal_array *c) {
+static product product_of(const hal_matmul_attrs *t, const hal_array *a, const hal_array *b,
+                          const hal_array *c) {
     uint32_t ra = a->rank - 2, rb = b->rank - 2;
     product p = {.a = a, .b = b, .rank = c->rank};
     p.m = a->size[ra + (t->transpose_a ? 1 : 0)];
@@ -40,7 +45,8 @@ static double product_at(const product *p, const int64_t *index, double *magnitu
     return sum;
 }
 
-static void epilogue(const hal_reference_call *call, const int64_t *index, int64_t i, double sum, double magnitude) {
+static void epilogue(const hal_reference_call *call, const int64_t *index, int64_t i, double sum,
+                     double magnitude) {
     const hal_matmul_attrs *t = call->attrs;
     double in[HAL_EXPR_MAX_INPUTS] = {0}, in_error[HAL_EXPR_MAX_INPUTS] = {0};
     double out[HAL_EXPR_MAX_OUTPUTS], error[HAL_EXPR_MAX_OUTPUTS];

@@ -56,7 +56,8 @@ hal_status hal_op_reference_broadcast(const hal_reference_call *call) {
 }
 
 /* Copies `part`, which begins at `start` on `axis` of `whole`, out of it or into it. */
-static void part_copy(const hal_array *whole, const hal_array *part, uint32_t axis, int64_t start, bool into) {
+static void part_copy(const hal_array *whole, const hal_array *part, uint32_t axis, int64_t start,
+                      bool into) {
     int64_t outer = hal_array_span(whole, 0, axis), inner = hal_array_span(whole, axis + 1, whole->rank);
     int64_t length = part->size[axis] * inner, pitch = whole->size[axis] * inner;
     for (int64_t o = 0; o < outer; o++) {

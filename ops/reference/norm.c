@@ -6,7 +6,8 @@
  * With h the normalised x and g = dy w:
  *   layer_norm_grad: dx = rstd (g - mean g - h mean(g h)), dweight = sum dy h, dbias = sum dy over rows
  *   rms_norm_grad:   dx = rstd (g - h mean(g h)), dweight = sum dy h
- * Magnitudes: with a = sum |x| / d, rounding the mean moves x - mean by a, so rstd by rstd (1 + a rstd) relative to a unit.
+ * Magnitudes: with a = sum |x| / d, rounding the mean moves x - mean by a, so rstd by rstd (1 + a rstd)
+ * relative to a unit.
  */
 #include "array.h"
 
@@ -33,7 +34,8 @@ static void normalise_row(const hal_reference_call *call, int64_t r, const row *
         double h = (x[i] - stat->mean) * stat->rstd, b = biased ? call->in[2].data[i] : 0.0;
         y->data[r * d + i] = h * w[i] + b;
         if (y->scale)
-            y->scale[r * d + i] = hal_grown((fabs(x[i]) * stat->rstd + (fabs(h) + 1.0) * stat->spread) * fabs(w[i]) + fabs(b), d);
+            y->scale[r * d + i] = hal_grown(
+                (fabs(x[i]) * stat->rstd + (fabs(h) + 1.0) * stat->spread) * fabs(w[i]) + fabs(b), d);
     }
 }
 
@@ -66,8 +68,8 @@ hal_status hal_op_reference_rms_norm(const hal_reference_call *call) {
 }
 
 /* dx of one row; `centred` adds the mean terms. */
-static void grad_row(const double *dy, const double *x, const double *w, row stat, bool centred, int64_t d, double *dx,
-                     double *scale) {
+static void grad_row(const double *dy, const double *x, const double *w, row stat, bool centred, int64_t d,
+                     double *dx, double *scale) {
     double g_sum = 0.0, gh_sum = 0.0, g_abs = 0.0, gh_abs = 0.0, n = (double)d;
     for (int64_t i = 0; i < d; i++) {
         double g = dy[i] * w[i], h = (x[i] - stat.mean) * stat.rstd;
@@ -80,7 +82,9 @@ static void grad_row(const double *dy, const double *x, const double *w, row sta
         double g = dy[i] * w[i], h = (x[i] - stat.mean) * stat.rstd;
         double wide = (fabs(x[i]) + fabs(stat.mean)) * fabs(stat.rstd);
         dx[i] = stat.rstd * (g - (centred ? g_sum / n : 0.0) - h * gh_sum / n);
-        if (scale) scale[i] = hal_grown(fabs(stat.rstd) * (fabs(g) + (centred ? g_abs / n : 0.0) + wide * gh_abs / n), d);
+        if (scale)
+            scale[i] = hal_grown(
+                fabs(stat.rstd) * (fabs(g) + (centred ? g_abs / n : 0.0) + wide * gh_abs / n), d);
     }
 }
 
@@ -121,4 +125,6 @@ hal_status hal_op_reference_layer_norm_grad(const hal_reference_call *call) {
     return norm_grad(call, call->in[3].data, call->in[4].data);
 }
 
-hal_status hal_op_reference_rms_norm_grad(const hal_reference_call *call) { return norm_grad(call, NULL, call->in[3].data); }
+hal_status hal_op_reference_rms_norm_grad(const hal_reference_call *call) {
+    return norm_grad(call, NULL, call->in[3].data);
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Order on the innermost axis. Exact; the lower index comes first among equals.
- *   arg_max: lowest i with x[i] = max x      sort: stable, ascending or descending      top_k: first k, descending
+ *   arg_max: lowest i with x[i] = max x      sort: stable, ascending or descending      top_k: first k,
+ * descending
  */
 #include "array.h"
 
@@ -36,7 +37,8 @@ hal_status hal_op_reference_arg_max(const hal_reference_call *call) {
 }
 
 /* Writes the first k of every sorted row. */
-static hal_status sorted(const hal_reference_call *call, int (*order)(const void *, const void *), int64_t k) {
+static hal_status sorted(const hal_reference_call *call, int (*order)(const void *, const void *),
+                         int64_t k) {
     const hal_array *x = call->in;
     int64_t n = hal_array_inner(x);
     item *items = hal_allocate_array(call->allocator, n ? (size_t)n : 1, sizeof *items);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pointwise: y_o[i] = expr_o(x_0[i], x_1[i], ...), inputs broadcast together, every step rounded to its dtype.
+ * pointwise: y_o[i] = expr_o(x_0[i], x_1[i], ...), inputs broadcast together, every step rounded to its
+ * dtype.
  *
- * The magnitude follows the error through the steps: a step f(a, b, c) over operands with errors e has the error
- * sum |df/da| e_a plus its own. Steps the machine rounds correctly have none of their own while their operands are
- * exact, and one rounding of their dtype otherwise (the rounding may fall to the other side); the others have the
- * figure of the numeric contract (docs/numerics.md). Derivatives are central differences in fp64.
+ * The magnitude follows the error through the steps: a step f(a, b, c) over operands with errors e has the
+ * error sum |df/da| e_a plus its own. Steps the machine rounds correctly have none of their own while their
+ * operands are exact, and one rounding of their dtype otherwise (the rounding may fall to the other side);
+ * the others have the figure of the numeric contract (docs/numerics.md). Derivatives are central differences
+ * in fp64.
  */
 #include "array.h"
 
@@ -25,13 +27,18 @@ static double own_error(uint8_t op) {
     case HAL_EXPR_SIN: case HAL_EXPR_COS: return 8.0;
     case HAL_EXPR_TANH: return 10.0;
     case HAL_EXPR_SIGMOID: case HAL_EXPR_SILU: case HAL_EXPR_POW: return 16.0;
-    case HAL_EXPR_ERF: case HAL_EXPR_GELU: case HAL_EXPR_GELU_TANH: case HAL_EXPR_SILU_GRAD: case HAL_EXPR_GELU_GRAD:
+    case HAL_EXPR_ERF:
+    case HAL_EXPR_GELU:
+    case HAL_EXPR_GELU_TANH:
+    case HAL_EXPR_SILU_GRAD:
+    case HAL_EXPR_GELU_GRAD:
     case HAL_EXPR_GELU_TANH_GRAD: return 32.0;
     default: return 0.0;
     }
 }
 
-/* Magnitude of the terms that cancel inside a step: a/2 (1 + erf ...) near -inf, b (s + a s (1 - s)) near a zero. */
+/* Magnitude of the terms that cancel inside a step: a/2 (1 + erf ...) near -inf, b (s + a s (1 - s)) near a
+ * zero. */
 static double inner_magnitude(uint8_t op, const double *operand, double result) {
     switch (op) {
     case HAL_EXPR_GELU: case HAL_EXPR_GELU_TANH: return fabs(operand[0]);
@@ -58,8 +65,8 @@ static double slope(hal_expr *one, const double *operand, uint32_t o) {
 }
 
 /* Value and error of an operand code. */
-static double operand_of(const hal_expr *expr, uint8_t code, const double *in, const double *in_error, const double *step,
-                         const double *step_error, double *error) {
+static double operand_of(const hal_expr *expr, uint8_t code, const double *in, const double *in_error,
+                         const double *step, const double *step_error, double *error) {
     if (code >= HAL_EXPR_CONSTANT) {
         *error = 0.0;
         return expr->constant[code - HAL_EXPR_CONSTANT];
@@ -73,10 +80,14 @@ static double operand_of(const hal_expr *expr, uint8_t code, const double *in, c
 }
 
 /* One step: value rounded to its dtype, and its error. */
-static double evaluate_step(const hal_expr_step *s, const double *operand, const double *error, double *step_error) {
+static double evaluate_step(const hal_expr_step *s, const double *operand, const double *error,
+                            double *step_error) {
     hal_expr one = {.n_inputs = 3, .n_steps = 1, .n_outputs = 1};
     one.output_dtype[0] = HAL_F64;
-    one.step[0] = (hal_expr_step){.op = s->op, .dtype = s->dtype, .a = HAL_EXPR_INPUT, .b = HAL_EXPR_INPUT + 1,
+    one.step[0] = (hal_expr_step){.op = s->op,
+                                  .dtype = s->dtype,
+                                  .a = HAL_EXPR_INPUT,
+                                  .b = HAL_EXPR_INPUT + 1,
                                   .c = HAL_EXPR_INPUT + 2};
     double result = apply(&one, operand), inherited = 0.0;
     one.step[0].dtype = HAL_F64;
@@ -89,7 +100,8 @@ static double evaluate_step(const hal_expr_step *s, const double *operand, const
     return result;
 }
 
-void hal_reference_expr(const hal_expr *expr, const double *in, const double *in_error, double *out, double *out_error) {
+void hal_reference_expr(const hal_expr *expr, const double *in, const double *in_error, double *out,
+                        double *out_error) {
     double step[HAL_EXPR_MAX_STEPS], step_error[HAL_EXPR_MAX_STEPS];
     if (!out_error) {
         hal_expr_evaluate(expr, in, out);
@@ -126,7 +138,8 @@ hal_status hal_op_reference_pointwise(const hal_reference_call *call) {
         hal_reference_expr(&a->expr, in, NULL, out, scaled ? error : NULL);
         for (uint32_t o = 0; o < call->n_out; o++) {
             call->out[o].data[i] = out[o];
-            if (call->out[o].scale) call->out[o].scale[i] = error[o] / hal_reference_bound(HAL_OP_POINTWISE, call->out[o].dtype);
+            if (call->out[o].scale)
+                call->out[o].scale[i] = error[o] / hal_reference_bound(HAL_OP_POINTWISE, call->out[o].dtype);
         }
     }
     return HAL_OK;

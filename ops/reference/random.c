@@ -3,9 +3,8 @@
  * Counter-based random numbers: Philox4x32-10 (Salmon et al., SC 2011). A round maps (x0, x1, x2, x3) to
  * (hi(M1 x2) ^ x1 ^ k0, lo(M1 x2), hi(M0 x0) ^ x3 ^ k1, lo(M0 x0)) and adds the Weyl constants to the key.
  *   uniform: (word >> 8) 2^-24; exact before the output's rounding
- *   normal:  r = sqrt(-2 ln(((w0 >> 8) + 0.5) 2^-24)), t = 2 pi (w1 >> 8) 2^-24, r cos t and r sin t; the angle's rounding
- *            moves the result by t u r, hence magnitude r (1 + t)
- *   dropout: u >= p ? x / (1 - p) : 0
+ *   normal:  r = sqrt(-2 ln(((w0 >> 8) + 0.5) 2^-24)), t = 2 pi (w1 >> 8) 2^-24, r cos t and r sin t; the
+ * angle's rounding moves the result by t u r, hence magnitude r (1 + t) dropout: u >= p ? x / (1 - p) : 0
  */
 #include "array.h"
 
@@ -15,7 +14,8 @@ void hal_reference_philox(int64_t seed, int64_t counter, uint64_t block, uint32_
     uint32_t x[4] = {(uint32_t)block, (uint32_t)(block >> 32), (uint32_t)c, (uint32_t)(c >> 32)};
     for (int round = 0; round < 10; round++) {
         uint64_t p0 = (uint64_t)0xD2511F53u * x[0], p1 = (uint64_t)0xCD9E8D57u * x[2];
-        uint32_t y[4] = {(uint32_t)(p1 >> 32) ^ x[1] ^ k0, (uint32_t)p1, (uint32_t)(p0 >> 32) ^ x[3] ^ k1, (uint32_t)p0};
+        uint32_t y[4] = {(uint32_t)(p1 >> 32) ^ x[1] ^ k0, (uint32_t)p1, (uint32_t)(p0 >> 32) ^ x[3] ^ k1,
+                         (uint32_t)p0};
         memcpy(x, y, sizeof x);
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;

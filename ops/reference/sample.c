@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sampling: temperature <= 0 gives the arg_max. Otherwise the k largest logits in descending order (lower index first),
- * p_i = e^((x_i - x_0) / temperature) / sum; members whose preceding mass is < top_p are kept, at least one; the answer is
- * the first kept member whose inclusive mass exceeds u times the kept mass, the last kept one if rounding leaves none.
+ * Sampling: temperature <= 0 gives the arg_max. Otherwise the k largest logits in descending order (lower
+ * index first), p_i = e^((x_i - x_0) / temperature) / sum; members whose preceding mass is < top_p are kept,
+ * at least one; the answer is the first kept member whose inclusive mass exceeds u times the kept mass, the
+ * last kept one if rounding leaves none.
  */
 #include "array.h"
 
@@ -43,7 +44,8 @@ hal_status hal_op_reference_sample(const hal_reference_call *call) {
     for (int64_t r = 0; r < hal_array_rows(x) && v > 0; r++) {
         for (int64_t i = 0; i < v; i++) items[i] = (item){x->data[r * v + i], 0.0, i};
         qsort(items, (size_t)v, sizeof *items, descending);
-        call->out[0].data[r] = (double)choose(items, k, call->in[1].data[r], call->in[2].data[0], call->in[3].data[0]);
+        call->out[0].data[r] = (double)choose(items, k, call->in[1].data[r], call->in[2].data[0],
+                                              call->in[3].data[0]);
     }
     hal_deallocate(call->allocator, items);
     return HAL_OK;

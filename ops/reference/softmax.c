@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Softmax on the innermost axis of n elements, m = max x, l = sum e^(x - m).
- *   softmax:          y = e^(x - m) / l          magnitude sqrt(n) y (1 + |x - m|): rounding x - m moves the power
- *   softmax_grad:     dx = y (dy - s), s = sum dy y            magnitude sqrt(n) y (|dy| + sum |dy y|)
+ *   softmax:          y = e^(x - m) / l          magnitude sqrt(n) y (1 + |x - m|): rounding x - m moves the
+ * power softmax_grad:     dx = y (dy - s), s = sum dy y            magnitude sqrt(n) y (|dy| + sum |dy y|)
  *   log_softmax:      y = x - m - ln l                         magnitude sqrt(n) (|x| + |m| + |ln l| + 1)
- *   log_softmax_grad: dx = dy - e^y s, s = sum dy              magnitude sqrt(n) (|dy| + e^y (1 + |y|) sum |dy|)
+ *   log_softmax_grad: dx = dy - e^y s, s = sum dy              magnitude sqrt(n) (|dy| + e^y (1 + |y|) sum
+ * |dy|)
  */
 #include "array.h"
 
@@ -80,7 +81,8 @@ hal_status hal_op_reference_log_softmax_grad(const hal_reference_call *call) {
         for (int64_t i = 0; i < n; i++) {
             double p = exp(y[i]);
             dx->data[r * n + i] = dy[i] - p * sum;
-            if (dx->scale) dx->scale[r * n + i] = hal_grown(fabs(dy[i]) + p * (1.0 + fabs(y[i])) * absolute, n);
+            if (dx->scale)
+                dx->scale[r * n + i] = hal_grown(fabs(dy[i]) + p * (1.0 + fabs(y[i])) * absolute, n);
         }
     }
     return HAL_OK;

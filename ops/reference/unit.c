@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rotary embedding and gated units.
- *   rotary: pairs (a, b) = (x[i], x[i + d/2]) or (x[2i], x[2i+1]), angle = position base^(-2i/d), negated for the inverse:
- *           (a cos - b sin, b cos + a sin); magnitude (|a| + |b|) (1 + |angle|): the angle itself is rounded
- *   gated:  y = act(gate) up; magnitude |gate up|, what act multiplies
+ *   rotary: pairs (a, b) = (x[i], x[i + d/2]) or (x[2i], x[2i+1]), angle = position base^(-2i/d), negated for
+ * the inverse: (a cos - b sin, b cos + a sin); magnitude (|a| + |b|) (1 + |angle|): the angle itself is
+ * rounded gated:  y = act(gate) up; magnitude |gate up|, what act multiplies
  */
 #include "array.h"
 
-static void turn(const hal_rotary_attrs *a, const double *x, double *y, double *scale, int64_t d, double position) {
+static void turn(const hal_rotary_attrs *a, const double *x, double *y, double *scale, int64_t d,
+                 double position) {
     for (int64_t i = 0; i < d / 2; i++) {
         int64_t p = a->interleaved ? 2 * i : i, q = a->interleaved ? 2 * i + 1 : i + d / 2;
         double angle = position * pow(a->base, -2.0 * (double)i / (double)d) * (a->inverse ? -1.0 : 1.0);
@@ -22,7 +23,8 @@ hal_status hal_op_reference_rotary(const hal_reference_call *call) {
     const hal_array *x = call->in, *y = call->out;
     int64_t d = hal_array_inner(x), t = x->size[x->rank - 2];
     for (int64_t r = 0; r < hal_array_rows(x); r++)
-        turn(call->attrs, x->data + r * d, y->data + r * d, y->scale ? y->scale + r * d : NULL, d, call->in[1].data[r % t]);
+        turn(call->attrs, x->data + r * d, y->data + r * d, y->scale ? y->scale + r * d : NULL, d,
+             call->in[1].data[r % t]);
     return HAL_OK;
 }
 

@@ -39,7 +39,8 @@ static inline double *case_numbers(const hal_case *c, uint32_t i, int64_t n, uin
     double *x = malloc((size_t)(n ? n : 1) * sizeof *x);
     for (int64_t e = 0; x && e < n; e++) {
         double low = c->range[i].low, high = c->range[i].high;
-        x[e] = c->range[i].integer ? floor(random_between(state, low, high + 1.0)) : random_between(state, low, high);
+        x[e] = c->range[i].integer ? floor(random_between(state, low, high + 1.0))
+                                   : random_between(state, low, high);
         if (x[e] > high) x[e] = high;
     }
     return x;

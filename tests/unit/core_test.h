@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of hal/ share: an instance without plugins, a backend made of this process's own functions whose work
- * ends when a test says so, and a one-op program for it. Include before anything else. */
+/* What the tests of hal/ share: an instance without plugins, a backend made of this process's own functions
+ * whose work ends when a test says so, and a one-op program for it. Include before anything else. */
 #ifndef TESTS_UNIT_CORE_TEST_H
 #define TESTS_UNIT_CORE_TEST_H
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,16 +18,19 @@
 
 #include "hal/object.h"
 
-#define assert_ok(expression) assert_int_equal((expression), HAL_OK)
+#define assert_ok(expression)         assert_int_equal((expression), HAL_OK)
 #define assert_code(expression, code) assert_int_equal(hal_status_code(expression), HAL_CODE_##code)
-#define SOON hal_deadline_ms(10000)
+#define SOON                          hal_deadline_ms(10000)
 
-/* The fake backend. `hold`: submissions stay until fake_finish. `hang`: queue_destroy gives up at the deadline. */
+/* The fake backend. `hold`: submissions stay until fake_finish. `hang`: queue_destroy gives up at the
+ * deadline. */
 static struct {
     const hal_host *host;
-    bool hold, hang, far;      /* far: the host cannot address its memory */
+    bool hold, hang, far; /* far: the host cannot address its memory */
+    bool async;           /* another thread completes what lies in the mailbox */
+    _Atomic(void *) mailbox;
     hal_status submit_status;
-    hal_status copy_status;    /* given to complete */
+    hal_status copy_status; /* given to complete */
     void *held[64];
     _Atomic uint32_t n_held;
     _Atomic uint32_t order[256], n_order; /* first symbol of each submission */
@@ -45,11 +49,15 @@ static inline void fake_close(void *state)
     (void)state;
 }
 
-static inline hal_status fake_claim(void *state, uint32_t capacity, hal_device_record *records, uint32_t *count)
+static inline hal_status fake_claim(void *state, uint32_t capacity, hal_device_record *records,
+                                    uint32_t *count)
 {
     (void)state;
     (void)capacity;
-    records[0] = (hal_device_record){.alias = "fake", .name = "fake", .memory = "fakemem", .memory_bytes = 1 << 20,
+    records[0] = (hal_device_record){.alias = "fake",
+                                     .name = "fake",
+                                     .memory = "fakemem",
+                                     .memory_bytes = 1 << 20,
                                      .host_access = !fake.far};
     *count = 1;
     return HAL_OK;
@@ -79,14 +87,16 @@ static inline void fake_free(void *device, void *memory)
     atomic_fetch_sub(&fake.buffers, 1);
 }
 
-static inline hal_status fake_support(void *device, const hal_description *program, hal_support_answer *answers)
+static inline hal_status fake_support(void *device, const hal_description *program,
+                                      hal_support_answer *answers)
 {
     (void)device;
     memset(answers, 0, program->n_ops * sizeof *answers);
     return HAL_OK;
 }
 
-static inline hal_status fake_compile(void *device, const hal_description *program, int64_t deadline, void **compiled)
+static inline hal_status fake_compile(void *device, const hal_description *program, int64_t deadline,
+                                      void **compiled)
 {
     (void)device;
     (void)program;
@@ -128,15 +138,18 @@ static inline hal_status fake_submit(void *queue, void *compiled, const hal_back
         return (fake.host->fail)(fake.host->context, fake.submit_status, 7, "fake refuses");
     }
     fake.order[atomic_fetch_add(&fake.n_order, 1) % 256] = (uint32_t)symbols[0];
-    if (fake.hold)
+    if (fake.async)
+        for (void *none = NULL; !atomic_compare_exchange_weak(&fake.mailbox, &none, completion); none = NULL)
+            sched_yield();
+    else if (fake.hold)
         fake.held[atomic_fetch_add(&fake.n_held, 1)] = completion;
     else
         fake.host->complete(fake.host->context, completion, HAL_OK, "");
     return HAL_OK;
 }
 
-static inline hal_status fake_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src,
-                                   uint64_t bytes, void *completion)
+static inline hal_status fake_copy(void *queue, const hal_backend_binding *dst,
+                                   const hal_backend_binding *src, uint64_t bytes, void *completion)
 {
     (void)queue;
     if (fake.copy_status == HAL_OK)
@@ -226,14 +239,28 @@ static inline tiny_program tiny_program_make(void)
 {
     tiny_program p;
     memset(&p, 0, sizeof p); /* padding is part of the bytes that are compared */
-    p.head = (hal_description){.magic = HAL_DESCRIPTION_MAGIC, .version = HAL_DESCRIPTION_VERSION, .bytes = sizeof p,
-                               .n_ops = 1, .n_operands = 2, .n_tensors = 1, .n_bindings = 1, .n_symbols = 1,
-                               .ops = offsetof(tiny_program, op), .operands = offsetof(tiny_program, operands),
-                               .tensors = offsetof(tiny_program, tensor), .bindings = offsetof(tiny_program, binding),
-                               .symbols = offsetof(tiny_program, symbol), .attrs = offsetof(tiny_program, attrs),
+    p.head = (hal_description){.magic = HAL_DESCRIPTION_MAGIC,
+                               .version = HAL_DESCRIPTION_VERSION,
+                               .bytes = sizeof p,
+                               .n_ops = 1,
+                               .n_operands = 2,
+                               .n_tensors = 1,
+                               .n_bindings = 1,
+                               .n_symbols = 1,
+                               .ops = offsetof(tiny_program, op),
+                               .operands = offsetof(tiny_program, operands),
+                               .tensors = offsetof(tiny_program, tensor),
+                               .bindings = offsetof(tiny_program, binding),
+                               .symbols = offsetof(tiny_program, symbol),
+                               .attrs = offsetof(tiny_program, attrs),
                                .strings = offsetof(tiny_program, names)};
-    p.op = (hal_description_op){.number = 1, .version = 1, .n_in = 1, .n_out = 1, .attrs_bytes = sizeof p.attrs,
-                                .attrs = offsetof(tiny_program, attrs), .names = offsetof(tiny_program, names)};
+    p.op = (hal_description_op){.number = 1,
+                                .version = 1,
+                                .n_in = 1,
+                                .n_out = 1,
+                                .attrs_bytes = sizeof p.attrs,
+                                .attrs = offsetof(tiny_program, attrs),
+                                .names = offsetof(tiny_program, names)};
     p.tensor.dtype = HAL_F32;
     p.tensor.rank = 1;
     p.tensor.size[0] = hal_dim_constant(16);

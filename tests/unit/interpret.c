@@ -13,7 +13,8 @@ struct interpretation {
     uint32_t n_values;
 };
 
-static hal_status value_create(const hal_graph *graph, uint32_t id, const int64_t *symbols, hal_tensor *tensor) {
+static hal_status value_create(const hal_graph *graph, uint32_t id, const int64_t *symbols,
+                               hal_tensor *tensor) {
     const hal_shape *shape = &hal_graph_value(graph, id)->shape;
     int64_t size[HAL_MAX_RANK];
     uint64_t bytes;
@@ -46,7 +47,9 @@ void interpret_destroy(interpretation *it) {
     free(it);
 }
 
-int64_t interpret_count(const interpretation *it, hal_value value) { return hal_tensor_elements(&it->values[value.id]); }
+int64_t interpret_count(const interpretation *it, hal_value value) {
+    return hal_tensor_elements(&it->values[value.id]);
+}
 
 hal_tensor interpret_tensor(const interpretation *it, hal_value value) { return it->values[value.id]; }
 
@@ -62,12 +65,14 @@ void interpret_get(const interpretation *it, hal_value value, double *numbers) {
 
 static hal_status node_run(interpretation *it, const hal_node_record *node) {
     hal_tensor in[MAX_ARITY], out[MAX_ARITY];
-    for (uint32_t i = 0; i < node->n_in; i++) in[i] = node->in[i] ? it->values[node->in[i]] : (hal_tensor){.dtype = HAL_NO_DTYPE};
+    for (uint32_t i = 0; i < node->n_in; i++)
+        in[i] = node->in[i] ? it->values[node->in[i]] : (hal_tensor){.dtype = HAL_NO_DTYPE};
     for (uint32_t o = 0; o < node->n_out; o++) out[o] = it->values[node->first_out + o];
     return hal_op_reference(node->op, node->attrs, in, node->n_in, out, node->n_out, NULL);
 }
 
 hal_status interpret_run(interpretation *it) {
-    for (uint32_t id = 1; id < it->graph->n_nodes; id++) HAL_TRY(node_run(it, hal_graph_node_at(it->graph, id)));
+    for (uint32_t id = 1; id < it->graph->n_nodes; id++)
+        HAL_TRY(node_run(it, hal_graph_node_at(it->graph, id)));
     return HAL_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a graph node by node through the fp64 reference: what a graph means, without a device or a plan. Every value has its
- * declared dtype, so an f64 graph is computed in fp64 throughout.
+ * Runs a graph node by node through the fp64 reference: what a graph means, without a device or a plan. Every
+ * value has its declared dtype, so an f64 graph is computed in fp64 throughout.
  */
 #ifndef TESTS_UNIT_INTERPRET_H
 #define TESTS_UNIT_INTERPRET_H
@@ -11,8 +11,8 @@
 /* The values of one run. Inputs and variables are zero until set. */
 typedef struct interpretation interpretation;
 
-/* `symbols` has a value for each symbol of the graph; NULL when there are none. The graph must outlive the result and may
-   grow after the call only if interpret_create is called again. */
+/* `symbols` has a value for each symbol of the graph; NULL when there are none. The graph must outlive the
+   result and may grow after the call only if interpret_create is called again. */
 hal_status interpret_create(const hal_graph *graph, const int64_t *symbols, interpretation **result);
 void interpret_destroy(interpretation *it);
 /* Elements of a value. */

@@ -34,7 +34,7 @@ typedef struct function {
     double (*exact)(double);
     float low, high;
     double ulp;
-    float floor;                         /* derivatives have a zero: below this size the places of this size count */
+    float floor;                         /* near the zero of a derivative the places of this size count */
 } function;
 
 static const function functions[] = {
@@ -75,17 +75,20 @@ static void functions_keep_their_bounds(void **state) {
             double d = x == 0.0f ? 0.0 : distance(t->fast(x), t->exact((double)x), t->floor);
             if (d > worst) worst = d, at = x;
         }
-        if (worst > t->ulp) fail_msg("%s is %g ULP away at %.9g, allowed are %g", t->name, worst, (double)at, t->ulp);
+        if (worst > t->ulp) fail_msg("%s is %g ULP away at %.9g, allowed are %g", t->name, worst, (double)at,
+            t->ulp);
     }
 }
 
 static void special_values_follow_the_c_library(void **state) {
     (void)state;
     assert_true(hal_expf(-INFINITY) == 0.0f && hal_expf(INFINITY) == INFINITY && isnan(hal_expf(NAN)));
-    assert_true(hal_logf(0.0f) == -INFINITY && hal_logf(INFINITY) == INFINITY && isnan(hal_logf(-1.0f)) && isnan(hal_logf(NAN)));
+    assert_true(hal_logf(0.0f) == -INFINITY && hal_logf(INFINITY) == INFINITY && isnan(hal_logf(-1.0f))
+        && isnan(hal_logf(NAN)));
     assert_true(hal_tanhf(INFINITY) == 1.0f && hal_tanhf(-INFINITY) == -1.0f && isnan(hal_tanhf(NAN)));
     assert_true(hal_erff(INFINITY) == 1.0f && hal_erff(-INFINITY) == -1.0f && isnan(hal_erff(NAN)));
-    assert_true(hal_sigmoidf(-INFINITY) == 0.0f && hal_sigmoidf(INFINITY) == 1.0f && isnan(hal_sigmoidf(NAN)));
+    assert_true(hal_sigmoidf(-INFINITY) == 0.0f && hal_sigmoidf(INFINITY) == 1.0f
+        && isnan(hal_sigmoidf(NAN)));
     assert_true(isnan(hal_geluf(NAN)) && isnan(hal_gelu_tanhf(NAN)) && isnan(hal_siluf(NAN)));
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool of the cpu backend: every chunk once, steps in order, whatever the number of workers and whether they sleep. */
+/* The pool of the cpu backend: every chunk once, steps in order, whatever the number of workers and whether
+   they sleep. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -38,8 +38,9 @@ static double random_real(int low, int high)
 static void every_pattern_survives(void **state)
 {
     (void)state;
-    static const struct { hal_dtype dtype; uint32_t bits; } formats[] = {
-        {HAL_F16, 16}, {HAL_BF16, 16}, {HAL_F8E4M3, 8}, {HAL_F8E5M2, 8}, {HAL_I8, 8}, {HAL_U8, 8}, {HAL_I16, 16}, {HAL_U16, 16}};
+    static const struct { hal_dtype dtype; uint32_t bits;
+    } formats[] = {{HAL_F16, 16}, {HAL_BF16, 16}, {HAL_F8E4M3, 8}, {HAL_F8E5M2, 8},
+                   {HAL_I8, 8},   {HAL_U8, 8},    {HAL_I16, 16},   {HAL_U16, 16}};
     for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
         for (uint32_t bits = 0; bits < 1u << formats[f].bits; bits++) {
             uint16_t in = (uint16_t)bits, out = 0;
@@ -134,11 +135,13 @@ static void nibbles_do_not_disturb_each_other(void **state)
 static void every_dtype_is_addressed_by_its_index(void **state)
 {
     (void)state;
-    static const hal_dtype dtypes[] = {HAL_F64, HAL_F32, HAL_F16, HAL_BF16, HAL_I8, HAL_I16, HAL_I32, HAL_I64, HAL_U8, HAL_U16, HAL_U32};
+    static const hal_dtype dtypes[] = {HAL_F64, HAL_F32, HAL_F16, HAL_BF16, HAL_I8, HAL_I16,
+                                       HAL_I32, HAL_I64, HAL_U8,  HAL_U16,  HAL_U32};
     for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
         uint64_t memory[8] = {0};
         for (int64_t i = 0; i < 8; i++) hal_element_store(dtypes[d], memory, i, (double)(i * 3 + 1));
-        for (int64_t i = 0; i < 8; i++) CHECK_EQUAL(hal_element_load(dtypes[d], memory, i), (double)(i * 3 + 1));
+        for (int64_t i = 0; i < 8; i++)
+            CHECK_EQUAL(hal_element_load(dtypes[d], memory, i), (double)(i * 3 + 1));
     }
 }
 

@@ -77,12 +77,15 @@ static void every_step_computes_its_maths(void **state)
 static void gradients_match_differences(void **state)
 {
     (void)state;
-    static const char *const pairs[][2] = {
-        {"silu(x0)", "silu_grad(x0, x1)"}, {"gelu(x0)", "gelu_grad(x0, x1)"}, {"gelu_tanh(x0)", "gelu_tanh_grad(x0, x1)"}};
+    static const char *const pairs[][2] = {{"silu(x0)", "silu_grad(x0, x1)"},
+                                           {"gelu(x0)", "gelu_grad(x0, x1)"},
+                                           {"gelu_tanh(x0)", "gelu_tanh_grad(x0, x1)"}};
     for (size_t p = 0; p < 3; p++) {
         for (double a = -4; a <= 4; a += 0.37) {
             double h = 1e-5;
-            double slope = (evaluated(pairs[p][0], HAL_F64, a + h, 0) - evaluated(pairs[p][0], HAL_F64, a - h, 0)) / (2 * h);
+            double slope =
+                (evaluated(pairs[p][0], HAL_F64, a + h, 0) - evaluated(pairs[p][0], HAL_F64, a - h, 0)) /
+                (2 * h);
             assert_true(fabs(evaluated(pairs[p][1], HAL_F64, a, 1.5) - 1.5 * slope) < 1e-8);
         }
     }
@@ -111,9 +114,13 @@ static void steps_round_to_their_dtype(void **state)
 static void text_reads_back(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "x0", "add(x0, x1)", "t = add(x0, x1); t, gelu(t)", "mul(x0, gelu(x1)):bf16", "a = x3; b = 2; add(a, b), sub(a, 0.1)",
-        "select(lt(x0, x1), -inf, nan)", "fma:f64(x0, x1, 1.5e300), x1:i32, 7, x15"};
+    static const char *const texts[] = {"x0",
+                                        "add(x0, x1)",
+                                        "t = add(x0, x1); t, gelu(t)",
+                                        "mul(x0, gelu(x1)):bf16",
+                                        "a = x3; b = 2; add(a, b), sub(a, 0.1)",
+                                        "select(lt(x0, x1), -inf, nan)",
+                                        "fma:f64(x0, x1, 1.5e300), x1:i32, 7, x15"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char first[2048], second[2048];
         hal_expr expr = parsed(texts[i], HAL_F32);
@@ -148,14 +155,27 @@ static void printing_counts_what_does_not_fit(void **state)
 static void errors_name_the_column(void **state)
 {
     (void)state;
-    static const struct { const char *text, *part; } bad[] = {
-        {"", "column 1"}, {"add(x0)", "','"}, {"add(x0, x1", "')'"}, {"addd(x0, x1)", "\"addd\""}, {"x16", "x15"}, {"add(x0, y)", "\"y\""},
-        {"add:f33(x0, x1)", "dtype"}, {"x0, x0, x0, x0, x0", "4 results"}, {"t = x0", "';'"}, {"x0 x1", "the end"}, {"add = x0; x0", "\"add\""},
-        {"1.2.3", "number"}, {"x0:", "dtype"}, {"add:q4_0(x0, x0)", "plain dtype"}};
+    static const struct { const char *text, *part;
+    } bad[] = {{"", "column 1"},
+               {"add(x0)", "','"},
+               {"add(x0, x1", "')'"},
+               {"addd(x0, x1)", "\"addd\""},
+               {"x16", "x15"},
+               {"add(x0, y)", "\"y\""},
+               {"add:f33(x0, x1)", "dtype"},
+               {"x0, x0, x0, x0, x0", "4 results"},
+               {"t = x0", "';'"},
+               {"x0 x1", "the end"},
+               {"add = x0; x0", "\"add\""},
+               {"1.2.3", "number"},
+               {"x0:", "dtype"},
+               {"add:q4_0(x0, x0)", "plain dtype"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         hal_expr expr = {.n_steps = 77};
-        assert_int_equal(hal_status_code(hal_expr_parse(bad[i].text, HAL_F32, &expr)), HAL_CODE_INVALID_ARGUMENT);
-        if (!strstr(hal_status_last()->text, bad[i].part)) print_error("%s: %s\n", bad[i].text, hal_status_last()->text);
+        assert_int_equal(hal_status_code(hal_expr_parse(bad[i].text, HAL_F32, &expr)),
+                         HAL_CODE_INVALID_ARGUMENT);
+        if (!strstr(hal_status_last()->text, bad[i].part))
+            print_error("%s: %s\n", bad[i].text, hal_status_last()->text);
         assert_non_null(strstr(hal_status_last()->text, bad[i].part));
         assert_int_equal(expr.n_steps, 77);
     }

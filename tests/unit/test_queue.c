@@ -44,9 +44,16 @@ static hal_status submit(bench *b, int64_t number, uint64_t wait, uint64_t signa
 {
     hal_binding binding = {.buffer = b->buffer};
     hal_point w = {b->before, wait}, s = {b->after, signal};
-    hal_submission submission = {HAL_HEAD(hal_submission), .program = b->program, .bindings = &binding,
-                                 .n_bindings = 1, .symbols = &number, .n_symbols = 1, .waits = &w,
-                                 .n_waits = wait != 0, .signals = &s, .n_signals = 1};
+    hal_submission submission = {HAL_HEAD(hal_submission),
+                                 .program = b->program,
+                                 .bindings = &binding,
+                                 .n_bindings = 1,
+                                 .symbols = &number,
+                                 .n_symbols = 1,
+                                 .waits = &w,
+                                 .n_waits = wait != 0,
+                                 .signals = &s,
+                                 .n_signals = 1};
     return hal_queue_submit(b->queue, &submission);
 }
 
@@ -231,6 +238,64 @@ static void several_threads_may_submit(void **state)
     assert_int_equal(fake.n_order, 300);
 }
 
+static _Atomic bool deliver;
+
+/* A device's own thread: completes whatever comes, often before submit has returned. */
+static void *deliverer(void *argument)
+{
+    (void)argument;
+    while (atomic_load(&deliver)) {
+        void *completion = atomic_exchange(&fake.mailbox, NULL);
+        if (completion != NULL)
+            fake.host->complete(fake.host->context, completion, HAL_OK, "");
+        else
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void *submitter(void *argument)
+{
+    bench *b = argument;
+    hal_timeline *mine = NULL;
+    hal_point signal;
+    int64_t symbol = 1;
+    hal_binding binding = {.buffer = b->buffer};
+    hal_submission s = {HAL_HEAD(hal_submission), .program = b->program, .bindings = &binding,
+                        .n_bindings = 1,          .symbols = &symbol,    .n_symbols = 1,
+                        .signals = &signal,       .n_signals = 1};
+    if (hal_timeline_create(hal_device_instance(b->device), &mine) != HAL_OK)
+        return b;
+    for (uint64_t v = 1; v <= 500; v++) {
+        signal = (hal_point){mine, v};
+        if (hal_queue_submit(b->queue, &s) != HAL_OK ||
+            (v % 8 == 0 && hal_timeline_wait(mine, v, SOON) != HAL_OK))
+            return b;
+    }
+    hal_status last = hal_timeline_wait(mine, 500, SOON);
+    hal_timeline_release(mine);
+    return last == HAL_OK ? NULL : b;
+}
+
+static void completions_race_with_submission(void **state)
+{
+    bench *b = *state;
+    pthread_t worker, threads[2];
+    void *failed;
+    fake.async = true;
+    atomic_store(&deliver, true);
+    assert_int_equal(pthread_create(&worker, NULL, deliverer, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, submitter, b), 0);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    atomic_store(&deliver, false);
+    pthread_join(worker, NULL);
+    assert_int_equal(fake.n_order, 1000);
+}
+
 static void equal_descriptions_compile_once(void **state)
 {
     bench *b = *state;
@@ -326,6 +391,7 @@ int main(void)
         with_bench(loss_fails_everything_with_the_first_cause),
         with_bench(pending_work_is_cancelled_at_the_deadline),
         with_bench(several_threads_may_submit),
+        with_bench(completions_race_with_submission),
         with_bench(equal_descriptions_compile_once),
         with_bench(damaged_descriptions_are_harmless),
         cmocka_unit_test(copies_reach_far_memory),

@@ -10,6 +10,7 @@ static const char help[] =
     "       hal-bench train [--model char|small|gpt2|llama] [--dtype f32|bf16] [--batch N] [--context N] [--steps N] [--json]\n"
     "       hal-bench overhead [--steps N] [--json]\n"
     "       --plugin-dir DIR[:DIR]  look for backends there first (absolute paths)\n"
+    "       --help, --version       this text; the version\n"
     "Exit codes: 0 ok, 1 internal, 2 usage, 3 not found or does not fit.\n";
 
 static const struct option table[] = {

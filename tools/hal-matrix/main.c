@@ -31,6 +31,7 @@ static const char help[] =
     "       hal-matrix explain CASE     what the case computes, and how the device does on it\n"
     "       hal-matrix repro CASE       a C program that runs the operator of the case\n"
     "       --plugin-dir DIR[:DIR]      look for backends there first (absolute paths)\n"
+    "       --help, --version           this text; the version\n"
     "A case is op/dtype/shape/layout. Exit codes: 0 green, 1 a case failed, 2 usage, 3 not found, 4 below the floor.\n";
 
 static const hal_dtype dtypes[] = {HAL_F32, HAL_BF16, HAL_F16, HAL_F64, HAL_I32, HAL_I64};

@@ -75,6 +75,7 @@ const char *run_options_help(void) {
            "       hal-run generate --load DIR [--prompt TEXT | --prompt-ids LIST] [--tokens N] [--temperature X]\n"
            "               [--top-k N] [--top-p X] [--seed N] [--devices a,b] [--json]\n"
            "       --plugin-dir DIR[:DIR]  look for backends there first (absolute paths)\n"
+           "       --help, --version       this text; the version\n"
            "Exit codes: 0 ok, 1 internal, 2 usage or bad input, 3 not found or does not fit, 4 degraded, 6 deadline.\n"
            "See hal-run(1).\n";
 }

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For tests that load plugins: a directory of their own with copies of the null backend, which they damage.
+ */
+#ifndef TESTS_UNIT_PLUGIN_TEST_H
+#define TESTS_UNIT_PLUGIN_TEST_H
+
+#include "core_test.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* The build tree's plugins; "" when the test runs outside it. */
+static inline const char *plugin_source(void)
+{
+    const char *path = getenv("HAL_PLUGIN_PATH");
+    return path != NULL ? path : "";
+}
+
+static char plugin_dir[256];
+
+static inline int plugin_dir_setup(void **state)
+{
+    const char *base = getenv("TMPDIR");
+    (void)state;
+    snprintf(plugin_dir, sizeof plugin_dir, "%s/hal-plugins-XXXXXX", base && *base ? base : "/tmp");
+    return mkdtemp(plugin_dir) != NULL && chmod(plugin_dir, 0755) == 0 ? 0 : -1;
+}
+
+static inline int plugin_dir_teardown(void **state)
+{
+    char command[320];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf '%s'", plugin_dir);
+    return system(command) == 0 ? 0 : -1;
+}
+
+/* One of four static buffers. */
+static inline const char *plugin_path(const char *file)
+{
+    static char paths[4][512];
+    static unsigned next;
+    char *p = paths[next++ % 4];
+    snprintf(p, sizeof paths[0], "%s/%s", plugin_dir, file);
+    return p;
+}
+
+/* The bytes of the null backend; freed by the caller. */
+static inline char *null_bytes(size_t *size)
+{
+    char path[512];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/libhal_null.so", plugin_source());
+    FILE *file = fopen(path, "rb");
+    if (file == NULL)
+        skip();
+    assert_int_equal(fstat(fileno(file), &st), 0);
+    char *bytes = malloc((size_t)st.st_size);
+    assert_non_null(bytes);
+    *size = fread(bytes, 1, (size_t)st.st_size, file);
+    fclose(file);
+    return bytes;
+}
+
+static inline void plugin_write(const char *name, const void *bytes, size_t size)
+{
+    FILE *file = fopen(plugin_path(name), "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    assert_int_equal(chmod(plugin_path(name), 0755), 0);
+}
+
+/* A whole copy of the null backend under another name. */
+static inline void plugin_copy(const char *name)
+{
+    size_t size;
+    char *bytes = null_bytes(&size);
+    plugin_write(name, bytes, size);
+    free(bytes);
+}
+
+/* Where the note begins in `bytes`. */
+static inline hal_backend_note *note_in(char *bytes, size_t size)
+{
+    const uint32_t magic = HAL_BACKEND_NOTE_MAGIC;
+    for (size_t at = offsetof(hal_backend_note, magic); at + sizeof(hal_backend_note) < size; at += 4)
+        if (memcmp(bytes + at, &magic, 4) == 0 && memcmp(bytes + at - 4, "hal", 4) == 0)
+            return (hal_backend_note *)(void *)(bytes + at - offsetof(hal_backend_note, magic));
+    fail_msg("no note in the null backend");
+    return NULL;
+}
+
+/* An instance over `directories`. */
+static inline hal_instance *plugin_instance(const char *directories, const char *backends)
+{
+    hal_instance_options options = {HAL_HEAD(hal_instance_options), .plugin_path = directories,
+                                    .backends = backends};
+    hal_instance *instance = NULL;
+    assert_ok(hal_instance_create(&options, &instance));
+    return instance;
+}
+
+#endif

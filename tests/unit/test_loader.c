@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loader.c, trust.c and config.c: every candidate leaves a line that says how far it came and why. */
+#include "plugin_test.h"
+
+/* Each test has a fresh directory. */
+static const hal_load_entry *entry_of(const hal_instance *instance, const char *file)
+{
+    for (uint32_t i = 0; i < hal_instance_report_count(instance); i++) {
+        const hal_load_entry *e = hal_instance_report(instance, i);
+        const char *slash = strrchr(e->path, '/');
+        if (slash != NULL && strcmp(slash + 1, file) == 0)
+            return e;
+    }
+    fail_msg("no report entry for %s", file);
+    return NULL;
+}
+
+static void a_good_backend_is_claimed(void **state)
+{
+    (void)state;
+    plugin_copy("libhal_null.so");
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    const hal_load_entry *e = entry_of(instance, "libhal_null.so");
+    assert_int_equal(e->stage, HAL_LOAD_CLAIMED);
+    assert_int_equal(e->status, HAL_OK);
+    assert_string_equal(e->name, "null");
+    assert_string_equal(e->text, "");
+    assert_true(e->nanoseconds > 0);
+    assert_int_equal(hal_device_count(instance), 2);
+    assert_null(hal_instance_report(instance, hal_instance_report_count(instance)));
+    hal_instance_release(instance);
+}
+
+static void other_names_are_not_looked_at(void **state)
+{
+    (void)state;
+    plugin_copy("null.so");
+    plugin_copy("libhal_null.so.1");
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_int_equal(hal_device_count(instance), 0);
+    hal_instance_release(instance);
+}
+
+static void relative_directories_are_an_error(void **state)
+{
+    (void)state;
+    hal_instance *instance = NULL;
+    hal_instance_options options = {HAL_HEAD(hal_instance_options), .plugin_path = "/usr/lib:plugins"};
+    assert_code(hal_instance_create(&options, &instance), INVALID_ARGUMENT);
+    assert_non_null(strstr(hal_status_last()->text, "\"plugins\" is not absolute"));
+    assert_null(instance);
+}
+
+static void a_missing_directory_is_reported(void **state)
+{
+    (void)state;
+    hal_instance *instance = plugin_instance(plugin_path("missing"), NULL);
+    const hal_load_entry *e = entry_of(instance, "missing");
+    assert_int_equal(e->stage, HAL_LOAD_LISTED);
+    assert_code(e->status, NOT_FOUND);
+    assert_non_null(strstr(e->text, "No such file"));
+    hal_instance_release(instance);
+}
+
+/* Copies the backend, gives file and directory these modes and expects refusal with the mending command. */
+static void expect_untrusted(mode_t file, mode_t directory, const char *hint)
+{
+    plugin_copy("libhal_null.so");
+    assert_int_equal(chmod(plugin_path("libhal_null.so"), file), 0);
+    assert_int_equal(chmod(plugin_dir, directory), 0);
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    const hal_load_entry *e = entry_of(instance, "libhal_null.so");
+    assert_int_equal(e->stage, HAL_LOAD_TRUST);
+    assert_code(e->status, PERMISSION_DENIED);
+    assert_non_null(strstr(e->text, "mode"));
+    assert_non_null(strstr(e->text, "owner"));
+    assert_non_null(strstr(e->hint, hint));
+    assert_non_null(strstr(e->hint, plugin_dir));
+    hal_instance_release(instance);
+}
+
+static void a_file_anybody_can_write_is_refused(void **state)
+{
+    (void)state;
+    expect_untrusted(0757, 0755, "chmod o-w");
+}
+
+static void a_directory_anybody_can_write_is_refused(void **state)
+{
+    (void)state;
+    expect_untrusted(0755, 01777, "chmod o-w");
+}
+
+static void a_shared_group_that_can_write_is_refused(void **state)
+{
+    (void)state;
+    const gid_t mail = 8; /* some group that is not the caller's own */
+    if (geteuid() != 0)
+        skip();
+    plugin_copy("libhal_null.so");
+    assert_int_equal(chown(plugin_path("libhal_null.so"), 0, mail), 0);
+    assert_int_equal(chmod(plugin_path("libhal_null.so"), 0775), 0);
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_code(entry_of(instance, "libhal_null.so")->status, PERMISSION_DENIED);
+    assert_non_null(strstr(entry_of(instance, "libhal_null.so")->hint, "chmod g-w"));
+    hal_instance_release(instance);
+}
+
+static void the_owners_private_group_may_write(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) /* root's group is private everywhere; a builder's own may be shared */
+        skip();
+    plugin_copy("libhal_null.so");
+    assert_int_equal(chmod(plugin_path("libhal_null.so"), 0775), 0);
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_ok(entry_of(instance, "libhal_null.so")->status);
+    hal_instance_release(instance);
+}
+
+static void a_file_of_another_user_is_refused(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    plugin_copy("libhal_null.so");
+    assert_int_equal(chown(plugin_path("libhal_null.so"), 12345, 0), 0);
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_code(entry_of(instance, "libhal_null.so")->status, PERMISSION_DENIED);
+    assert_non_null(strstr(entry_of(instance, "libhal_null.so")->text, "owner 12345"));
+    hal_instance_release(instance);
+}
+
+static void links_and_pipes_are_refused(void **state)
+{
+    (void)state;
+    plugin_copy("real.so");
+    assert_int_equal(symlink("real.so", plugin_path("libhal_link.so")), 0);
+    assert_int_equal(mkfifo(plugin_path("libhal_pipe.so"), 0755), 0);
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_int_equal(entry_of(instance, "libhal_link.so")->stage, HAL_LOAD_TRUST);
+    assert_int_equal(entry_of(instance, "libhal_pipe.so")->stage, HAL_LOAD_TRUST);
+    assert_int_equal(hal_device_count(instance), 0);
+    hal_instance_release(instance);
+}
+
+static void another_abi_or_sanitizer_is_refused_before_dlopen(void **state)
+{
+    (void)state;
+    size_t size;
+    char *bytes = null_bytes(&size);
+    hal_backend_note *note = note_in(bytes, size);
+    note->abi_min = note->abi_max = 99;
+    plugin_write("libhal_future.so", bytes, size);
+    note->abi_min = note->abi_max = HAL_BACKEND_ABI;
+    note->sanitizer = 77;
+    plugin_write("libhal_other.so", bytes, size);
+    free(bytes);
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    const hal_load_entry *future = entry_of(instance, "libhal_future.so"),
+                         *other = entry_of(instance, "libhal_other.so");
+    assert_int_equal(future->stage, HAL_LOAD_NOTE);
+    assert_code(future->status, VERSION_MISMATCH);
+    assert_non_null(strstr(future->hint, "rebuild"));
+    assert_int_equal(other->stage, HAL_LOAD_NOTE);
+    assert_non_null(strstr(other->text, "sanitizer"));
+    hal_instance_release(instance);
+}
+
+static void a_note_that_lies_about_the_table_is_refused(void **state)
+{
+    (void)state;
+    size_t size;
+    char *bytes = null_bytes(&size);
+    memcpy(note_in(bytes, size)->name, "nil", 4);
+    plugin_write("libhal_nil.so", bytes, size);
+    free(bytes);
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_int_equal(entry_of(instance, "libhal_nil.so")->stage, HAL_LOAD_VERSION);
+    assert_int_equal(hal_device_count(instance), 0);
+    hal_instance_release(instance);
+}
+
+static void a_name_is_loaded_once(void **state)
+{
+    (void)state;
+    plugin_copy("libhal_null.so");
+    plugin_copy("libhal_twin.so");
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_ok(entry_of(instance, "libhal_null.so")->status);
+    assert_non_null(strstr(entry_of(instance, "libhal_twin.so")->text, "\"null\" is loaded already"));
+    assert_int_equal(hal_device_count(instance), 2);
+    hal_instance_release(instance);
+}
+
+/* The dynamic linker would die of it. */
+static void a_truncated_backend_is_refused_before_dlopen(void **state)
+{
+    (void)state;
+    size_t size;
+    char *bytes = null_bytes(&size);
+    plugin_write("libhal_short.so", bytes, (size_t)((char *)(note_in(bytes, size) + 1) - bytes));
+    free(bytes);
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    const hal_load_entry *e = entry_of(instance, "libhal_short.so");
+    assert_int_equal(e->stage, HAL_LOAD_NOTE);
+    assert_code(e->status, DATA_LOSS);
+    hal_instance_release(instance);
+}
+
+static void dlopen_says_why(void **state)
+{
+    (void)state;
+    size_t size;
+    char *bytes = null_bytes(&size), *needed = memmem(bytes, size, "libc.so", 7);
+    assert_non_null(needed);
+    memcpy(needed, "libQ.so", 7); /* a library it links is not there */
+    plugin_write("libhal_needy.so", bytes, size);
+    free(bytes);
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    const hal_load_entry *e = entry_of(instance, "libhal_needy.so");
+    assert_int_equal(e->stage, HAL_LOAD_OPEN);
+    assert_code(e->status, UNAVAILABLE);
+    assert_non_null(strstr(e->text, "dlopen: libQ.so"));
+    hal_instance_release(instance);
+}
+
+static void lists_allow_and_deny(void **state)
+{
+    (void)state;
+    plugin_copy("libhal_null.so");
+    hal_instance *instance = plugin_instance(plugin_dir, "^null,cuda");
+    assert_int_equal(hal_device_count(instance), 0);
+    assert_non_null(strstr(entry_of(instance, "libhal_null.so")->text, "left out"));
+    hal_instance_release(instance);
+    instance = plugin_instance(plugin_dir, "cpu,null");
+    assert_int_equal(hal_device_count(instance), 2);
+    hal_instance_release(instance);
+    instance = plugin_instance(plugin_dir, "nul");
+    assert_int_equal(hal_device_count(instance), 0);
+    hal_instance_release(instance);
+}
+
+static void a_missing_device_is_explained(void **state)
+{
+    (void)state;
+    hal_device *device = NULL;
+    plugin_copy("libhal_null.so");
+    plugin_write("libhal_broken.so", "nonsense", 8);
+    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_code(hal_device_find(instance, "broken0", &device), NOT_FOUND);
+    assert_null(device);
+    assert_non_null(strstr(hal_status_last()->text, "null0, null1"));
+    assert_non_null(strstr(hal_status_last()->text, "libhal_broken.so at note"));
+    hal_instance_release(instance);
+}
+
+#define fresh(test) cmocka_unit_test_setup_teardown(test, plugin_dir_setup, plugin_dir_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        fresh(a_good_backend_is_claimed),
+        fresh(other_names_are_not_looked_at),
+        fresh(relative_directories_are_an_error),
+        fresh(a_missing_directory_is_reported),
+        fresh(a_file_anybody_can_write_is_refused),
+        fresh(a_directory_anybody_can_write_is_refused),
+        fresh(a_shared_group_that_can_write_is_refused),
+        fresh(the_owners_private_group_may_write),
+        fresh(a_file_of_another_user_is_refused),
+        fresh(links_and_pipes_are_refused),
+        fresh(another_abi_or_sanitizer_is_refused_before_dlopen),
+        fresh(a_note_that_lies_about_the_table_is_refused),
+        fresh(a_name_is_loaded_once),
+        fresh(a_truncated_backend_is_refused_before_dlopen),
+        fresh(dlopen_says_why),
+        fresh(lists_allow_and_deny),
+        fresh(a_missing_device_is_explained),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
