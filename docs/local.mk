@@ -9,4 +9,11 @@ dist_man_MANS += \
 # the pages, pictures and results; a directory is taken whole
 EXTRA_DIST += $(HAL_DOCS)
 
-HAL_DOCS =
+HAL_DOCS = \
+	docs/adding-a-backend.md \
+	docs/adding-an-operator.md \
+	docs/concepts.md \
+	docs/decisions \
+	docs/numerics.md \
+	docs/performance.md \
+	docs/reliability.md

@@ -40,8 +40,7 @@ void hal_attrs_default(const hal_op_info *op, void *attrs)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------- enumerations
- * -- */
+/* -------------------------------------------------------------------------------------- enumerations -- */
 
 /* Word `index` of "a|b|c"; its length, or 0 past the end. */
 static size_t word_at(const char *words, int64_t index, const char **word)
@@ -67,8 +66,7 @@ static bool word_find(const char *words, const char *text, int64_t *index)
     return false;
 }
 
-/* ---------------------------------------------------------------------------------------------------- checks
- * -- */
+/* -------------------------------------------------------------------------------------------- checks -- */
 
 static hal_status check_int(const hal_op_info *op, const hal_attr_field *field, int64_t value)
 {
@@ -147,8 +145,7 @@ hal_status hal_attrs_check(const hal_op_info *op, const void *attrs)
     return HAL_OK;
 }
 
-/* -------------------------------------------------------------------------------------------- setting by
- * name -- */
+/* ---------------------------------------------------------------------------------------- setting by -- */
 
 static hal_status set_word(const hal_op_info *op, const hal_attr_field *field, const char *text,
                            int64_t *value)
@@ -235,8 +232,7 @@ hal_status hal_attrs_set(const hal_op_info *op, const hal_attr *pairs, uint32_t 
     return HAL_OK;
 }
 
-/* ------------------------------------------------------------------------------------------ hash and
- * equality -- */
+/* ------------------------------------------------------------------------------------------ hash and -- */
 
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
@@ -322,8 +318,7 @@ bool hal_attrs_equal(const hal_op_info *op, const void *a, const void *b)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------------ text
- * -- */
+/* ---------------------------------------------------------------------------------------------- text -- */
 
 static void print_expr(hal_text *text, const hal_expr *expr)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Building lists of conformance cases. A case is begun, its inputs and attributes are set, and it is ended.
- */
+   */
 #ifndef HAL_OPS_CASES_H
 #define HAL_OPS_CASES_H
 
@@ -16,7 +16,8 @@ typedef struct hal_case_list {
 } hal_case_list;
 
 /* Begins a case with the row's default attributes. The result, also after a failure, may be written to until
-   the end; its attributes are `attrs`. `quick` cases run in each check, the others in the full one. */
+   the end; its
+   attributes are `attrs`. `quick` cases run in each check, the others in the full one. */
 hal_case *hal_case_begin(hal_case_list *list, const hal_op_info *op, bool quick, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* Appends an input with values in the dtype's usual range; HAL_NO_DTYPE appends an absent one. */

@@ -103,8 +103,7 @@ hal_status hal_op_cases_reduce(hal_case_list *list, const hal_op_info *op, hal_d
     return list->status;
 }
 
-/* --------------------------------------------------------------------------------------------------
- * pointwise -- */
+/* ------------------------------------------------------------------------------------------- pointwise -- */
 
 /* Begins a case of an expression; false when the text is wrong. */
 static bool expr_begin(hal_case_list *list, const hal_op_info *op, bool quick, const char *text,
@@ -225,8 +224,7 @@ hal_status hal_op_cases_pointwise(hal_case_list *list, const hal_op_info *op, ha
     return list->status;
 }
 
-/* -----------------------------------------------------------------------------------------------------
- * matmul -- */
+/* ---------------------------------------------------------------------------------------------- matmul -- */
 
 typedef struct matmul_case {
     bool quick;

@@ -5,7 +5,7 @@
 #define COUNT(table) ((uint32_t)(sizeof(table) / sizeof *(table)))
 
 /* Two inputs of equal shape; softmax_grad reads the second as a softmax, log_softmax_grad as its logarithm.
- */
+   */
 static hal_status pair_list(hal_case_list *list, const hal_op_info *op, hal_dtype dtype, double low,
                             double high) {
     char text[64];
@@ -48,8 +48,7 @@ hal_status hal_op_cases_binary(hal_case_list *list, const hal_op_info *op, hal_d
     return list->status;
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * norms -- */
+/* ----------------------------------------------------------------------------------------------- norms -- */
 
 static const struct { bool quick; uint32_t rank; int64_t size[3]; double shift; } norms[] = {
     {true, 2, {1, 1}, 0.0},      {true, 1, {7}, 0.0},
@@ -101,8 +100,7 @@ hal_status hal_op_cases_norm_grad(hal_case_list *list, const hal_op_info *op, ha
     return list->status;
 }
 
-/* --------------------------------------------------------------------------------------------------
- * attention -- */
+/* ------------------------------------------------------------------------------------------- attention -- */
 
 /* bias: 0 none, 1 [t, s], 2 [b, 1, t, s], 3 [hq, 1, 1]. start: -1 absent. */
 typedef struct attention_case {
@@ -207,8 +205,7 @@ hal_status hal_op_cases_rotary(hal_case_list *list, const hal_op_info *op, hal_d
     return list->status;
 }
 
-/* ------------------------------------------------------------------------------------------ loss and dropout
- * -- */
+/* ------------------------------------------------------------------------------------ loss and dropout -- */
 
 static const struct { bool quick; uint32_t rank; int64_t size[3]; } logits[] = {
     {true, 2, {1, 1}},  {true, 1, {7}},          {true, 2, {3, 5}},
@@ -268,8 +265,7 @@ hal_status hal_op_cases_dropout(hal_case_list *list, const hal_op_info *op, hal_
     return list->status;
 }
 
-/* --------------------------------------------------------------------------------------------------
- * optimisers -- */
+/* ------------------------------------------------------------------------------------------ optimisers -- */
 
 /* p and g have the dtype, the states are kept in the accumulating one. */
 static hal_case *optimiser_begin(hal_case_list *list, const hal_op_info *op, hal_dtype dtype, uint32_t i,
@@ -322,8 +318,7 @@ hal_status hal_op_cases_sgd(hal_case_list *list, const hal_op_info *op, hal_dtyp
     return list->status;
 }
 
-/* ----------------------------------------------------------------------------------------------------
- * sampling -- */
+/* -------------------------------------------------------------------------------------------- sampling -- */
 
 hal_status hal_op_cases_sample(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     static const struct { bool quick; int64_t rows, v, top_k; double temperature, top_p; } table[] = {
@@ -351,8 +346,7 @@ hal_status hal_op_cases_sample(hal_case_list *list, const hal_op_info *op, hal_d
     return list->status;
 }
 
-/* ------------------------------------------------------------------------------------------------
- * collectives -- */
+/* ----------------------------------------------------------------------------------------- collectives -- */
 
 hal_status hal_op_cases_collective(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     static const struct { bool quick; uint32_t members; int64_t rows, d; } table[] = {

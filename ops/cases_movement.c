@@ -167,8 +167,7 @@ hal_status hal_op_cases_concat(hal_case_list *list, const hal_op_info *op, hal_d
     return list->status;
 }
 
-/* --------------------------------------------------------------------------------------------- by index --
- */
+/* -------------------------------------------------------------------------------------------- by index -- */
 
 hal_status hal_op_cases_gather(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     static const struct {
@@ -273,8 +272,7 @@ hal_status hal_op_cases_embedding_grad(hal_case_list *list, const hal_op_info *o
     return list->status;
 }
 
-/* ------------------------------------------------------------------------------------------------ sources --
- */
+/* --------------------------------------------------------------------------------------------- sources -- */
 
 hal_status hal_op_cases_fill(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     char text[64];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cross entropy out of reduce and pointwise; the target is picked by comparing it with the numbers of the
- * classes. */
+   classes. */
 #include "builder.h"
 
 /* Targets as [..., 1] and the class numbers. Indices are compared as integers. */

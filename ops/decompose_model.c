@@ -4,8 +4,7 @@
 
 static hal_dtype wide_of(hal_value x) { return hal_dtype_accumulate(hal_build_shape(x).dtype); }
 
-/* -----------------------------------------------------------------------------------------------------
- * rotary -- */
+/* ---------------------------------------------------------------------------------------------- rotary -- */
 
 static hal_value half_of(hal_graph *g, hal_value x, bool second, bool interleaved, int64_t half) {
     hal_slice_attrs a = {HAL_HEAD(hal_slice_attrs), .axis = -1, .size = half, .step = interleaved ? 2 : 1};
@@ -51,8 +50,7 @@ hal_status hal_op_decompose_gated(const hal_decompose_call *call) {
     return hal_graph_status(call->graph);
 }
 
-/* --------------------------------------------------------------------------------------------------
- * embedding -- */
+/* ------------------------------------------------------------------------------------------- embedding -- */
 
 hal_status hal_op_decompose_embedding(const hal_decompose_call *call) {
     call->out[0] = hal_graph_gather(call->graph, call->in[0], call->in[1], 0);
@@ -86,8 +84,7 @@ hal_status hal_op_decompose_dropout(const hal_decompose_call *call) {
     return hal_graph_status(call->graph);
 }
 
-/* -------------------------------------------------------------------------------------------------
- * optimisers -- */
+/* ------------------------------------------------------------------------------------------ optimisers -- */
 
 /* An expression whose outputs have the given dtypes. */
 static hal_status outputs_build(const hal_decompose_call *call, const char *text, hal_dtype steps,
@@ -121,7 +118,8 @@ hal_status hal_op_decompose_adamw(const hal_decompose_call *call) {
     HAL_TRY(outputs_build(call, text, HAL_F64, (hal_value[]){in[4], in[5]}, 2, three, factor, 3));
     snprintf(
         text, sizeof text,
-        "g = mul(x1, x4); m = add(mul(x2, %.17g), mul(g, %.17g)); v = add(mul(x3, %.17g), mul(mul(g, g), %.17g));"
+        "g = mul(x1, x4); m = add(mul(x2, %.17g), mul(g, %.17g));"
+             " v = add(mul(x3, %.17g), mul(mul(g, g), %.17g));"
         "p = sub(mul(x0, x7), div(mul(x5, m), add(sqrt(mul(v, x6)), %.17g))); p, m, v",
         a->beta1, 1.0 - a->beta1, a->beta2, 1.0 - a->beta2, a->eps);
     hal_value all[8] = {in[0], in[1], in[2], in[3], in[6], factor[0], factor[1], factor[2]};
@@ -150,8 +148,7 @@ hal_status hal_op_decompose_square_sum(const hal_decompose_call *call) {
     return hal_graph_status(call->graph);
 }
 
-/* ---------------------------------------------------------------------------------------------------
- * sampling -- */
+/* -------------------------------------------------------------------------------------------- sampling -- */
 
 /* The k largest logits in descending order, and their indices. */
 static hal_status candidates(const hal_decompose_call *call, const hal_sample_attrs *a, hal_value *out) {
@@ -167,7 +164,7 @@ static hal_value scan(hal_graph *g, hal_value x, bool exclusive) {
 }
 
 /* Position of the answer among the candidates: the number of kept ones whose inclusive mass is <= u times the
- * kept mass. */
+   kept mass. */
 static hal_value chosen(const hal_decompose_call *call, hal_value p, hal_value number, hal_dtype wide) {
     hal_graph *g = call->graph;
     hal_value u = hal_build_append_one(g, call->in[1]);

@@ -46,8 +46,7 @@ bool hal_expr_add_step(hal_expr *expr, hal_expr_step step, uint8_t *code)
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------------------- checks
- * -- */
+/* -------------------------------------------------------------------------------------------- checks -- */
 
 /* Operand `code` exists before step `step`. */
 static bool operand_valid(const hal_expr *e, uint8_t code, uint32_t step)
@@ -104,8 +103,7 @@ hal_status hal_expr_validate(const hal_expr *expr)
     return HAL_OK;
 }
 
-/* -------------------------------------------------------------------------------------------------
- * evaluation -- */
+/* ---------------------------------------------------------------------------------------- evaluation -- */
 
 static const double root_half = 0.70710678118654752440, root_2_over_pi = 0.79788456080286535588;
 static const double cubic = 0.044715, one_over_root_2pi = 0.39894228040143267794;

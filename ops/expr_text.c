@@ -174,8 +174,7 @@ hal_status hal_expr_parse(const char *text, hal_dtype dtype, hal_expr *expr)
     return HAL_OK;
 }
 
-/* -----------------------------------------------------------------------------------------------------
- * writing -- */
+/* ------------------------------------------------------------------------------------------- writing -- */
 
 static void print_operand(hal_text *text, const hal_expr *expr, uint8_t code)
 {

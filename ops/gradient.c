@@ -65,8 +65,8 @@ static bool call_fill(const sweep *s, const hal_node_record *node, hal_gradient_
 }
 
 static hal_status node_sweep(sweep *s, uint32_t id) {
-    hal_node_record node = *hal_graph_node_at(s->graph,
-                                              id); /* a copy: the array moves when nodes are added */
+    /* A copy: the array moves when nodes are added. */
+    hal_node_record node = *hal_graph_node_at(s->graph, id);
     hal_value in[MAX_ARITY], out[MAX_ARITY], dout[MAX_ARITY], din[MAX_ARITY] = {HAL_NO_VALUE};
     uint32_t ids[MAX_ARITY];
     bool wanted[MAX_ARITY];
@@ -126,7 +126,7 @@ static hal_status arguments_check(hal_graph *g, hal_value loss, const hal_value 
 }
 
 /* Names the gradient "<name>.grad". A value that was there before, or has such a name already, is copied to
- * carry it. */
+   carry it. */
 static hal_status grad_name(sweep *s, hal_value wrt, uint32_t *named, uint32_t n_named, hal_value *grad) {
     bool taken = grad->id < s->n_values;
     for (uint32_t i = 0; i < n_named; i++) taken = taken || named[i] == grad->id;

@@ -3,8 +3,7 @@
 #include "builder.h"
 #include "gradient_expr.h"
 
-/* ------------------------------------------------------------------------------------------------ pointwise
- * -- */
+/* ------------------------------------------------------------------------------------------- pointwise -- */
 
 /* What dx is computed in: wide when it is summed over a broadcast afterwards. */
 static hal_dtype part_dtype(const hal_gradient_call *call, uint32_t input) {
@@ -75,8 +74,7 @@ hal_status hal_op_gradient_pointwise(const hal_gradient_call *call) {
     return HAL_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------- reduce
- * -- */
+/* ---------------------------------------------------------------------------------------------- reduce -- */
 
 /* Elements summed into one of the outputs, as a 0-d value or a number. */
 static double reduced_count(const hal_shape *x, uint32_t reduced, bool *known) {
@@ -167,8 +165,7 @@ hal_status hal_op_gradient_scan(const hal_gradient_call *call) {
     return HAL_OK;
 }
 
-/* ---------------------------------------------------------------------------------------------------- matmul
- * -- */
+/* ---------------------------------------------------------------------------------------------- matmul -- */
 
 /* x as a matrix [rows, last]; x itself where the last size is a symbol or x is one. */
 static hal_value flat(hal_graph *g, hal_value x) {

@@ -9,7 +9,7 @@
 #include <hal/core.h>
 
 /* Operands inside the program: steps from 0, inputs and constants far above any step; NONE is an adjoint of
- * zero. */
+   zero. */
 enum { MAX_STEPS = 1024, INPUT = 4096, CONSTANT = 8192, NONE = -1 };
 
 typedef struct program_step { uint8_t op, dtype; int a, b, c; } program_step;
@@ -70,7 +70,7 @@ static int erf_back(program *p, int a, int g) {
 static int one_minus(program *p, int a) { return binary(p, HAL_EXPR_SUB, number(p, 1.0), a); }
 
 /* Adjoint of the operand of a step with one: g times the derivative at a, written with the result r where
- * that is shorter. */
+   that is shorter. */
 static int unary_back(program *p, uint8_t op, int a, int r, int g) {
     switch (op) {
     case HAL_EXPR_NEG: return unary(p, HAL_EXPR_NEG, g);
@@ -166,8 +166,7 @@ static void program_begin(program *p, const hal_expr *f, uint32_t have, hal_dtyp
         if (have >> o & 1u) flow(p, operand_read(f->output[o]), INPUT + (int)(f->n_inputs + o));
 }
 
-/* ------------------------------------------------------------------------------------------------- writing
- * -- */
+/* --------------------------------------------------------------------------------------------- writing -- */
 
 static uint32_t operands_of(uint8_t op) {
     return op >= HAL_EXPR_SELECT ? 3 : op > HAL_EXPR_ROUND ? 2 : 1;

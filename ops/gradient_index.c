@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients of rows that choose by index: what was gathered is scattered back, what was scattered is
- * gathered. */
+   gathered. */
 #include "builder.h"
 
 static uint32_t axis_of(int64_t axis, uint32_t rank) {
@@ -55,7 +55,7 @@ hal_status hal_op_gradient_scatter_add(const hal_gradient_call *call) {
 }
 
 /* 1 for each row that was not overwritten by a later one of the same index, shaped to broadcast on `axis` of
- * `rank`. */
+   `rank`. */
 static hal_value winners(const hal_gradient_call *call, uint32_t axis, hal_shape base, hal_shape index) {
     hal_graph *g = call->graph;
     hal_value number = hal_build_iota(g, index.size[0].base, 0, HAL_I32);
@@ -88,7 +88,7 @@ hal_status hal_op_gradient_set_rows(const hal_gradient_call *call) {
 }
 
 /* Values picked on the innermost axis by the i32 indices of out[1]: every row scatters into its own n
- * elements. */
+   elements. */
 static hal_status picked_back(const hal_gradient_call *call) {
     hal_graph *g = call->graph;
     hal_shape x = hal_build_shape(call->in[0]), y = hal_build_shape(call->out[0]);

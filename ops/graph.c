@@ -122,8 +122,7 @@ static uint32_t value_create(hal_graph *g, hal_origin origin, const hal_shape *s
     return 0;
 }
 
-/* --------------------------------------------------------------------------------------------------- sources
- * -- */
+/* ------------------------------------------------------------------------------------------- sources -- */
 
 static hal_dim symbol_fail(hal_graph *g, const char *name, const char *why)
 {
@@ -230,8 +229,7 @@ hal_value hal_graph_variable(hal_graph *graph, const char *name, hal_dtype dtype
     return source_create(graph, HAL_ORIGIN_VARIABLE, name, &shape);
 }
 
-/* ----------------------------------------------------------------------------------------------------- sinks
- * -- */
+/* --------------------------------------------------------------------------------------------- sinks -- */
 
 static bool value_belongs(const hal_graph *g, hal_value value)
 {
@@ -295,8 +293,7 @@ uint32_t hal_graph_node_count(const hal_graph *graph)
     return graph ? graph->n_nodes - 1 : 0;
 }
 
-/* ----------------------------------------------------------------------------------------------------- nodes
- * -- */
+/* --------------------------------------------------------------------------------------------- nodes -- */
 
 #define MAX_IN 16
 #define MAX_OUT 16

@@ -70,7 +70,10 @@ static hal_value state_create(hal_graph *g, hal_value p, const char *suffix)
     snprintf(name, length, "%s.%s", record->name, suffix);
     hal_value state = hal_graph_variable(g, name, HAL_F32, rank, size);
     /* The full name of the parameter counts, not the scope the optimiser is built in. */
-    if (state.id && !hal_graph_name_give_full(g, state.id, name)) state = HAL_NO_VALUE;
+    if (state.id && !hal_graph_name_give_full(g, state.id, name)) {
+        hal_graph_fail(g, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), "adamw: no host memory for a name");
+        state = HAL_NO_VALUE;
+    }
     hal_deallocate(&g->allocator, name);
     return state;
 }

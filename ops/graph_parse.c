@@ -24,8 +24,7 @@ static hal_status placed(const parser *p, hal_status status)
                           p->reader.column, cause);
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * names -- */
+/* --------------------------------------------------------------------------------------------- names -- */
 
 static int hex_digit(char c)
 {
@@ -100,8 +99,7 @@ static hal_status read_value(parser *p, uint32_t *id)
     return status;
 }
 
-/* -----------------------------------------------------------------------------------------------------
- * shapes -- */
+/* -------------------------------------------------------------------------------------------- shapes -- */
 
 static hal_status read_symbol(parser *p, int32_t *symbol)
 {
@@ -153,8 +151,7 @@ static hal_status read_shape(parser *p, hal_shape *shape)
     return HAL_OK;
 }
 
-/* -------------------------------------------------------------------------------------------------
- * attributes -- */
+/* ---------------------------------------------------------------------------------------- attributes -- */
 
 static hal_status read_list(parser *p, hal_attr *pair, int64_t *list)
 {
@@ -220,8 +217,7 @@ static hal_status read_attrs(parser *p, const hal_op_info *op, void *attrs)
     return HAL_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------
- * nodes -- */
+/* --------------------------------------------------------------------------------------------- nodes -- */
 
 typedef struct names { uint32_t n; char *name[MAX_LIST]; } names;
 
@@ -306,8 +302,7 @@ static hal_status read_node(parser *p)
     return status;
 }
 
-/* -------------------------------------------------------------------------------------------------
- * statements -- */
+/* ---------------------------------------------------------------------------------------- statements -- */
 
 static hal_status source_create(parser *p, const char *name, bool input)
 {

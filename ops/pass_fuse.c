@@ -18,12 +18,12 @@ typedef struct fuser {
     uint32_t *first_use, *use;      /* users of value v: use[first_use[v] .. first_use[v + 1]) */
     uint32_t *visited, stamp; /* group -> the newest search that met it; groups go by their lowest member */
     uint32_t *stack;
+    uint32_t *covered;              /* how many groups have members both before node i and from it on */
     bool *assigned;                 /* values that become the content of a variable */
     bool *done;                     /* groups already in the new graph */
 } fuser;
 
-/* -----------------------------------------------------------------------------------------------------
- * groups -- */
+/* -------------------------------------------------------------------------------------------- groups -- */
 
 static void group_read(const fuser *f, uint32_t lowest, hal_fuse_group *group)
 {
@@ -45,11 +45,26 @@ static bool group_union(const fuser *f, uint32_t a, uint32_t b, hal_fuse_group *
     return true;
 }
 
-static void group_write(fuser *f, const hal_fuse_group *group)
+static uint32_t highest(const fuser *f, uint32_t lowest)
 {
-    for (uint32_t i = 0; i < group->n; i++) {
-        f->group[group->member[i]] = group->member[0];
-        f->next[group->member[i]] = i + 1 < group->n ? group->member[i + 1] : 0;
+    while (f->next[lowest]) lowest = f->next[lowest];
+    return lowest;
+}
+
+static void span_add(fuser *f, uint32_t first, uint32_t last, uint32_t count)
+{
+    for (uint32_t i = first + 1; i <= last; i++) f->covered[i] += count;
+}
+
+/* Makes groups a and b the one group `both`. */
+static void group_write(fuser *f, uint32_t a, uint32_t b, const hal_fuse_group *both)
+{
+    span_add(f, a, highest(f, a), UINT32_MAX);
+    span_add(f, b, highest(f, b), UINT32_MAX);
+    span_add(f, both->member[0], both->member[both->n - 1], 1);
+    for (uint32_t i = 0; i < both->n; i++) {
+        f->group[both->member[i]] = both->member[0];
+        f->next[both->member[i]] = i + 1 < both->n ? both->member[i + 1] : 0;
     }
 }
 
@@ -76,19 +91,26 @@ static uint32_t producer(const fuser *f, uint32_t value)
     return f->group[f->from->values[value].node];
 }
 
+/* A search for groups a and b against the edges. */
+typedef struct search {
+    uint32_t a, b, depth;
+    uint32_t floor;     /* no group lies on both sides of it: what is before leads neither to a nor to b */
+} search;
+
 /* Puts the groups that feed group `lowest`, a and b aside, on the stack, each once; true when a or b is among
  * them. */
-static bool feeders_push(fuser *f, uint32_t lowest, uint32_t a, uint32_t b, uint32_t *depth)
+static bool feeders_push(fuser *f, uint32_t lowest, search *s)
 {
     bool met = false;
     for (uint32_t m = lowest; m; m = f->next[m]) {
         const hal_node_record *n = &f->from->nodes[m];
         for (uint32_t i = 0; i < n->n_in; i++) {
             uint32_t p = producer(f, n->in[i]);
-            met = met || (p && (p == a || p == b));
-            if (!p || p == a || p == b || f->visited[p] == f->stamp) continue;
+            bool target = p && (p == s->a || p == s->b);
+            met = met || target;
+            if (p < s->floor || target || f->visited[p] == f->stamp) continue;
             f->visited[p] = f->stamp;
-            f->stack[(*depth)++] = p;
+            f->stack[s->depth++] = p;
         }
     }
     return met;
@@ -97,13 +119,14 @@ static bool feeders_push(fuser *f, uint32_t lowest, uint32_t a, uint32_t b, uint
 /* Whether a path leaves groups a and b and comes back: joined, they would wait for themselves. */
 static bool union_cycles(fuser *f, uint32_t a, uint32_t b)
 {
-    uint32_t depth = 0;
+    search s = {.a = a, .b = b, .floor = a < b ? a : b};
+    while (s.floor > 1 && f->covered[s.floor]) s.floor--;
     f->stamp++;
-    feeders_push(f, a, a, b, &depth);
-    feeders_push(f, b, a, b, &depth);
-    while (depth) {
-        uint32_t group = f->stack[--depth];
-        if (feeders_push(f, group, a, b, &depth)) return true;
+    feeders_push(f, a, &s);
+    feeders_push(f, b, &s);
+    while (s.depth) {
+        uint32_t group = f->stack[--s.depth];
+        if (feeders_push(f, group, &s)) return true;
     }
     return false;
 }
@@ -128,7 +151,7 @@ static void union_try(fuser *f, uint32_t a, uint32_t b)
     if (!hal_shape_same_sizes(sizes_of(f, a), sizes_of(f, b)) || (has_matmul(f, a) && has_matmul(f, b)))
         return;
     if (!group_union(f, a, b, &both) || !hal_fuse_build(f->from, &both, needed, f, &fused)) return;
-    if (!union_cycles(f, a, b)) group_write(f, &both);
+    if (!union_cycles(f, a, b)) group_write(f, a, b, &both);
 }
 
 static void groups_grow(fuser *f)
@@ -140,8 +163,7 @@ static void groups_grow(fuser *f)
     }
 }
 
-/* --------------------------------------------------------------------------------------------------- new
- * graph -- */
+/* ----------------------------------------------------------------------------------------------- new -- */
 
 /* The names of origin of all members, comma separated. */
 static char *names_join(const fuser *f, const hal_fuse_group *group)
@@ -241,9 +263,11 @@ static bool fuser_fill(fuser *f)
     f->next = hal_allocate_array(&g->allocator, g->n_nodes, sizeof *f->next);
     f->visited = hal_allocate_array(&g->allocator, g->n_nodes, sizeof *f->visited);
     f->stack = hal_allocate_array(&g->allocator, g->n_nodes, sizeof *f->stack);
+    f->covered = hal_allocate_array(&g->allocator, g->n_nodes, sizeof *f->covered);
     f->done = hal_allocate_array(&g->allocator, g->n_nodes, sizeof *f->done);
     f->assigned = hal_allocate_array(&g->allocator, g->n_values, sizeof *f->assigned);
-    if (!f->group || !f->next || !f->visited || !f->stack || !f->done || !f->assigned) return false;
+    if (!f->group || !f->next || !f->visited || !f->stack || !f->covered || !f->done || !f->assigned)
+        return false;
     for (uint32_t n = 0; n < g->n_nodes; n++) f->group[n] = n;
     for (uint32_t v = 1; v < g->n_values; v++) f->assigned[g->values[v].assigned] = true;
     return uses_collect(f);
@@ -251,7 +275,8 @@ static bool fuser_fill(fuser *f)
 
 static void fuser_empty(fuser *f)
 {
-    void *parts[] = {f->group, f->next, f->visited, f->stack, f->done, f->assigned, f->use, f->first_use};
+    void *parts[] = {f->group, f->next,     f->visited, f->stack,    f->covered,
+                     f->done,  f->assigned, f->use,     f->first_use};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) hal_deallocate(&f->from->allocator, parts[i]);
 }
 

@@ -15,8 +15,7 @@ bool hal_shape_equal(const hal_shape *a, const hal_shape *b)
     return a->dtype == b->dtype && hal_shape_same_sizes(a, b);
 }
 
-/* ----------------------------------------------------------------------------------------------------- sizes
- * -- */
+/* --------------------------------------------------------------------------------------------- sizes -- */
 
 /* A size whose factor vanished is a constant. */
 static hal_dim normal(hal_dim d)
@@ -55,8 +54,7 @@ bool hal_dim_divide(hal_dim a, int64_t divisor, hal_dim *quotient)
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------------------- dtypes
- * -- */
+/* -------------------------------------------------------------------------------------------- dtypes -- */
 
 bool hal_dtype_is_float(hal_dtype dtype)
 {
@@ -79,8 +77,7 @@ static const char *dtype_name(hal_dtype dtype)
     return info ? info->name : "none";
 }
 
-/* -------------------------------------------------------------------------------------------------- demands
- * -- */
+/* ------------------------------------------------------------------------------------------- demands -- */
 
 hal_status hal_shape_axis(int64_t axis, uint32_t rank, uint32_t *position)
 {
@@ -163,8 +160,7 @@ hal_status hal_shape_want_equal(const hal_shape *in, uint32_t index, uint32_t ot
                     in[other].rank);
 }
 
-/* --------------------------------------------------------------------------------------------------- the
- * road -- */
+/* ----------------------------------------------------------------------------------------------- the -- */
 
 static bool may_be_absent(const hal_op_info *op, uint32_t index)
 {

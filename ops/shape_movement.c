@@ -31,8 +31,7 @@ RULE(cast)
     return HAL_OK;
 }
 
-/* ----------------------------------------------------------------------------------------------------
- * reshape -- */
+/* ------------------------------------------------------------------------------------------- reshape -- */
 
 /* A product of sizes: constants multiplied, symbols listed. */
 typedef struct product { int64_t constant; uint32_t n; hal_dim symbol[HAL_MAX_RANK]; } product;
@@ -215,8 +214,7 @@ RULE(concat)
     return HAL_OK;
 }
 
-/* ----------------------------------------------------------------------------------------------------
- * indices -- */
+/* ------------------------------------------------------------------------------------------- indices -- */
 
 /* x with `axis` replaced by the axes of `index`. */
 static hal_status axis_replace(const hal_shape *x, uint32_t axis, const hal_shape *index, hal_shape *out)
@@ -271,8 +269,7 @@ RULE(set_rows)
     return HAL_OK;
 }
 
-/* ----------------------------------------------------------------------------------------------------
- * sources -- */
+/* ------------------------------------------------------------------------------------------- sources -- */
 
 static hal_status constant_shape(const hal_int_list *list, int64_t dtype, hal_shape *out)
 {

@@ -13,8 +13,7 @@ hal_op_shape_fn hal_op_shape_layer_norm, hal_op_shape_layer_norm_grad, hal_op_sh
                                    uint32_t n_out)
 #define UNUSED (void)attrs, (void)in, (void)n_in, (void)n_out
 
-/* ------------------------------------------------------------------------------------------------------
- * norms -- */
+/* --------------------------------------------------------------------------------------------- norms -- */
 
 /* Input `index` is a float vector as long as the last axis of input `x`. */
 static hal_status want_vector(const hal_shape *in, uint32_t index, uint32_t x)
@@ -85,8 +84,7 @@ RULE(rms_norm_grad)
     return HAL_OK;
 }
 
-/* --------------------------------------------------------------------------------------------------
- * attention -- */
+/* ----------------------------------------------------------------------------------------- attention -- */
 
 /* Checks q, k, v at in[0..2]. */
 static hal_status want_heads(const hal_shape *in)
@@ -157,8 +155,7 @@ RULE(attention_grad)
     return HAL_OK;
 }
 
-/* ------------------------------------------------------------------------------------------- tables and
- * losses -- */
+/* ---------------------------------------------------------------------------------------- tables and -- */
 
 /* [..., d] out of [...]. */
 static hal_status rows_append(const hal_shape *index, hal_dtype dtype, hal_dim d, hal_shape *out)
@@ -221,8 +218,7 @@ RULE(cross_entropy_grad)
     return HAL_OK;
 }
 
-/* --------------------------------------------------------------------------------------------------
- * optimisers -- */
+/* ---------------------------------------------------------------------------------------- optimisers -- */
 
 /* Inputs p, g and the states have equal sizes, those from `first_scalar` on are 0-d; outputs are p and the
  * states. */

@@ -35,7 +35,8 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_timeline \
 	tests/unit/test_tokenizer
 
-HAL_FAULT_TESTS =
+HAL_FAULT_TESTS = \
+	tests/fault/test_faults
 
 HAL_FUZZ_TARGETS = \
 	tests/fuzz/fuzz_config \

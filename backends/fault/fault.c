@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fault backend: passes every call on to another backend, except those that its script says shall fail. It stands
- * between hal and a driver that works, so that the failures of drivers that do not can be had at will. Without a script it
- * has no devices. See script.h for the script.
+ * The fault backend: passes every call on to another backend, except those that its script says shall fail.
+ * It stands between hal and a driver that works, so that the failures of drivers that do not can be had at
+ * will. Without a script it has no devices. See script.h for the script.
  */
 #include "script.h"
 
@@ -14,13 +14,13 @@
 
 typedef struct fault_state {
     const hal_host *host;
-    hal_host inner_host;               /* the host as the wrapped backend sees it */
-    const hal_backend *inner;          /* NULL without a script */
+    hal_host inner_host;      /* the host as the wrapped backend sees it */
+    const hal_backend *inner; /* NULL without a script */
     void *inner_state;
     fault_script script;
-    _Atomic uint64_t calls[FAULT_KINDS];   /* by kind; FAULT_LOST counts copies and submissions together */
-    _Atomic uint64_t faults;           /* injected */
-    _Atomic uint64_t live;             /* blocks of memory that are allocated now */
+    _Atomic uint64_t calls[FAULT_KINDS]; /* by kind; FAULT_LOST counts copies and submissions together */
+    _Atomic uint64_t faults;             /* injected */
+    _Atomic uint64_t live;               /* blocks of memory that are allocated now */
 } fault_state;
 
 typedef struct fault_device {
@@ -28,21 +28,21 @@ typedef struct fault_device {
     uint32_t index;
     void *inner;
     pthread_mutex_t lock;
-    pthread_cond_t loss;               /* `lost` has become true */
+    pthread_cond_t loss; /* `lost` has become true */
     _Atomic bool lost;
 } fault_device;
 
 typedef struct fault_queue {
     fault_device *device;
     void *inner;
-    _Atomic uint64_t hung;             /* accepted and never to be completed */
+    _Atomic uint64_t hung; /* accepted and never to be completed */
 } fault_queue;
 
 /* Stands for the core's completion while the wrapped backend works. */
 typedef struct fault_job {
     const hal_host *host;
     void *completion;
-    hal_status status;                 /* of the injected fault; HAL_OK: what the wrapped backend says */
+    hal_status status; /* of the injected fault; HAL_OK: what the wrapped backend says */
     char text[160];
 } fault_job;
 
@@ -55,10 +55,11 @@ static void *take(const hal_host *host, size_t bytes)
 static hal_status out_of_memory(const hal_host *host, size_t bytes)
 {
     return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
-                      "fault: %zu bytes of host memory asked, there are none; free memory and try again", bytes);
+                      "fault: %zu bytes of host memory asked, there are none; free memory and try again",
+                      bytes);
 }
 
-/* --------------------------------------------------------------------------------------------------- faults -- */
+/* -------------------------------------------------- faults -- */
 
 static const char *const kind_names[FAULT_KINDS] = {"alloc", "copy", "compile", "submit", "command"};
 
@@ -66,7 +67,8 @@ static hal_status inject(fault_state *s, fault_kind kind, uint64_t n, hal_damage
 {
     atomic_fetch_add(&s->faults, 1);
     return s->host->fail(s->host->context, HAL_STATUS(damage, code), 0,
-                         "fault: %s %llu failed because the script says so", kind_names[kind], (unsigned long long)n);
+                         "fault: %s %llu failed because the script says so", kind_names[kind],
+                         (unsigned long long)n);
 }
 
 static hal_status lost_status(const fault_device *d)
@@ -81,7 +83,8 @@ static void lose(fault_device *d, uint64_t n)
 {
     const hal_host *host = d->state->host;
     char text[96];
-    snprintf(text, sizeof text, "fault: lost at command %llu because the script says so", (unsigned long long)n);
+    snprintf(text, sizeof text, "fault: lost at command %llu because the script says so",
+             (unsigned long long)n);
     atomic_fetch_add(&d->state->faults, 1);
     pthread_mutex_lock(&d->lock);
     atomic_store(&d->lost, true);
@@ -97,7 +100,7 @@ static fault_action decide(fault_state *s, fault_kind kind, uint64_t *n)
     return fault_script_find(&s->script, kind, *n);
 }
 
-/* --------------------------------------------------------------------------------------- start and devices -- */
+/* -------------------------------------------------- start and devices -- */
 
 /* The wrapped backend completes our job; the core's completion follows. Its context is the host's own. */
 static void finish(void *context, void *completion, hal_status status, const char *text)
@@ -116,9 +119,10 @@ static hal_status find_inner(fault_state *s)
     const hal_host *host = s->host;
     s->inner = host->backend_find(host->context, s->script.wrap);
     if (s->inner == NULL)
-        return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNAVAILABLE), 0,
-                          "fault: the backend \"%s\" that the script wraps is not loaded; see the load report for it",
-                          s->script.wrap);
+        return host->fail(
+            host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNAVAILABLE), 0,
+            "fault: the backend \"%s\" that the script wraps is not loaded; see the load report for it",
+            s->script.wrap);
     s->inner_host = *host;
     s->inner_host.complete = finish;
     return s->inner->open(&s->inner_host, &s->inner_state);
@@ -208,7 +212,7 @@ static void fault_device_close(void *device)
     s->host->release(s->host->context, d);
 }
 
-/* --------------------------------------------------------------------------------------- memory, programs -- */
+/* -------------------------------------------------- memory, programs -- */
 
 static hal_status fault_alloc(void *device, uint64_t bytes, void **memory, void **host)
 {
@@ -251,7 +255,8 @@ static hal_status fault_cost(void *device, const hal_description *program, hal_c
     return HAL_OK;
 }
 
-static hal_status fault_compile(void *device, const hal_description *program, int64_t deadline, void **compiled)
+static hal_status fault_compile(void *device, const hal_description *program, int64_t deadline,
+                                void **compiled)
 {
     fault_device *d = device;
     uint64_t n;
@@ -268,7 +273,7 @@ static void fault_program_free(void *device, void *compiled)
     d->state->inner->program_free(d->inner, compiled);
 }
 
-/* --------------------------------------------------------------------------------------------------- queues -- */
+/* -------------------------------------------------- queues -- */
 
 static hal_status fault_queue_create(void *device, void **queue)
 {
@@ -317,8 +322,8 @@ static hal_status fault_queue_destroy(void *queue, int64_t deadline)
     return status;
 }
 
-/* What happens to a copy or submission, which is number `n` of its kind. A loss is announced here, except a late one. Queues
-   keep order, so work behind work that hangs never starts. */
+/* What happens to a copy or submission, which is number `n` of its kind. A loss is announced here, except a
+   late one. Queues keep order, so work behind work that hangs never starts. */
 static fault_action decide_command(fault_queue *q, fault_kind kind, uint64_t *n)
 {
     fault_device *d = q->device;
@@ -356,8 +361,8 @@ static fault_job *job_create(const fault_state *s, void *completion)
     return job;
 }
 
-static hal_status fault_submit(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,
-                               const int64_t *symbols, void *completion)
+static hal_status fault_submit(void *queue, void *compiled, const hal_backend_binding *bindings,
+                               uint32_t n_bindings, const int64_t *symbols, void *completion)
 {
     fault_queue *q = queue;
     fault_state *s = q->device->state;
@@ -383,13 +388,14 @@ static void shorten(fault_state *s, fault_job *job, uint64_t n, uint64_t *bytes)
 {
     atomic_fetch_add(&s->faults, 1);
     job->status = HAL_STATUS(HAL_DAMAGE_GRAPH, HAL_CODE_DATA_LOSS);
-    snprintf(job->text, sizeof job->text, "fault: copy %llu brought %llu of %llu bytes because the script says so",
-             (unsigned long long)n, (unsigned long long)(*bytes / 2), (unsigned long long)*bytes);
+    snprintf(job->text, sizeof job->text,
+             "fault: copy %llu brought %llu of %llu bytes because the script says so", (unsigned long long)n,
+             (unsigned long long)(*bytes / 2), (unsigned long long)*bytes);
     *bytes /= 2;
 }
 
-static hal_status fault_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
-                             void *completion)
+static hal_status fault_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src,
+                             uint64_t bytes, void *completion)
 {
     fault_queue *q = queue;
     fault_state *s = q->device->state;

@@ -8,7 +8,11 @@
 enum { MAX_LINE = 256, MAX_WORDS = 6 };
 
 /* Where the reader is, for its errors. */
-typedef struct place { const hal_host *host; const char *path; uint32_t line; } place;
+typedef struct place {
+    const hal_host *host;
+    const char *path;
+    uint32_t line;
+} place;
 
 static hal_status refuse(const place *at, const char *expected)
 {
@@ -35,7 +39,8 @@ static bool read_count(const char *word, uint64_t *n)
     if (word[0] == '\0' || strspn(word, "0123456789") != strlen(word))
         return false;
     for (; *word; word++)
-        if (__builtin_mul_overflow(value, 10u, &value) || __builtin_add_overflow(value, (uint64_t)(*word - '0'), &value))
+        if (__builtin_mul_overflow(value, 10u, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*word - '0'), &value))
             return false;
     *n = value;
     return value > 0;
@@ -113,7 +118,8 @@ static hal_status read_rule(const place *at, char **words, uint32_t n, fault_scr
     if (script->n_rules == FAULT_MAX_RULES)
         return refuse(at, "at most 64 rules");
     fault_rule rule = {.kind = (fault_kind)kind};
-    HAL_TRY(rule.kind == FAULT_LOST ? read_lost(at, words + 1, n - 1, &rule) : read_call(at, words + 1, n - 1, &rule));
+    HAL_TRY(rule.kind == FAULT_LOST ? read_lost(at, words + 1, n - 1, &rule)
+                                    : read_call(at, words + 1, n - 1, &rule));
     script->rules[script->n_rules++] = rule;
     return HAL_OK;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The mock NPU: an emulated accelerator of the kind that compiles whole programs. Its memory is its own and the host cannot
- * reach it; sizes are static; compiling takes milliseconds, and only compiling tells whether a program runs; work runs on a
- * thread of the queue. It exists to prove that nothing in hal assumes a device that runs op by op, at once, in host memory.
- * The arithmetic is the fp64 reference's.
+ * The mock NPU: an emulated accelerator of the kind that compiles whole programs. Its memory is its own and
+ * the host cannot reach it; sizes are static; compiling takes milliseconds, and only compiling tells whether
+ * a program runs; work runs on a thread of the queue. It exists to prove that nothing in hal assumes a device
+ * that runs op by op, at once, in host memory. The arithmetic is the fp64 reference's.
  */
 #include <hal/backend.h>
 
@@ -14,13 +14,15 @@
 #include <string.h>
 #include <time.h>
 
-#define MEMORY_BYTES ((uint64_t)1 << 30)
-#define COMPILE_NS 2000000      /* of every program */
-#define COMPILE_OP_NS 5000      /* of every op on top */
-#define INSTRUCTIONS 16384u     /* ops that the instruction memory holds */
+#define MEMORY_BYTES  ((uint64_t)1 << 30)
+#define COMPILE_NS    2000000 /* of every program */
+#define COMPILE_OP_NS 5000    /* of every op on top */
+#define INSTRUCTIONS  16384u  /* ops that the instruction memory holds */
 enum { MAX_OPERANDS = 16 };
 
-typedef struct npu_state { const hal_host *host; } npu_state;
+typedef struct npu_state {
+    const hal_host *host;
+} npu_state;
 
 typedef struct npu_device {
     const hal_host *host;
@@ -28,14 +30,18 @@ typedef struct npu_device {
 } npu_device;
 
 /* What a handle of device memory means. The core only passes it on. */
-typedef struct npu_block { uint64_t bytes; char *data; } npu_block;
+typedef struct npu_block {
+    uint64_t bytes;
+    char *data;
+} npu_block;
 
-/* One entry of a queue: a program, or a copy when `program` is NULL. What it points to lives until it is completed. */
+/* One entry of a queue: a program, or a copy when `program` is NULL. What it points to lives until it is
+ * completed. */
 typedef struct npu_job {
     struct npu_job *next;
     const hal_description *program;
-    const hal_backend_binding *bindings;   /* of a program */
-    hal_backend_binding dst, src;          /* of a copy */
+    const hal_backend_binding *bindings; /* of a program */
+    hal_backend_binding dst, src;        /* of a copy */
     uint64_t bytes;
     void *completion;
 } npu_job;
@@ -45,7 +51,7 @@ typedef struct npu_queue {
     pthread_t worker;
     pthread_mutex_t lock;
     pthread_cond_t work, idle;
-    npu_job *first, *last;   /* the first is the running one until it is completed */
+    npu_job *first, *last; /* the first is the running one until it is completed */
     bool stopping;
 } npu_queue;
 
@@ -81,7 +87,7 @@ static hal_status unsupported(const hal_host *host, const char *what, uint32_t o
                       "mock-npu: %s %u of the program: %s; run it on another device", what, op, reason);
 }
 
-/* --------------------------------------------------------------------------------------- start and devices -- */
+/* -------------------------------------------------- start and devices -- */
 
 static hal_status npu_open(const hal_host *host, void **state)
 {
@@ -130,7 +136,7 @@ static void npu_device_close(void *device)
     d->host->release(d->host->context, d);
 }
 
-/* --------------------------------------------------------------------------------------------------- memory -- */
+/* -------------------------------------------------- memory -- */
 
 static void npu_free(void *device, void *memory)
 {
@@ -158,7 +164,7 @@ static hal_status npu_alloc(void *device, uint64_t bytes, void **memory, void **
     return HAL_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------- programs -- */
+/* -------------------------------------------------- programs -- */
 
 /* Why the instruction set lacks a row; NULL when it has it. */
 static const char *lacks(const hal_host *host, uint32_t number)
@@ -171,19 +177,16 @@ static const char *lacks(const hal_host *host, uint32_t number)
     switch (number) {
     case HAL_OP_SORT:
     case HAL_OP_TOP_K:
-    case HAL_OP_SCAN:
-        return "the mock NPU has no unit that orders or scans";
-    case HAL_OP_RANDOM:
-        return "the mock NPU has no random numbers";
+    case HAL_OP_SCAN: return "the mock NPU has no unit that orders or scans";
+    case HAL_OP_RANDOM: return "the mock NPU has no random numbers";
     case HAL_OP_PACK:
-    case HAL_OP_UNPACK:
-        return "the mock NPU has no packed layouts";
-    default:
-        return NULL;
+    case HAL_OP_UNPACK: return "the mock NPU has no packed layouts";
+    default: return NULL;
     }
 }
 
-/* Missing rows are known beforehand, so that planning may decompose them. Anything else only compiling tells. */
+/* Missing rows are known beforehand, so that planning may decompose them. Anything else only compiling tells.
+ */
 static hal_status npu_support(void *device, const hal_description *program, hal_support_answer *answers)
 {
     const npu_device *d = device;
@@ -206,7 +209,8 @@ static hal_status npu_cost(void *device, const hal_description *program, hal_cos
     return HAL_OK;
 }
 
-/* One past the last byte that a tensor of static size touches must lie in its binding, and the first not before it. */
+/* One past the last byte that a tensor of static size touches must lie in its binding, and the first not
+ * before it. */
 static bool inside(const hal_description *d, const hal_description_tensor *t, uint64_t element_bytes)
 {
     int64_t low = 0, high, step;
@@ -220,14 +224,17 @@ static bool inside(const hal_description *d, const hal_description_tensor *t, ui
             return false;
     }
     int64_t first, end;
-    return !__builtin_add_overflow(t->offset, low, &first) && !__builtin_add_overflow(t->offset, high, &end) &&
-           first >= 0 && (uint64_t)end <= hal_description_bindings(d)[t->binding].bytes;
+    return !__builtin_add_overflow(t->offset, low, &first) &&
+           !__builtin_add_overflow(t->offset, high, &end) && first >= 0 &&
+           (uint64_t)end <= hal_description_bindings(d)[t->binding].bytes;
 }
 
 /* Bytes of an element; 0 for formats that the machine does not know. */
 static uint64_t element_bytes(uint32_t dtype)
 {
-    static const struct { uint32_t bits, elements, bytes; } rows[HAL_DTYPE_COUNT] = {
+    static const struct {
+        uint32_t bits, elements, bytes;
+    } rows[HAL_DTYPE_COUNT] = {
 #define HAL_DTYPE(number, ID, name, bits, elements, bytes, class_) [number] = {bits, elements, bytes},
 #include <hal/dtypes.def>
 #undef HAL_DTYPE
@@ -282,8 +289,8 @@ static hal_status labour(const hal_host *host, uint32_t n_ops, int64_t deadline)
     if (!late)
         return HAL_OK;
     return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_DEADLINE_EXCEEDED), 0,
-                      "mock-npu: compiling %u ops takes %lld us and the deadline came first; allow more time", n_ops,
-                      (long long)(needed / 1000));
+                      "mock-npu: compiling %u ops takes %lld us and the deadline came first; allow more time",
+                      n_ops, (long long)(needed / 1000));
 }
 
 static hal_status npu_compile(void *device, const hal_description *program, int64_t deadline, void **compiled)
@@ -306,7 +313,7 @@ static void npu_program_free(void *device, void *compiled)
     d->host->release(d->host->context, compiled);
 }
 
-/* ------------------------------------------------------------------------------------------------- running -- */
+/* -------------------------------------------------- running -- */
 
 static char *address(const hal_backend_binding *b)
 {
@@ -393,7 +400,7 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* --------------------------------------------------------------------------------------------------- queues -- */
+/* -------------------------------------------------- queues -- */
 
 static void free_queue(npu_queue *q)
 {
@@ -467,8 +474,8 @@ static hal_status append(npu_queue *q, const npu_job *what)
     return HAL_OK;
 }
 
-static hal_status npu_submit(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,
-                             const int64_t *symbols, void *completion)
+static hal_status npu_submit(void *queue, void *compiled, const hal_backend_binding *bindings,
+                             uint32_t n_bindings, const int64_t *symbols, void *completion)
 {
     npu_queue *q = queue;
     (void)n_bindings;
@@ -477,8 +484,8 @@ static hal_status npu_submit(void *queue, void *compiled, const hal_backend_bind
     return append(q, &(npu_job){.program = compiled, .bindings = bindings, .completion = completion});
 }
 
-static hal_status npu_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
-                           void *completion)
+static hal_status npu_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src,
+                           uint64_t bytes, void *completion)
 {
     npu_queue *q = queue;
     atomic_fetch_add(&q->device->copies, 1);

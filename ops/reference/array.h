@@ -66,7 +66,7 @@ static inline int64_t hal_array_broadcast_index(const hal_array *a, const int64_
 }
 
 /* Expression over numbers with known errors; errors in units of the accumulating dtype's roundoff.
- * reference/pointwise.c. */
+   reference/pointwise.c. */
 void hal_reference_expr(const hal_expr *expr, const double *in, const double *in_error, double *out,
                         double *out_error);
 /* Bound of a row of the table for a dtype, to bring errors into units of it. reference/pointwise.c. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attention (Dao, arXiv 2307.08691), q [b, hq, t, d], k [b, hk, s, d], v [b, hk, s, e]; query head h reads
- * key head h / (hq / hk). x_ij = scale q_i . k_j + bias_ij, -inf where causal and j > start + i. forward:  m
- * = max_j x_ij, l = sum_j e^(x_ij - m), y_i = sum_j e^(x_ij - m) / l v_j, lse_i = m + ln l; a query that sees
- * no key gives y = 0 and lse = -inf backward: p = e^(x - lse), dv_j = sum_i p_ij dy_i, ds_ij = p_ij (dy_i .
- * v_j - dy_i . y_i), dq_i = scale sum_j ds_ij k_j, dk_j = scale sum_i ds_ij q_i Magnitudes: an error of e in
- * x is one of e p in p, and e is about X_ij = |scale| sum |q k| + |bias|: every term is weighted with 1 + X +
- * |lse|; growth is that of the longest sum.
+ * key head h / (hq / hk). x_ij = scale q_i . k_j + bias_ij, -inf where causal and j > start + i.
+ *   forward:  m = max_j x_ij, l = sum_j e^(x_ij - m), y_i = sum_j e^(x_ij - m) / l v_j, lse_i = m + ln l;
+ *             a query that sees no key gives y = 0 and lse = -inf
+ *   backward: p = e^(x - lse), dv_j = sum_i p_ij dy_i, ds_ij = p_ij (dy_i . v_j - dy_i . y_i),
+ *             dq_i = scale sum_j ds_ij k_j, dk_j = scale sum_i ds_ij q_i
+ * Magnitudes: an error of e in x is one of e p in p, and e is about X_ij = |scale| sum |q k| + |bias|: every
+ * term is weighted with 1 + X + |lse|; growth is that of the longest sum.
  */
 #include "array.h"
 

@@ -2,8 +2,9 @@
 /*
  * Collectives over the members of a group; input r and output r belong to member r.
  *   all_reduce: y_r = x_0 op x_1 op ... in rank order       reduce_scatter: y_r = part r of the sum along
- * axis 0 all_gather: y_r = concat(x_0, x_1, ...) along axis 0    broadcast_from: y_r = x Magnitude of sums:
- * sqrt(members) sum |x|, divided by the members for the mean; 0 for max and min.
+ *               axis 0
+ *   all_gather: y_r = concat(x_0, x_1, ...) along axis 0    broadcast_from: y_r = x
+ * Magnitude of sums: sqrt(members) sum |x|, divided by the members for the mean; 0 for max and min.
  */
 #include "array.h"
 

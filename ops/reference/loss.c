@@ -2,7 +2,8 @@
 /*
  * Cross entropy over rows of v logits; a row counts when its target lies in [0, v).
  *   cross_entropy:      lse = m + ln sum e^(x - m); loss = mean over counted rows of lse - x[target], 0 when
- * none counts cross_entropy_grad: dx = dloss / counted (e^(x - lse) - [i == target]), 0 for rows not counted
+ *                       none counts
+ *   cross_entropy_grad: dx = dloss / counted (e^(x - lse) - [i == target]), 0 for rows not counted
  * Magnitudes: lse sqrt(v) (1 + |m| + |ln l|); loss the mean of that plus |x[target]|; dx |dloss| / counted
  * (p (1 + |x| + |lse|) + [i == target]).
  */

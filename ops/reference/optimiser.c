@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Optimiser steps, element by element.
- *   adamw (Loshchilov and Hutter, arXiv 1711.05101), G = g scale: m' = b1 m + (1 - b1) G, v' = b2 v + (1 -
- * b2) G^2, p' = p (1 - lr decay) - lr / (1 - b1^step) m' / (sqrt(v' / (1 - b2^step)) + eps) sgd:   G = g
- * scale + decay p, m' = momentum m + G, p' = p - lr (nesterov ? G + momentum m' : m') Magnitudes: the sum of
- * the terms' absolute values.
+ *   adamw (Loshchilov and Hutter, arXiv 1711.05101), G = g scale:
+ *          m' = b1 m + (1 - b1) G, v' = b2 v + (1 - b2) G^2,
+ *          p' = p (1 - lr decay) - lr / (1 - b1^step) m' / (sqrt(v' / (1 - b2^step)) + eps)
+ *   sgd:   G = g scale + decay p, m' = momentum m + G, p' = p - lr (nesterov ? G + momentum m' : m')
+ * Magnitudes: the sum of the terms' absolute values.
  */
 #include "array.h"
 

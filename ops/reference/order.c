@@ -2,7 +2,7 @@
 /*
  * Order on the innermost axis. Exact; the lower index comes first among equals.
  *   arg_max: lowest i with x[i] = max x      sort: stable, ascending or descending      top_k: first k,
- * descending
+ *            descending
  */
 #include "array.h"
 

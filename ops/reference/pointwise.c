@@ -38,7 +38,7 @@ static double own_error(uint8_t op) {
 }
 
 /* Magnitude of the terms that cancel inside a step: a/2 (1 + erf ...) near -inf, b (s + a s (1 - s)) near a
- * zero. */
+   zero. */
 static double inner_magnitude(uint8_t op, const double *operand, double result) {
     switch (op) {
     case HAL_EXPR_GELU: case HAL_EXPR_GELU_TANH: return fabs(operand[0]);

@@ -4,7 +4,8 @@
  * (hi(M1 x2) ^ x1 ^ k0, lo(M1 x2), hi(M0 x0) ^ x3 ^ k1, lo(M0 x0)) and adds the Weyl constants to the key.
  *   uniform: (word >> 8) 2^-24; exact before the output's rounding
  *   normal:  r = sqrt(-2 ln(((w0 >> 8) + 0.5) 2^-24)), t = 2 pi (w1 >> 8) 2^-24, r cos t and r sin t; the
- * angle's rounding moves the result by t u r, hence magnitude r (1 + t) dropout: u >= p ? x / (1 - p) : 0
+ *            angle's rounding moves the result by t u r, hence magnitude r (1 + t)
+ *   dropout: u >= p ? x / (1 - p) : 0
  */
 #include "array.h"
 

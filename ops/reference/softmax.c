@@ -2,10 +2,11 @@
 /*
  * Softmax on the innermost axis of n elements, m = max x, l = sum e^(x - m).
  *   softmax:          y = e^(x - m) / l          magnitude sqrt(n) y (1 + |x - m|): rounding x - m moves the
- * power softmax_grad:     dx = y (dy - s), s = sum dy y            magnitude sqrt(n) y (|dy| + sum |dy y|)
+ *                     power
+ *   softmax_grad:     dx = y (dy - s), s = sum dy y            magnitude sqrt(n) y (|dy| + sum |dy y|)
  *   log_softmax:      y = x - m - ln l                         magnitude sqrt(n) (|x| + |m| + |ln l| + 1)
  *   log_softmax_grad: dx = dy - e^y s, s = sum dy              magnitude sqrt(n) (|dy| + e^y (1 + |y|) sum
- * |dy|)
+ *                     |dy|)
  */
 #include "array.h"
 

@@ -2,8 +2,9 @@
 /*
  * Rotary embedding and gated units.
  *   rotary: pairs (a, b) = (x[i], x[i + d/2]) or (x[2i], x[2i+1]), angle = position base^(-2i/d), negated for
- * the inverse: (a cos - b sin, b cos + a sin); magnitude (|a| + |b|) (1 + |angle|): the angle itself is
- * rounded gated:  y = act(gate) up; magnitude |gate up|, what act multiplies
+ *           the inverse: (a cos - b sin, b cos + a sin); magnitude (|a| + |b|) (1 + |angle|): the angle
+ *           itself is rounded
+ *   gated:  y = act(gate) up; magnitude |gate up|, what act multiplies
  */
 #include "array.h"
 

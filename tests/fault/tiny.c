@@ -11,7 +11,7 @@ static hal_value input(hal_graph *g, const char *name, hal_dtype dtype, uint32_t
 static hal_status build(tiny *t)
 {
     hal_graph *g = t->graph;
-    hal_value grads[3], per_row;
+    hal_value grads[3];
     t->x = input(g, "x", HAL_F32, 2, ROWS, IN);
     t->targets = input(g, "targets", HAL_I32, 1, ROWS, 0);
     t->lr = input(g, "lr", HAL_F32, 0, 0, 0);
@@ -21,11 +21,16 @@ static hal_status build(tiny *t)
                            hal_graph_variable(g, "w2", HAL_F32, 2, (int64_t[]){HIDDEN, CLASSES})};
     hal_value h = hal_graph_add(g, hal_graph_matmul(g, t->x, params[0], false, false), params[1]);
     h = hal_graph_pointwise(g, "gelu(x0)", &h, 1);
-    per_row = hal_graph_cross_entropy(g, hal_graph_matmul(g, h, params[2], false, false), t->targets);
-    t->loss = hal_graph_reduce(g, per_row, "mean", 0, NULL, false);
+    t->loss = hal_graph_cross_entropy(g, hal_graph_matmul(g, h, params[2], false, false), t->targets);
     HAL_TRY(hal_graph_gradient(g, t->loss, params, 3, grads));
-    hal_adamw_options o = {HAL_HEAD(hal_adamw_options), .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .decay = 0.1,
-                           .clip = 1.0, .lr = t->lr, .step = t->step};
+    hal_adamw_options o = {HAL_HEAD(hal_adamw_options),
+                           .beta1 = 0.9,
+                           .beta2 = 0.99,
+                           .eps = 1e-8,
+                           .decay = 0.1,
+                           .clip = 1.0,
+                           .lr = t->lr,
+                           .step = t->step};
     HAL_TRY(hal_graph_adamw(g, params, grads, 3, &o, NULL));
     HAL_TRY(hal_graph_output(g, t->loss));
     return hal_graph_status(g);
@@ -40,7 +45,8 @@ static hal_status write_parameters(tiny *t)
     return hal_session_write(t->session, "w2", w, sizeof(float) * HIDDEN * CLASSES);
 }
 
-static hal_status fill(const hal_instance_options *options, const hal_allocator *allocator, const char *device, tiny *t)
+static hal_status fill(const hal_instance_options *options, const hal_allocator *allocator,
+                       const char *device, tiny *t)
 {
     hal_plan_options plan = {HAL_HEAD(hal_plan_options), .devices = &device, .n_devices = 1};
     HAL_TRY(hal_instance_create(options, &t->instance));
@@ -52,7 +58,8 @@ static hal_status fill(const hal_instance_options *options, const hal_allocator 
     return write_parameters(t);
 }
 
-hal_status tiny_create(const hal_instance_options *options, const hal_allocator *allocator, const char *device, tiny *t)
+hal_status tiny_create(const hal_instance_options *options, const hal_allocator *allocator,
+                       const char *device, tiny *t)
 {
     tiny made = {0};
     hal_status status = fill(options, allocator, device, &made);
@@ -67,14 +74,15 @@ hal_status tiny_step(tiny *t, int64_t deadline, float *loss)
 {
     static float x[ROWS][IN] = {{0.5f, -1, 2}, {1, 1, -0.5f}, {-2, 0.25f, 1}, {0, -1, -1}};
     static int32_t targets[ROWS] = {0, 1, 1, 0};
-    float lr = 0.05f, step = (float)++t->steps, got = 0;
+    t->fed[0] = 0.05f;
+    t->fed[1] = (float)++t->steps;
     const hal_feed feeds[] = {{t->x, hal_tensor_host(x, HAL_F32, 2, (int64_t[]){ROWS, IN})},
                               {t->targets, hal_tensor_host(targets, HAL_I32, 1, (int64_t[]){ROWS})},
-                              {t->lr, hal_tensor_host(&lr, HAL_F32, 0, NULL)},
-                              {t->step, hal_tensor_host(&step, HAL_F32, 0, NULL)}};
-    const hal_fetch fetch = {t->loss, hal_tensor_host(&got, HAL_F32, 0, NULL)};
+                              {t->lr, hal_tensor_host(&t->fed[0], HAL_F32, 0, NULL)},
+                              {t->step, hal_tensor_host(&t->fed[1], HAL_F32, 0, NULL)}};
+    const hal_fetch fetch = {t->loss, hal_tensor_host(&t->fetched, HAL_F32, 0, NULL)};
     HAL_TRY(hal_session_run(t->session, feeds, 4, &fetch, 1, deadline));
-    *loss = got;
+    *loss = t->fetched;
     return HAL_OK;
 }
 
@@ -87,8 +95,8 @@ void tiny_free(tiny *t)
     hal_instance_release(t->instance);
 }
 
-hal_status tiny_train(const hal_instance_options *options, const hal_allocator *allocator, const char *device, int steps,
-                      float *loss)
+hal_status tiny_train(const hal_instance_options *options, const hal_allocator *allocator, const char *device,
+                      int steps, float *loss)
 {
     tiny t;
     HAL_TRY(tiny_create(options, allocator, device, &t));

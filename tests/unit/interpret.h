@@ -12,7 +12,8 @@
 typedef struct interpretation interpretation;
 
 /* `symbols` has a value for each symbol of the graph; NULL when there are none. The graph must outlive the
-   result and may grow after the call only if interpret_create is called again. */
+   result and may
+   grow after the call only if interpret_create is called again. */
 hal_status interpret_create(const hal_graph *graph, const int64_t *symbols, interpretation **result);
 void interpret_destroy(interpretation *it);
 /* Elements of a value. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decompose*.c and pass_decompose.c: each decomposition against its row's reference, within the row's own
- * contract. */
+   contract. */
 #include "tests/unit/cases_test.h"
 
 static double roundoff(hal_dtype dtype) {
@@ -132,8 +132,7 @@ static void rows_equal_their_reference_bf16(void **state) {
     assert_in_range(dtype_check(HAL_BF16), 200, 10000);
 }
 
-/* ------------------------------------------------------------------------------------------------ whole
- * graphs -- */
+/* ---------------------------------------------------------------------------------------- whole graphs -- */
 
 /* Attention, a norm and a loss over a batch and a length that are symbols, whole and decomposed. */
 static hal_graph *symbolic_graph(hal_value *in, hal_value *loss) {

@@ -20,8 +20,7 @@ static hal_graph *parsed(const char *text)
     return graph;
 }
 
-/* ----------------------------------------------------------------------------------------------------
- * evaluation -- */
+/* ---------------------------------------------------------------------------------------- evaluation -- */
 
 #define SYMBOL_VALUE 6
 
@@ -129,8 +128,7 @@ static void assert_nodes(pass *run, const char *text, const uint32_t *pins, uint
     "T]\n"
 #define ADD "pointwise(x, z) {expr=\"add(x0, x1)\"}\n"
 
-/* ----------------------------------------------------------------------------------------------
- * simplification -- */
+/* ------------------------------------------------------------------------------------ simplification -- */
 
 static void dead_nodes_go(void **state)
 {
@@ -173,8 +171,7 @@ static void pins_keep_nodes_apart(void **state)
     assert_nodes(hal_pass_fuse, chain, (uint32_t[]){0, 1, 2}, 2);
 }
 
-/* -------------------------------------------------------------------------------------------------------
- * fusion -- */
+/* -------------------------------------------------------------------------------------------- fusion -- */
 
 static void chains_become_one_node(void **state)
 {

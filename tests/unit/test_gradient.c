@@ -36,7 +36,7 @@ static bool input_counts(const hal_case *c, uint32_t i) {
 }
 
 /* Steps of less than fp64 precision, or whose second derivative the row says it does not know, are no matter
- * for this. */
+   for this. */
 static bool case_counts(const hal_case *c) {
     if (c->full_only || c->op == HAL_OP_SQUARE_SUM) return false;
     if (c->op == HAL_OP_CAST) return ((const hal_cast_attrs *)c->attrs)->dtype == HAL_F64;
@@ -112,7 +112,7 @@ static double loss_at(problem *p) {
 }
 
 /* d loss / d t of x + t v for entry k, by (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12 h. `size` becomes what
- * cancels in it. */
+   cancels in it. */
 static double difference(problem *p, uint32_t k, const double *v, double *size) {
     static const double step[4] = {1.0, -1.0, 2.0, -2.0}, weight[4] = {8.0, -8.0, -1.0, 1.0};
     const double h = 1e-4;
@@ -217,8 +217,7 @@ static void every_gradient_equals_differences(void **state) {
     assert_in_range(total, 3000, 1000000);
 }
 
-/* -------------------------------------------------------------------------------------------------
- * expressions -- */
+/* ----------------------------------------------------------------------------------------- expressions -- */
 
 /* d expr / d x0 at `x` through the graph, with the other inputs fixed. */
 static double slope(const char *text, const double *x, uint32_t n, hal_status *status) {
@@ -282,8 +281,7 @@ static void unknown_second_derivatives_say_so(void **state) {
     assert_non_null(strstr(hal_status_last()->text, "second derivative"));
 }
 
-/* ------------------------------------------------------------------------------------------------ whole
- * graphs -- */
+/* ---------------------------------------------------------------------------------------- whole graphs -- */
 
 static const int64_t three_by_four[2] = {3, 4};
 
@@ -407,7 +405,7 @@ static void square_sums_have_twice_the_value(void **state) {
 }
 
 /* A batch that is a symbol, through a linear layer, a norm and a loss: same gradients as with the constant.
- */
+   */
 static void symbolic_model(bool symbolic, double *result) {
     hal_graph *g;
     hal_value grad[3];

@@ -258,8 +258,7 @@ static void adamw_creates_states_and_assigns(void **state)
     hal_graph_release(g);
 }
 
-/* ------------------------------------------------------------------------------------------------- out of
- * memory -- */
+/* -------------------------------------------------------------------------------------------- out of -- */
 
 static int allocations_left, allocations_open;
 

@@ -5,14 +5,16 @@
 
 #include "../../scheduler/plan_internal.h"
 
-static uint32_t ops_of(const hal_plan *plan) {
+static uint32_t ops_of(const hal_plan *plan)
+{
     hal_plan_info info;
     hal_plan_describe(plan, &info);
     return info.ops;
 }
 
 /* y = x w, z = softmax(y + 1) as an output. */
-static hal_graph *small(hal_value *x, hal_value *w) {
+static hal_graph *small(hal_value *x, hal_value *w)
+{
     hal_graph *g = sched_graph();
     *x = sched_input(g, "x", 4, 8);
     *w = sched_input(g, "w", 8, 8);
@@ -26,13 +28,16 @@ static hal_graph *small(hal_value *x, hal_value *w) {
     return g;
 }
 
-static hal_status plan_with(hal_instance *i, hal_graph *g, const hal_pin *pins, uint32_t n, const char *const *devices,
-                            uint32_t n_devices, hal_plan **plan) {
-    hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = devices, .n_devices = n_devices, .pins = pins, .n_pins = n};
+static hal_status plan_with(hal_instance *i, hal_graph *g, const hal_pin *pins, uint32_t n,
+                            const char *const *devices, uint32_t n_devices, hal_plan **plan)
+{
+    hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = devices, .n_devices = n_devices,
+                                .pins = pins, .n_pins = n};
     return hal_plan_create(i, g, &options, plan);
 }
 
-static void mistakes_are_named(void **state) {
+static void mistakes_are_named(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_value x, w;
@@ -44,13 +49,15 @@ static void mistakes_are_named(void **state) {
     FAILS(plan_with(i, g, &(hal_pin){"hea", device}, 1, &device, 1, &plan), NOT_FOUND, "hea");
     FAILS(plan_with(i, g, &(hal_pin){"(", device}, 1, &device, 1, &plan), INVALID_ARGUMENT, "(");
     FAILS(plan_with(i, g, &(hal_pin){"head", absent}, 1, &device, 1, &plan), NOT_FOUND, "nosuch7");
-    FAILS(plan_with(i, g, NULL, 0, (const char *const[]){device, device}, 2, &plan), INVALID_ARGUMENT, "twice");
+    FAILS(plan_with(i, g, NULL, 0, (const char *const[]){device, device}, 2, &plan), INVALID_ARGUMENT,
+          "twice");
     assert_null(plan);
     hal_graph_release(g);
     hal_instance_release(i);
 }
 
-static void an_empty_graph_is_refused(void **state) {
+static void an_empty_graph_is_refused(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_graph *g = sched_graph();
@@ -62,7 +69,8 @@ static void an_empty_graph_is_refused(void **state) {
     hal_instance_release(i);
 }
 
-static void the_first_matching_pin_wins(void **state) {
+static void the_first_matching_pin_wins(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_other());
     hal_value x, w;
@@ -73,7 +81,8 @@ static void the_first_matching_pin_wins(void **state) {
     OK(plan_with(i, g, pins, 2, devices, 2, &plan));
     for (uint32_t a = 0; a < plan->n_actions; a++) {
         const hal_action *action = &plan->actions[a];
-        if (action->op) assert_int_equal(action->device, action->op == HAL_OP_SOFTMAX ? 0 : 1);
+        if (action->op)
+            assert_int_equal(action->device, action->op == HAL_OP_SOFTMAX ? 0 : 1);
     }
     hal_plan_release(plan);
     hal_graph_release(g);
@@ -81,7 +90,8 @@ static void the_first_matching_pin_wins(void **state) {
 }
 
 /* Reshape, transpose, slice, split and broadcast of a contiguous value cost nothing. */
-static void views_are_aliases(void **state) {
+static void views_are_aliases(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_graph *g = sched_graph();
@@ -96,7 +106,8 @@ static void views_are_aliases(void **state) {
     assert_int_equal(ops_of(plan), 1);
     const hal_description *d = plan->steps[0].program;
     const hal_description_op *op = hal_description_ops(d);
-    const hal_description_tensor *a = hal_description_operand(d, op, 0), *b = hal_description_operand(d, op, 1);
+    const hal_description_tensor *a = hal_description_operand(d, op, 0),
+                                 *b = hal_description_operand(d, op, 1);
     assert_int_equal(a->binding, b->binding);
     assert_int_equal(a->offset, 4);
     assert_int_equal(b->offset, 4 + 3 * 16);
@@ -108,7 +119,8 @@ static void views_are_aliases(void **state) {
 }
 
 /* A transpose cannot be flattened in place: the reshape is computed. */
-static void a_reshape_that_is_no_view_is_a_copy(void **state) {
+static void a_reshape_that_is_no_view_is_a_copy(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_graph *g = sched_graph();
@@ -124,16 +136,22 @@ static void a_reshape_that_is_no_view_is_a_copy(void **state) {
     hal_instance_release(i);
 }
 
-static hal_storage *home(const hal_plan *plan, hal_value v) { return &plan->storages[plan->home[plan->map[v.id]]]; }
+static hal_storage *home(const hal_plan *plan, hal_value v)
+{
+    return &plan->storages[plan->home[plan->map[v.id]]];
+}
 
 /* The last reader of a variable computes its next content over it; an earlier one must not. */
-static void assignments_run_in_place(void **state) {
+static void assignments_run_in_place(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_graph *g = sched_graph();
     const int64_t size[] = {32};
-    hal_value a = hal_graph_variable(g, "a", HAL_F32, 1, size), b = hal_graph_variable(g, "b", HAL_F32, 1, size);
-    hal_value early = hal_graph_pointwise(g, "mul(x0, 2)", &b, 1), late = hal_graph_pointwise(g, "add(x0, 1)", &a, 1);
+    hal_value a = hal_graph_variable(g, "a", HAL_F32, 1, size),
+              b = hal_graph_variable(g, "b", HAL_F32, 1, size);
+    hal_value early = hal_graph_pointwise(g, "mul(x0, 2)", &b, 1),
+              late = hal_graph_pointwise(g, "add(x0, 1)", &a, 1);
     hal_value read = hal_graph_softmax(g, b);
     OK(hal_graph_assign(g, a, late));
     OK(hal_graph_assign(g, b, early));
@@ -149,7 +167,8 @@ static void assignments_run_in_place(void **state) {
 }
 
 /* Pointwise ops write over an operand that nothing else reads. */
-static void dying_operands_are_overwritten(void **state) {
+static void dying_operands_are_overwritten(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_graph *g = sched_graph();
@@ -164,7 +183,8 @@ static void dying_operands_are_overwritten(void **state) {
     hal_instance_release(i);
 }
 
-static void what_does_not_fit_is_named(void **state) {
+static void what_does_not_fit_is_named(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_graph *g = sched_graph();
@@ -179,7 +199,8 @@ static void what_does_not_fit_is_named(void **state) {
 }
 
 /* A dtype without kernels: the text has op, device and the backend's reason. */
-static void refusals_are_explained(void **state) {
+static void refusals_are_explained(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_graph *g = sched_graph();
@@ -202,13 +223,15 @@ static void refusals_are_explained(void **state) {
     hal_instance_release(i);
 }
 
-static void primitives_only_leaves_no_composite(void **state) {
+static void primitives_only_leaves_no_composite(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_value x, w;
     hal_graph *g = small(&x, &w);
     const char *device = sched_device();
-    hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = &device, .n_devices = 1, .primitives_only = true};
+    hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = &device, .n_devices = 1,
+                                .primitives_only = true};
     hal_plan *plan;
     OK(hal_plan_create(i, g, &options, &plan));
     for (uint32_t a = 0; a < plan->n_actions; a++)
@@ -218,7 +241,8 @@ static void primitives_only_leaves_no_composite(void **state) {
     hal_instance_release(i);
 }
 
-static void json_names_what_it_holds(void **state) {
+static void json_names_what_it_holds(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_value x, w;
@@ -243,7 +267,8 @@ static void json_names_what_it_holds(void **state) {
     hal_instance_release(i);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(an_empty_graph_is_refused),

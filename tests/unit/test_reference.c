@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reference.c and ops/reference/: known answers, strides, specials, and that every row runs all its quick
- * cases. */
+   cases. */
 #include "tests/unit/cases_test.h"
 
 #include "ops/reference/array.h"
@@ -264,8 +264,7 @@ static void wrong_calls_are_refused(void **state) {
     assert_non_null(strstr(hal_status_last()->text, "copy"));
 }
 
-/* ----------------------------------------------------------------------------------------------------- all
- * rows -- */
+/* -------------------------------------------------------------------------------------------- all rows -- */
 
 static void case_run(const hal_case *c) {
     hal_tensor in[16], out[16];

@@ -3,18 +3,21 @@
 
 #include <pthread.h>
 
-static hal_device *device_of(hal_instance *i) {
+static hal_device *device_of(hal_instance *i)
+{
     hal_device *device;
     OK(hal_device_find(i, sched_device(), &device));
     return device;
 }
 
-static void drop(hal_instance *i, hal_device *d) {
+static void drop(hal_instance *i, hal_device *d)
+{
     hal_device_release(d);
     hal_instance_release(i);
 }
 
-static void ops_run_and_are_compiled_once(void **state) {
+static void ops_run_and_are_compiled_once(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_device *d = device_of(i);
@@ -23,14 +26,16 @@ static void ops_run_and_are_compiled_once(void **state) {
     const hal_attr perm = {"perm", .list = (const int64_t[]){1, 0}, .n = 2};
     OK(hal_run(d, "transpose", &perm, 1, &in, 1, &out, 1, SOON));
     uint64_t compiled = hal_program_compilations(i);
-    for (uint32_t k = 0; k < 10; k++) OK(hal_run(d, "transpose", &perm, 1, &in, 1, &out, 1, SOON));
+    for (uint32_t k = 0; k < 10; k++)
+        OK(hal_run(d, "transpose", &perm, 1, &in, 1, &out, 1, SOON));
     assert_int_equal(hal_program_compilations(i), compiled);
     assert_memory_equal(y, ((float[]){1, 4, 2, 5, 3, 6}), sizeof y);
     drop(i, d);
 }
 
 /* Backwards, every other element, and repeated. */
-static void strides_of_any_kind(void **state) {
+static void strides_of_any_kind(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_device *d = device_of(i);
@@ -46,7 +51,8 @@ static void strides_of_any_kind(void **state) {
     drop(i, d);
 }
 
-static void buffers_and_empty_tensors(void **state) {
+static void buffers_and_empty_tensors(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_device *d = device_of(i);
@@ -68,7 +74,8 @@ static void buffers_and_empty_tensors(void **state) {
     drop(i, d);
 }
 
-static void mistakes_are_explained(void **state) {
+static void mistakes_are_explained(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_device *d = device_of(i);
@@ -89,7 +96,8 @@ static void mistakes_are_explained(void **state) {
 }
 
 /* A device that runs primitives only gets the composite in parts. */
-static void composites_are_decomposed(void **state) {
+static void composites_are_decomposed(void **state)
+{
     (void)state;
     float x[8] = {1, 2, 3, 4, -1, -2, 0.5f, 7}, whole[8], parts[8];
     hal_tensor in = sched_tensor(x, 2, 4), out = sched_tensor(whole, 2, 4);
@@ -101,33 +109,41 @@ static void composites_are_decomposed(void **state) {
     i = sched_instance(sched_device());
     d = device_of(i);
     out.host = parts;
-    for (uint32_t k = 0; k < 3; k++) OK(hal_run(d, "log_softmax", NULL, 0, &in, 1, &out, 1, SOON));
+    for (uint32_t k = 0; k < 3; k++)
+        OK(hal_run(d, "log_softmax", NULL, 0, &in, 1, &out, 1, SOON));
     unsetenv("HAL_CPU_PRIMITIVES");
-    for (uint32_t k = 0; k < 8; k++) assert_float_equal(whole[k], parts[k], 1e-5);
+    for (uint32_t k = 0; k < 8; k++)
+        assert_float_equal(whole[k], parts[k], 1e-5);
     drop(i, d);
 }
 
-static void *hammer(void *argument) {
+static void *hammer(void *argument)
+{
     hal_device *d = argument;
     float x[16], y[16];
     for (uint32_t k = 0; k < 200; k++) {
         int64_t n = 1 + k % 16;
-        for (int64_t j = 0; j < n; j++) x[j] = (float)(k + j);
+        for (int64_t j = 0; j < n; j++)
+            x[j] = (float)(k + j);
         hal_tensor in = sched_tensor(x, n, 0), out = sched_tensor(y, n, 0);
         const hal_attr expr = {"expr", .s = "add(x0, x0)"};
-        if (hal_run(d, "pointwise", &expr, 1, &in, 1, &out, 1, SOON) != HAL_OK) return d;
+        if (hal_run(d, "pointwise", &expr, 1, &in, 1, &out, 1, SOON) != HAL_OK)
+            return d;
         for (int64_t j = 0; j < n; j++)
-            if (y[j] < 2 * x[j] || y[j] > 2 * x[j]) return d;
+            if (y[j] < 2 * x[j] || y[j] > 2 * x[j])
+                return d;
     }
     return NULL;
 }
 
-static void threads_share_the_cache(void **state) {
+static void threads_share_the_cache(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_device *d = device_of(i);
     pthread_t threads[4];
-    for (uint32_t t = 0; t < 4; t++) assert_int_equal(pthread_create(&threads[t], NULL, hammer, d), 0);
+    for (uint32_t t = 0; t < 4; t++)
+        assert_int_equal(pthread_create(&threads[t], NULL, hammer, d), 0);
     for (uint32_t t = 0; t < 4; t++) {
         void *failed;
         pthread_join(threads[t], &failed);
@@ -136,14 +152,12 @@ static void threads_share_the_cache(void **state) {
     drop(i, d);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ops_run_and_are_compiled_once),
-        cmocka_unit_test(strides_of_any_kind),
-        cmocka_unit_test(buffers_and_empty_tensors),
-        cmocka_unit_test(mistakes_are_explained),
-        cmocka_unit_test(composites_are_decomposed),
-        cmocka_unit_test(threads_share_the_cache),
+        cmocka_unit_test(ops_run_and_are_compiled_once), cmocka_unit_test(strides_of_any_kind),
+        cmocka_unit_test(buffers_and_empty_tensors),     cmocka_unit_test(mistakes_are_explained),
+        cmocka_unit_test(composites_are_decomposed),     cmocka_unit_test(threads_share_the_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

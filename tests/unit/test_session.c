@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sched_test.h"
 
-static void same(const float *a, const float *b, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) assert_float_equal(a[i], b[i], 1e-6);
+static void same(const float *a, const float *b, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        assert_float_equal(a[i], b[i], 1e-6);
 }
 
 /* w' = w + x; y = w x, read before the assignment takes effect. */
-static hal_session *counter(hal_instance *i, const char *device, hal_value *x, hal_value *y) {
+static hal_session *counter(hal_instance *i, const char *device, hal_value *x, hal_value *y)
+{
     hal_graph *g = sched_graph();
     *x = sched_input(g, "x", 4, 0);
     hal_value w = hal_graph_variable(g, "w", HAL_F32, 1, (const int64_t[]){4});
@@ -18,7 +21,8 @@ static hal_session *counter(hal_instance *i, const char *device, hal_value *x, h
     return s;
 }
 
-static void variables_change_after_their_readers(void **state) {
+static void variables_change_after_their_readers(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_value x, y;
@@ -28,7 +32,8 @@ static void variables_change_after_their_readers(void **state) {
     hal_fetch fetch = {y, sched_tensor(out, 4, 0)};
     for (uint32_t step = 0; step < 3; step++) {
         OK(hal_session_run(s, &feed, 1, &fetch, 1, SOON));
-        for (uint32_t k = 0; k < 4; k++) assert_float_equal(out[k], (float)step * data[k] * data[k], 1e-6);
+        for (uint32_t k = 0; k < 4; k++)
+            assert_float_equal(out[k], (float)step * data[k] * data[k], 1e-6);
     }
     OK(hal_session_read(s, "w", w, sizeof w));
     same(w, (const float[]){3, 6, 9, 12}, 4);
@@ -41,12 +46,14 @@ static void variables_change_after_their_readers(void **state) {
 }
 
 /* Each takes the old content of the other. */
-static void variables_can_be_exchanged(void **state) {
+static void variables_can_be_exchanged(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_graph *g = sched_graph();
     const int64_t size[] = {3};
-    hal_value a = hal_graph_variable(g, "a", HAL_F32, 1, size), b = hal_graph_variable(g, "b", HAL_F32, 1, size);
+    hal_value a = hal_graph_variable(g, "a", HAL_F32, 1, size),
+              b = hal_graph_variable(g, "b", HAL_F32, 1, size);
     OK(hal_graph_assign(g, a, b));
     OK(hal_graph_assign(g, b, a));
     OK(hal_graph_output(g, a));
@@ -66,7 +73,8 @@ static void variables_can_be_exchanged(void **state) {
     hal_instance_release(i);
 }
 
-static void strided_feeds_and_views_as_outputs(void **state) {
+static void strided_feeds_and_views_as_outputs(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_graph *g = sched_graph();
@@ -87,7 +95,8 @@ static void strided_feeds_and_views_as_outputs(void **state) {
     hal_instance_release(i);
 }
 
-static void feeds_are_checked(void **state) {
+static void feeds_are_checked(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_value x, y;
@@ -104,10 +113,12 @@ static void feeds_are_checked(void **state) {
     bad.tensor = sched_tensor(data, 2, 2);
     FAILS(hal_session_run(s, &bad, 1, &fetch, 1, SOON), INVALID_ARGUMENT, "2 sizes");
     bad = (hal_feed){y, sched_tensor(data, 4, 0)};
-    FAILS(hal_session_run(s, (const hal_feed[]){feed, bad}, 2, &fetch, 1, SOON), INVALID_ARGUMENT, "no input");
+    FAILS(hal_session_run(s, (const hal_feed[]){feed, bad}, 2, &fetch, 1, SOON), INVALID_ARGUMENT,
+          "no input");
     bad = (hal_feed){{NULL, 1}, sched_tensor(data, 4, 0)};
     FAILS(hal_session_run(s, &bad, 1, &fetch, 1, SOON), INVALID_ARGUMENT, "feed 0");
-    FAILS(hal_session_run(s, &feed, 1, &(hal_fetch){x, sched_tensor(out, 4, 0)}, 1, SOON), INVALID_ARGUMENT, "hal_graph_output");
+    FAILS(hal_session_run(s, &feed, 1, &(hal_fetch){x, sched_tensor(out, 4, 0)}, 1, SOON), INVALID_ARGUMENT,
+          "hal_graph_output");
     FAILS(hal_session_read(s, "nothing", data, 16), NOT_FOUND, "nothing");
     FAILS(hal_session_write(s, "w", data, 12), INVALID_ARGUMENT, "16 bytes");
     OK(hal_session_run(s, &feed, 1, &fetch, 1, SOON));
@@ -115,7 +126,8 @@ static void feeds_are_checked(void **state) {
     hal_instance_release(i);
 }
 
-static void symbols_come_from_feeds(void **state) {
+static void symbols_come_from_feeds(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_graph *g = sched_graph();
@@ -127,21 +139,26 @@ static void symbols_come_from_feeds(void **state) {
     float data[20] = {0}, out[16];
     for (int64_t rows = 2; rows <= 8; rows += 2) {
         data[2 * rows - 1] = 5;
-        OK(hal_session_run(s, &(hal_feed){x, sched_tensor(data, rows, 2)}, 1, &(hal_fetch){y, sched_tensor(out, 2 * rows, 0)}, 1, SOON));
+        OK(hal_session_run(s, &(hal_feed){x, sched_tensor(data, rows, 2)}, 1,
+                           &(hal_fetch){y, sched_tensor(out, 2 * rows, 0)}, 1, SOON));
         assert_float_equal(out[2 * rows - 1], 6, 0);
     }
     hal_fetch fetch = {y, sched_tensor(out, 6, 0)};
-    FAILS(hal_session_run(s, &(hal_feed){x, sched_tensor(data, 10, 2)}, 1, &fetch, 1, SOON), INVALID_ARGUMENT, "\"rows\" 10");
-    FAILS(hal_session_run(s, &(hal_feed){x, sched_tensor(data, 5, 2)}, 1, &fetch, 1, SOON), INVALID_ARGUMENT, "multiple of 2");
+    FAILS(hal_session_run(s, &(hal_feed){x, sched_tensor(data, 10, 2)}, 1, &fetch, 1, SOON), INVALID_ARGUMENT,
+          "\"rows\" 10");
+    FAILS(hal_session_run(s, &(hal_feed){x, sched_tensor(data, 5, 2)}, 1, &fetch, 1, SOON), INVALID_ARGUMENT,
+          "multiple of 2");
     hal_session_release(s);
     hal_graph_release(g);
     hal_instance_release(i);
 }
 
 /* A chain over two devices gives the bits that one device gives. */
-static void run_pinned(hal_instance *i, const char *first, const char *second, float *out) {
+static void run_pinned(hal_instance *i, const char *first, const char *second, float *out)
+{
     hal_graph *g = sched_graph();
-    hal_value x = sched_input(g, "x", 3, 5), w = hal_graph_variable(g, "w", HAL_F32, 2, (const int64_t[]){5, 5});
+    hal_value x = sched_input(g, "x", 3, 5),
+              w = hal_graph_variable(g, "w", HAL_F32, 2, (const int64_t[]){5, 5});
     hal_value y = hal_graph_matmul(g, x, w, false, false);
     hal_value s = hal_graph_softmax(g, y), back;
     hal_graph_set_name(g, s, "middle");
@@ -150,24 +167,29 @@ static void run_pinned(hal_instance *i, const char *first, const char *second, f
     OK(hal_graph_assign(g, w, hal_graph_pointwise(g, "mul(x0, 2)", &w, 1)));
     OK(hal_graph_status(g));
     const char *devices[] = {first, second};
-    hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = devices, .n_devices = first == second ? 1 : 2,
-                                .pins = &(hal_pin){"middle", second}, .n_pins = 1};
+    hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = devices,
+                                .n_devices = first == second ? 1 : 2, .pins = &(hal_pin){"middle", second},
+                                .n_pins = 1};
     hal_plan *plan;
     hal_session *session;
     OK(hal_plan_create(i, g, &options, &plan));
     OK(hal_session_create(plan, NULL, &session));
     float data[15], weights[25];
-    for (uint32_t k = 0; k < 25; k++) weights[k] = 0.1f * (float)(k % 7);
-    for (uint32_t k = 0; k < 15; k++) data[k] = 0.3f * (float)k;
+    for (uint32_t k = 0; k < 25; k++)
+        weights[k] = 0.1f * (float)(k % 7);
+    for (uint32_t k = 0; k < 15; k++)
+        data[k] = 0.3f * (float)k;
     OK(hal_session_write(session, "w", weights, sizeof weights));
     for (uint32_t step = 0; step < 3; step++)
-        OK(hal_session_run(session, &(hal_feed){x, sched_tensor(data, 3, 5)}, 1, &(hal_fetch){back, sched_tensor(out, 3, 5)}, 1, SOON));
+        OK(hal_session_run(session, &(hal_feed){x, sched_tensor(data, 3, 5)}, 1,
+                           &(hal_fetch){back, sched_tensor(out, 3, 5)}, 1, SOON));
     hal_session_release(session);
     hal_plan_release(plan);
     hal_graph_release(g);
 }
 
-static void two_devices_give_equal_bits(void **state) {
+static void two_devices_give_equal_bits(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance("cpu1");
     float one[15], two[15];
@@ -177,28 +199,34 @@ static void two_devices_give_equal_bits(void **state) {
     hal_instance_release(i);
 }
 
-static void memories_are_bridged(void **state) {
+static void memories_are_bridged(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_other());
     float one[15], two[15];
     run_pinned(i, sched_device(), sched_device(), one);
     run_pinned(i, sched_device(), sched_other(), two);
-    for (uint32_t k = 0; k < 15; k++) assert_float_equal(one[k], two[k], 1e-4);
+    for (uint32_t k = 0; k < 15; k++)
+        assert_float_equal(one[k], two[k], 1e-4);
     run_pinned(i, sched_other(), sched_device(), two);
-    for (uint32_t k = 0; k < 15; k++) assert_float_equal(one[k], two[k], 1e-4);
+    for (uint32_t k = 0; k < 15; k++)
+        assert_float_equal(one[k], two[k], 1e-4);
     hal_instance_release(i);
 }
 
-static void sessions_share_variables(void **state) {
+static void sessions_share_variables(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_value x, y;
     hal_session *train = counter(i, sched_device(), &x, &y), *evaluate;
     hal_graph *g = sched_graph();
-    hal_value w = hal_graph_variable(g, "w", HAL_F32, 1, (const int64_t[]){4}), twice = hal_graph_pointwise(g, "mul(x0, 2)", &w, 1);
+    hal_value w = hal_graph_variable(g, "w", HAL_F32, 1, (const int64_t[]){4}),
+              twice = hal_graph_pointwise(g, "mul(x0, 2)", &w, 1);
     OK(hal_graph_output(g, twice));
     hal_plan *plan = sched_plan(i, g, sched_device());
-    OK(hal_session_create(plan, &(hal_session_options){HAL_HEAD(hal_session_options), .variables_of = train}, &evaluate));
+    OK(hal_session_create(plan, &(hal_session_options){HAL_HEAD(hal_session_options), .variables_of = train},
+                          &evaluate));
     float data[4] = {1, 2, 3, 4}, out[4];
     OK(hal_session_run(train, &(hal_feed){x, sched_tensor(data, 4, 0)}, 1, NULL, 0, SOON));
     hal_session_release(train);
@@ -210,7 +238,8 @@ static void sessions_share_variables(void **state) {
     hal_instance_release(i);
 }
 
-static void several_steps_in_flight(void **state) {
+static void several_steps_in_flight(void **state)
+{
     (void)state;
     enum { STEPS = 20 };
     hal_instance *i = sched_instance(sched_device());
@@ -227,12 +256,14 @@ static void several_steps_in_flight(void **state) {
     OK(hal_timeline_create(i, &end));
     float data[4] = {1, 2, 3, 4}, out[STEPS][4];
     for (uint32_t k = 0; k < STEPS; k++)
-        OK(hal_session_submit(s, &(hal_feed){x, sched_tensor(data, 4, 0)}, 1, &(hal_fetch){next, sched_tensor(out[k], 4, 0)}, 1,
-                              &(hal_point){begin, 1}, 1, &(hal_point){end, k + 1}, 1));
+        OK(hal_session_submit(s, &(hal_feed){x, sched_tensor(data, 4, 0)}, 1,
+                              &(hal_fetch){next, sched_tensor(out[k], 4, 0)}, 1, &(hal_point){begin, 1}, 1,
+                              &(hal_point){end, k + 1}, 1));
     assert_int_equal(hal_timeline_value(end), 0);
     OK(hal_timeline_signal(begin, 1));
     OK(hal_timeline_wait(end, STEPS, SOON));
-    for (uint32_t k = 0; k < STEPS; k++) assert_float_equal(out[k][3], 4 * (float)(k + 1), 0);
+    for (uint32_t k = 0; k < STEPS; k++)
+        assert_float_equal(out[k][3], 4 * (float)(k + 1), 0);
     hal_session_release(s);
     hal_timeline_release(begin);
     hal_timeline_release(end);
@@ -242,7 +273,8 @@ static void several_steps_in_flight(void **state) {
 }
 
 /* A failed step passes its cause on, and the next one runs. */
-static void a_session_survives_a_failed_step(void **state) {
+static void a_session_survives_a_failed_step(void **state)
+{
     (void)state;
     hal_instance *i = sched_instance(sched_device());
     hal_value x, y;
@@ -264,7 +296,8 @@ static void a_session_survives_a_failed_step(void **state) {
     hal_instance_release(i);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(variables_change_after_their_readers),
         cmocka_unit_test(variables_can_be_exchanged),
