@@ -173,11 +173,19 @@ typedef struct hal_backend {
     uint64_t (*counter)(void *device, const char *name);
 } hal_backend;
 
+/** What this translation unit was instrumented with: 0 nothing, 1 addresses, 2 threads. gcc defines macros, clang features. */
 #if defined(__SANITIZE_ADDRESS__)
 #define HAL_BACKEND_SANITIZER 1u
 #elif defined(__SANITIZE_THREAD__)
 #define HAL_BACKEND_SANITIZER 2u
-#else
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAL_BACKEND_SANITIZER 1u
+#elif __has_feature(thread_sanitizer)
+#define HAL_BACKEND_SANITIZER 2u
+#endif
+#endif
+#ifndef HAL_BACKEND_SANITIZER
 #define HAL_BACKEND_SANITIZER 0u
 #endif
 
