@@ -241,6 +241,21 @@ static void lists_allow_and_deny(void **state)
     hal_instance_release(instance);
 }
 
+static void lists_take_dash_for_underscore(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list;
+        uint32_t devices;
+    } cases[] = {{"no-thing", 2}, {"no_thing", 2}, {"^no-thing", 0}, {"no.thing", 0}, {"no-thin", 0}};
+    plugin_copy("libhal_no_thing.so");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        hal_instance *instance = plugin_instance(plugin_dir, cases[i].list);
+        assert_int_equal(hal_device_count(instance), cases[i].devices);
+        hal_instance_release(instance);
+    }
+}
+
 static void a_missing_device_is_explained(void **state)
 {
     (void)state;
@@ -276,6 +291,7 @@ int main(void)
         fresh(a_truncated_backend_is_refused_before_dlopen),
         fresh(dlopen_says_why),
         fresh(lists_allow_and_deny),
+        fresh(lists_take_dash_for_underscore),
         fresh(a_missing_device_is_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
