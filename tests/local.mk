@@ -9,6 +9,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_arena \
 	tests/unit/test_attrs \
 	tests/unit/test_config \
+	tests/unit/test_cpu_fused \
 	tests/unit/test_cpu_math \
 	tests/unit/test_cpu_pool \
 	tests/unit/test_dataset \

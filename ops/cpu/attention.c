@@ -118,7 +118,7 @@ static void rescale(work *w, int64_t nq) {
         }
         float f = hal_expf(w->m[i] - m);
         hal_row_exp(row, m, row, HAL_KEY_BLOCK);
-        w->l[i] = w->l[i] * f + hal_row_sum(row, HAL_KEY_BLOCK);
+        w->l[i] = hal_fma(w->l[i], f, hal_row_sum(row, HAL_KEY_BLOCK));
         if (f != 1.0f) for (int64_t j = 0; j < w->ep; j++) acc[j] *= f;
         w->m[i] = m;
     }
@@ -136,7 +136,7 @@ static void values(const hal_attention *a, work *w, int64_t kv, int64_t nq, int6
         for (int64_t i = 0; i < nq; i++) {
             float p = w->scores[i * HAL_KEY_BLOCK + j], *acc = w->acc + i * w->ep;
             HAL_VECTOR_LOOP
-            for (int64_t c = 0; c < a->e; c++) acc[c] += p * v[c];
+            for (int64_t c = 0; c < a->e; c++) acc[c] = hal_fma(p, v[c], acc[c]);
         }
     }
 }

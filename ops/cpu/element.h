@@ -20,6 +20,23 @@ static inline float hal_float_of(uint32_t u) {
     return f;
 }
 
+/* a b + c, rounded once where the instruction set of the variant can do that. Kernels are built without
+ * contraction and ask for it here, so that a function inlined in two kernels has the same bits in both. */
+static inline float hal_fma(float a, float b, float c) {
+#ifdef __FMA__
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+static inline double hal_fma_wide(double a, double b, double c) {
+#ifdef __FMA__
+    return __builtin_fma(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
 static inline float hal_bf16_load(uint16_t h) { return hal_float_of((uint32_t)h << 16); }
 
 static inline uint16_t hal_bf16_round(float f) {

@@ -33,7 +33,7 @@ HAL_CPU_SOURCES = \
 	ops/cpu/vector_math.h \
 	ops/cpu/view.c
 
-# compiled once per instruction set; multiply-add in one instruction where there is one
+# compiled once per instruction set; hal_fma is one instruction where there is one
 HAL_CPU_VARIANT_SOURCES = \
 	ops/cpu/attention.c \
 	ops/cpu/attention_grad.c \
@@ -80,15 +80,15 @@ noinst_LTLIBRARIES += libhal_cpu_plain.la libhal_cpu_avx2.la libhal_cpu_avx512.l
 
 libhal_cpu_plain_la_SOURCES = $(HAL_CPU_VARIANT_SOURCES)
 libhal_cpu_plain_la_CPPFLAGS = $(AM_CPPFLAGS) -DHAL_CPU_VARIANT=plain
-libhal_cpu_plain_la_CFLAGS = $(HAL_KERNEL_CFLAGS) -ffp-contract=fast
+libhal_cpu_plain_la_CFLAGS = $(HAL_KERNEL_CFLAGS)
 
 libhal_cpu_avx2_la_SOURCES = $(HAL_CPU_AVX2_SOURCES) $(HAL_CPU_VARIANT_SOURCES)
 libhal_cpu_avx2_la_CPPFLAGS = $(AM_CPPFLAGS) -DHAL_CPU_VARIANT=avx2
-libhal_cpu_avx2_la_CFLAGS = $(HAL_KERNEL_CFLAGS) $(HAL_AVX2_CFLAGS) -ffp-contract=fast
+libhal_cpu_avx2_la_CFLAGS = $(HAL_KERNEL_CFLAGS) $(HAL_AVX2_CFLAGS)
 
 libhal_cpu_avx512_la_SOURCES = $(HAL_CPU_AVX512_SOURCES) $(HAL_CPU_VARIANT_SOURCES)
 libhal_cpu_avx512_la_CPPFLAGS = $(AM_CPPFLAGS) -DHAL_CPU_VARIANT=avx512
-libhal_cpu_avx512_la_CFLAGS = $(HAL_KERNEL_CFLAGS) $(HAL_AVX512_CFLAGS) -ffp-contract=fast
+libhal_cpu_avx512_la_CFLAGS = $(HAL_KERNEL_CFLAGS) $(HAL_AVX512_CFLAGS)
 
 libhal_cpu_avx512bf16_la_SOURCES = $(HAL_CPU_AVX512BF16_SOURCES)
 libhal_cpu_avx512bf16_la_CFLAGS = $(HAL_KERNEL_CFLAGS) $(HAL_AVX512BF16_CFLAGS)

@@ -98,8 +98,9 @@ static void run_double(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     for (int64_t l = 0; l < p->k; l++) {
         double v = hal_load_double(call->operand[0].dtype, a + l * p->a_col);
         const char *row = b + l * p->b_row;
-        for (int64_t j = 0; j < p->n; j++) sum[j] += v * hal_load_double(call->operand[1].dtype,
-            row + j * p->b_col);
+        for (int64_t j = 0; j < p->n; j++) {
+            sum[j] = hal_fma_wide(v, hal_load_double(call->operand[1].dtype, row + j * p->b_col), sum[j]);
+        }
     }
     hal_rows_write_double(&y->flat, y->data, chunk * p->n, p->n, sum);
 }

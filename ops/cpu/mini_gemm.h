@@ -30,7 +30,9 @@ static inline __attribute__((always_inline)) void hal_mini_tile(const hal_mini *
     for (int64_t l = 0; l < g->k; l++) {
         for (int v = 0; v < vectors; v++) {
             hal_vec bv = HAL_VEC_AT(b + l * g->b_row + v * HAL_VEC);
-            for (int r = 0; r < rows; r++) sum[r][v] += bv * a[r * g->a_row + l * g->a_col];
+            for (int r = 0; r < rows; r++) {
+                sum[r][v] = hal_vec_fma(bv, hal_vec_all(a[r * g->a_row + l * g->a_col]), sum[r][v]);
+            }
         }
     }
     for (int r = 0; r < rows; r++) {

@@ -63,7 +63,7 @@ static void forward_row(const norm *n, double eps, const float *x, const float *
     float rstd = (float)(1.0 / sqrt(var + eps));
     if (b) {
         HAL_VECTOR_LOOP
-        for (int64_t i = 0; i < d; i++) y[i] = (x[i] - mean) * rstd * w[i] + b[i];
+        for (int64_t i = 0; i < d; i++) y[i] = hal_fma((x[i] - mean) * rstd, w[i], b[i]);
     } else {
         HAL_VECTOR_LOOP
         for (int64_t i = 0; i < d; i++) y[i] = (x[i] - mean) * rstd * w[i];
@@ -112,9 +112,9 @@ static void backward_row(const norm *n, const float *dy, const float *x, const f
     HAL_VECTOR_LOOP
     for (int64_t i = 0; i < d; i++) {
         float h = (x[i] - mean) * rstd, g = dy[i];
-        s.dweight[i] += g * h;
+        s.dweight[i] = hal_fma(g, h, s.dweight[i]);
         s.dbias[i] += g;
-        dx[i] = rstd * (g * w[i] - mg - h * mgh);
+        dx[i] = rstd * hal_fma(-h, mgh, hal_fma(g, w[i], -mg));
     }
 }
 

@@ -21,10 +21,10 @@ static void adamw_block(const factors *f, const float *const *in, float *const *
     HAL_VECTOR_LOOP
     for (int64_t i = 0; i < n; i++) {
         float G = g[i] * f->scale;
-        float moment = (float)(f->b1 * (double)m[i] + f->c1 * (double)G);
-        float square = b2 * v[i] + c2 * G * G;
+        float moment = (float)hal_fma_wide(f->b1, (double)m[i], f->c1 * (double)G);
+        float square = hal_fma(c2 * G, G, b2 * v[i]);
         float step = rate * moment / (sqrtf(square * root) + eps);
-        p2[i] = (float)(f->keep * (double)p[i] - (double)step);
+        p2[i] = (float)hal_fma_wide(f->keep, (double)p[i], -(double)step);
         m2[i] = moment;
         v2[i] = square;
     }
@@ -71,9 +71,9 @@ static void sgd_block(const hal_sgd_attrs *a, double lr, double scale, const flo
         ? ahead : 1.0;
     HAL_VECTOR_LOOP
     for (int64_t i = 0; i < n; i++) {
-        double G = (double)g[i] * scale + a->decay * (double)p[i];
-        double moment = a->momentum * (double)m[i] + G;
-        p2[i] = (float)((double)p[i] - lr * (now * G + later * moment));
+        double G = hal_fma_wide((double)g[i], scale, a->decay * (double)p[i]);
+        double moment = hal_fma_wide(a->momentum, (double)m[i], G);
+        p2[i] = (float)hal_fma_wide(-lr, hal_fma_wide(now, G, later * moment), (double)p[i]);
         m2[i] = (float)moment;
     }
 }

@@ -48,7 +48,7 @@ static void fold(int kind, float *restrict acc, const float *restrict x, int64_t
     case MAX: FOLD(a != a ? a : b != b ? b : a > b ? a : b);
     case MIN: FOLD(a != a ? a : b != b ? b : a < b ? a : b);
     case PROD: FOLD(a * b);
-    case SUM_SQUARE: FOLD(a + b * b);
+    case SUM_SQUARE: FOLD(hal_fma(b, b, a));
     default: FOLD(a + b);
     }
 }

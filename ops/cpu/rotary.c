@@ -29,8 +29,8 @@ static void turn(const float *x, const double *table, float *y, int64_t d, bool 
     for (int64_t i = 0; i < half; i++) {
         int64_t first = interleaved ? 2 * i : i, second = interleaved ? 2 * i + 1 : i + half;
         double a = (double)x[first], b = (double)x[second];
-        y[first] = (float)(a * cosine[i] - b * sine[i]);
-        y[second] = (float)(b * cosine[i] + a * sine[i]);
+        y[first] = (float)hal_fma_wide(a, cosine[i], -b * sine[i]);
+        y[second] = (float)hal_fma_wide(b, cosine[i], a * sine[i]);
     }
 }
 

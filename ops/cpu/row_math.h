@@ -4,6 +4,10 @@
 #ifndef HAL_OPS_CPU_ROW_MATH_H
 #define HAL_OPS_CPU_ROW_MATH_H
 
+#ifdef __AVX__
+#include <immintrin.h>
+#endif
+
 #include "rows.h"
 #include "vector_math.h"
 
@@ -18,35 +22,55 @@
 typedef float hal_vec __attribute__((vector_size(4 * HAL_VEC), aligned(4), may_alias));
 #define HAL_VEC_AT(p) (*(const hal_vec *)(const void *)(p))
 
-/* `vector` and `scalar` give the term of element i; both must mean the same. */
-#define HAL_ROW_SUM(vector, scalar) \
-    hal_vec s0 = {0}, s1 = {0}; \
+/* a b + c in every lane, as hal_fma. */
+static inline hal_vec hal_vec_fma(hal_vec a, hal_vec b, hal_vec c) {
+#if defined(__FMA__) && defined(__AVX512F__)
+    return (hal_vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+    return (hal_vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
+}
+
+static inline hal_vec hal_vec_all(float a) {
+#if defined(__AVX512F__)
+    return (hal_vec)_mm512_set1_ps(a);
+#elif defined(__AVX__)
+    return (hal_vec)_mm256_set1_ps(a);
+#else
+    return (hal_vec){a, a, a, a};
+#endif
+}
+
+/* `next` is the partial sum s with the terms of elements i and after; `scalar` the term of element i alone.
+ * Four partial sums hide the latency of an addition and keep them short. */
+#define HAL_ROW_SUMS 4
+#define HAL_ROW_SUM(next, scalar) \
+    hal_vec sum[HAL_ROW_SUMS] = {{0}}, s; \
     int64_t i = 0; \
     double total = 0; \
-    for (; i + 2 * HAL_VEC <= n; i += HAL_VEC) { \
-        s0 += (vector); \
-        i += HAL_VEC; \
-        s1 += (vector); \
+    while (i + HAL_ROW_SUMS * HAL_VEC <= n) { \
+        for (int v = 0; v < HAL_ROW_SUMS; v++, i += HAL_VEC) s = sum[v], sum[v] = (next); \
     } \
-    s0 += s1; \
-    for (int l = 0; l < HAL_VEC; l++) total += (double)s0[l]; \
+    for (; i + HAL_VEC <= n; i += HAL_VEC) s = sum[0], sum[0] = (next); \
+    s = (sum[0] + sum[1]) + (sum[2] + sum[3]); \
+    for (int l = 0; l < HAL_VEC; l++) total += (double)s[l]; \
     for (; i < n; i++) total += (double)(scalar); \
     return (float)total
 
-static inline float hal_row_sum(const float *x, int64_t n) { HAL_ROW_SUM(HAL_VEC_AT(x + i), x[i]); }
+static inline float hal_row_sum(const float *x, int64_t n) { HAL_ROW_SUM(s + HAL_VEC_AT(x + i), x[i]); }
 static inline float hal_row_dot(const float *x, const float *y, int64_t n) {
-    HAL_ROW_SUM(HAL_VEC_AT(x + i) * HAL_VEC_AT(y + i), x[i] * y[i]);
-}
-static inline float hal_row_dot3(const float *x, const float *y, const float *z, int64_t n) {
-    HAL_ROW_SUM(HAL_VEC_AT(x + i) * HAL_VEC_AT(y + i) * HAL_VEC_AT(z + i), x[i] * y[i] * z[i]);
+    HAL_ROW_SUM(hal_vec_fma(HAL_VEC_AT(x + i), HAL_VEC_AT(y + i), s), x[i] * y[i]);
 }
 /* sum (x - c)^2 */
 static inline float hal_row_square_about(const float *x, float c, int64_t n) {
-    HAL_ROW_SUM((HAL_VEC_AT(x + i) - c) * (HAL_VEC_AT(x + i) - c), (x[i] - c) * (x[i] - c));
+    HAL_ROW_SUM(hal_vec_fma(HAL_VEC_AT(x + i) - c, HAL_VEC_AT(x + i) - c, s), (x[i] - c) * (x[i] - c));
 }
 /* sum (x - c) y z */
 static inline float hal_row_dot3_about(const float *x, float c, const float *y, const float *z, int64_t n) {
-    HAL_ROW_SUM((HAL_VEC_AT(x + i) - c) * HAL_VEC_AT(y + i) * HAL_VEC_AT(z + i), (x[i] - c) * y[i] * z[i]);
+    HAL_ROW_SUM(hal_vec_fma((HAL_VEC_AT(x + i) - c) * HAL_VEC_AT(y + i), HAL_VEC_AT(z + i), s),
+                (x[i] - c) * y[i] * z[i]);
 }
 
 static inline float hal_row_max(const float *x, int64_t n) {

@@ -35,7 +35,7 @@ static void softmax_grad_row(const float *dy, const float *y, float *dx, int64_t
 static void log_softmax_grad_row(const float *dy, const float *y, float *dx, int64_t n) {
     float sum = hal_row_sum(dy, n);
     HAL_VECTOR_LOOP
-    for (int64_t i = 0; i < n; i++) dx[i] = dy[i] - hal_expf(y[i]) * sum;
+    for (int64_t i = 0; i < n; i++) dx[i] = hal_fma(-hal_expf(y[i]), sum, dy[i]);
 }
 
 static row_fn *row_of(uint32_t op) {

@@ -33,19 +33,19 @@ static inline float hal_scale(float x, float n) {
 /* e^r - 1 for |r| <= ln 2 / 2. */
 static inline float hal_exp_series(float r) {
     float p = 1.98412698e-4f;
-    p = p * r + 1.38888889e-3f;
-    p = p * r + 8.33333333e-3f;
-    p = p * r + 4.16666667e-2f;
-    p = p * r + 1.66666667e-1f;
-    p = p * r + 0.5f;
-    return r + r * r * p;
+    p = hal_fma(p, r, 1.38888889e-3f);
+    p = hal_fma(p, r, 8.33333333e-3f);
+    p = hal_fma(p, r, 4.16666667e-2f);
+    p = hal_fma(p, r, 1.66666667e-1f);
+    p = hal_fma(p, r, 0.5f);
+    return hal_fma(r * r, p, r);
 }
 
 static inline float hal_expf(float x) {
     float c = x > 89.0f ? 89.0f : x;
     c = c < -104.0f ? -104.0f : c;
-    float n = (c * 1.44269504f + 0x1.8p23f) - 0x1.8p23f;
-    float r = (c - n * HAL_LN2_HIGH) - n * HAL_LN2_LOW;
+    float n = hal_fma(c, 1.44269504f, 0x1.8p23f) - 0x1.8p23f;
+    float r = hal_fma(-n, HAL_LN2_LOW, hal_fma(-n, HAL_LN2_HIGH, c));
     float y = hal_scale(1.0f + hal_exp_series(r), n);
     return x != x ? x : y;
 }
@@ -53,10 +53,10 @@ static inline float hal_expf(float x) {
 static inline float hal_expm1f(float x) {
     float c = x > 88.0f ? 88.0f : x;
     c = c < -30.0f ? -30.0f : c;
-    float n = (c * 1.44269504f + 0x1.8p23f) - 0x1.8p23f;
-    float r = (c - n * HAL_LN2_HIGH) - n * HAL_LN2_LOW;
+    float n = hal_fma(c, 1.44269504f, 0x1.8p23f) - 0x1.8p23f;
+    float r = hal_fma(-n, HAL_LN2_LOW, hal_fma(-n, HAL_LN2_HIGH, c));
     float e = hal_exp_series(r), s = hal_scale(1.0f, n);
-    return x != x ? x : s * e + (s - 1.0f);
+    return x != x ? x : hal_fma(s, e, s - 1.0f);
 }
 
 /* ln(1 + f) = 2 s + s p with s = f / (2 + f): the odd series of atanh. */
@@ -66,8 +66,11 @@ static inline float hal_logf(float x) {
     float e = (float)((int32_t)shifted >> 23) - down;
     float f = hal_float_of((shifted & 0x7fffffu) + 0x3f3504f3u) - 1.0f;
     float s = f / (2.0f + f), z = s * s, half = 0.5f * f * f;
-    float p = z * (0.66666667f + z * (0.4f + z * (0.28571429f + z * (0.22222222f + z * 0.18181818f))));
-    float y = e * HAL_LN2_HIGH + (f - (half - (s * (half + p) + e * HAL_LN2_LOW)));
+    float p = hal_fma(z, 0.18181818f, 0.22222222f);
+    p = hal_fma(p, z, 0.28571429f);
+    p = hal_fma(p, z, 0.4f);
+    p = z * hal_fma(p, z, 0.66666667f);
+    float y = hal_fma(e, HAL_LN2_HIGH, f - (half - hal_fma(s, half + p, e * HAL_LN2_LOW)));
     y = x == 0.0f ? -INFINITY : y;
     y = x < 0.0f ? NAN : y;
     return x < INFINITY ? y : x;
@@ -86,7 +89,7 @@ static inline float hal_sigmoidf(float x) {
 
 static inline float hal_siluf(float x) {
     /* e^x in two factors: a subnormal result is rounded once */
-    float h = hal_expf(-0.5f * fabsf(x)), s = 1.0f / (1.0f + h * h);
+    float h = hal_expf(-0.5f * fabsf(x)), s = 1.0f / hal_fma(h, h, 1.0f);
     float y = x < 0.0f ? x * h * (h * s) : x * s;
     return x == -INFINITY ? -0.0f : y;
 }
@@ -95,51 +98,51 @@ static inline float hal_siluf(float x) {
 static inline double hal_exp_wide(double x) {
     double c = x > 700.0 ? 700.0 : x;
     c = c < -700.0 ? -700.0 : c;
-    double magic = c * 1.4426950408889634 + 0x1.8p52, n = magic - 0x1.8p52;
-    double r = c - n * 0.69314718055994531, p = 1.0 / 40320;
+    double magic = hal_fma_wide(c, 1.4426950408889634, 0x1.8p52), n = magic - 0x1.8p52;
+    double r = hal_fma_wide(-n, 0.69314718055994531, c), p = 1.0 / 40320;
     uint64_t bits;
     memcpy(&bits, &magic, 8);
     bits = (bits + 1023) << 52;
     double scale;
     memcpy(&scale, &bits, 8);
-    p = p * r + 1.0 / 5040;
-    p = p * r + 1.0 / 720;
-    p = p * r + 1.0 / 120;
-    p = p * r + 1.0 / 24;
-    p = p * r + 1.0 / 6;
-    p = p * r + 0.5;
-    p = p * r + 1.0;
-    return x != x ? x : (p * r + 1.0) * scale;
+    p = hal_fma_wide(p, r, 1.0 / 5040);
+    p = hal_fma_wide(p, r, 1.0 / 720);
+    p = hal_fma_wide(p, r, 1.0 / 120);
+    p = hal_fma_wide(p, r, 1.0 / 24);
+    p = hal_fma_wide(p, r, 1.0 / 6);
+    p = hal_fma_wide(p, r, 0.5);
+    p = hal_fma_wide(p, r, 1.0);
+    return x != x ? x : hal_fma_wide(p, r, 1.0) * scale;
 }
 
 /* e^(a^2) erfc(a) for a >= 0. */
 static inline double hal_erfcx_wide(double a) {
     double t = 3.0 / (3.0 + a), q = -0.014590390793184561;
-    q = q * t + 0.07414094821490598;
-    q = q * t - 0.13293723656121487;
-    q = q * t + 0.091695960120024733;
-    q = q * t - 0.041269760580668481;
-    q = q * t + 0.036661914291005654;
-    q = q * t + 0.056912642046405074;
-    q = q * t + 0.091660427996928931;
-    q = q * t + 0.12728278290532716;
-    q = q * t + 0.15670008426083465;
-    q = q * t + 0.17761625831407879;
-    q = q * t + 0.18806317491108143;
-    q = q * t + 0.18806319457474963;
+    q = hal_fma_wide(q, t, 0.07414094821490598);
+    q = hal_fma_wide(q, t, -0.13293723656121487);
+    q = hal_fma_wide(q, t, 0.091695960120024733);
+    q = hal_fma_wide(q, t, -0.041269760580668481);
+    q = hal_fma_wide(q, t, 0.036661914291005654);
+    q = hal_fma_wide(q, t, 0.056912642046405074);
+    q = hal_fma_wide(q, t, 0.091660427996928931);
+    q = hal_fma_wide(q, t, 0.12728278290532716);
+    q = hal_fma_wide(q, t, 0.15670008426083465);
+    q = hal_fma_wide(q, t, 0.17761625831407879);
+    q = hal_fma_wide(q, t, 0.18806317491108143);
+    q = hal_fma_wide(q, t, 0.18806319457474963);
     return q * t;
 }
 
 /* Below 1/2 the series 2 / sqrt pi (x - x^3 / 3 + x^5 / 10 - ...) keeps the relative error small. */
 static inline float hal_erff(float x) {
     double a = fabs((double)x), c = a > 8.0 ? 8.0 : a, z = c * c, p = 1.0 / 9360;
-    p = 1.0 / 1320 - p * z;
-    p = 1.0 / 216 - p * z;
-    p = 1.0 / 42 - p * z;
-    p = 1.0 / 10 - p * z;
-    p = 1.0 / 3 - p * z;
-    double near = c * (1.0 - p * z) * 1.1283791670955126;
-    double far = 1.0 - hal_erfcx_wide(c) * hal_exp_wide(-z);
+    p = hal_fma_wide(-p, z, 1.0 / 1320);
+    p = hal_fma_wide(-p, z, 1.0 / 216);
+    p = hal_fma_wide(-p, z, 1.0 / 42);
+    p = hal_fma_wide(-p, z, 1.0 / 10);
+    p = hal_fma_wide(-p, z, 1.0 / 3);
+    double near = c * hal_fma_wide(-p, z, 1.0) * 1.1283791670955126;
+    double far = hal_fma_wide(-hal_erfcx_wide(c), hal_exp_wide(-z), 1.0);
     return x != x ? x : copysignf((float)(c < 0.5 ? near : far), x);
 }
 
@@ -153,18 +156,18 @@ static inline double hal_normal_wide(double x, double *density) {
 /* e^(a^2) erfc(a) for a >= 0 in float. */
 static inline float hal_erfcxf(float a) {
     float t = 3.0f / (3.0f + a), q = -0.0145903908f;
-    q = q * t + 0.0741409482f;
-    q = q * t - 0.132937237f;
-    q = q * t + 0.0916959601f;
-    q = q * t - 0.0412697606f;
-    q = q * t + 0.0366619143f;
-    q = q * t + 0.0569126420f;
-    q = q * t + 0.0916604280f;
-    q = q * t + 0.127282783f;
-    q = q * t + 0.156700084f;
-    q = q * t + 0.177616258f;
-    q = q * t + 0.188063175f;
-    q = q * t + 0.188063195f;
+    q = hal_fma(q, t, 0.0741409482f);
+    q = hal_fma(q, t, -0.132937237f);
+    q = hal_fma(q, t, 0.0916959601f);
+    q = hal_fma(q, t, -0.0412697606f);
+    q = hal_fma(q, t, 0.0366619143f);
+    q = hal_fma(q, t, 0.0569126420f);
+    q = hal_fma(q, t, 0.0916604280f);
+    q = hal_fma(q, t, 0.127282783f);
+    q = hal_fma(q, t, 0.156700084f);
+    q = hal_fma(q, t, 0.177616258f);
+    q = hal_fma(q, t, 0.188063175f);
+    q = hal_fma(q, t, 0.188063195f);
     return q * t;
 }
 
@@ -191,7 +194,7 @@ static inline float hal_gelu_tanhf(float x) {
     double a = x < -40.0f ? -40.0 : x > 40.0f ? 40.0 : (double)x;
     double u = fabs(1.5957691216057308 * (a + 0.044715 * a * a * a));
     float high = (float)u, low = (float)(u - (double)high), h = hal_expf(-0.5f * high), rest = 1.0f - low;
-    float s = 1.0f / (1.0f + h * h * rest), c = x < -40.0f ? -40.0f : x;
+    float s = 1.0f / hal_fma(h * h, rest, 1.0f), c = x < -40.0f ? -40.0f : x;
     float y = x < 0.0f ? c * h * (h * (rest * s)) : x * s;
     return x != x ? x : y;
 }
@@ -212,7 +215,7 @@ static inline float hal_silu_gradf(float x, float g) {
 #define HAL_SIN_LIMIT 0x1p20f
 static inline float hal_sin_wide(double x, int64_t quarter) {
     double magic = x * 0.63661977236758134 + 0x1.8p52, n = magic - 0x1.8p52;
-    double r = (x - n * 1.5707963267948966) - n * 6.123233995736766e-17, z = r * r;
+    double r = hal_fma_wide(-n, 6.123233995736766e-17, hal_fma_wide(-n, 1.5707963267948966, x)), z = r * r;
     int64_t q;
     memcpy(&q, &magic, 8);
     q += quarter;
