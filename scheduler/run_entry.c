@@ -248,7 +248,7 @@ hal_status hal_run_entry_create(const hal_run_call *c, const hal_run_key *key, h
 {
     const hal_op_info *op;
     hal_run_entry *e;
-    void *attrs, *backend_device;
+    void *attrs = NULL, *backend_device;
     HAL_TRY(find_op(c, &op));
     HAL_TRY(hal_device_activate(c->device, &backend_device));
     HAL_TRY(begin(c, key, &e));
