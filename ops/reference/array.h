@@ -15,6 +15,15 @@ static inline double hal_grown(double magnitude, int64_t k) {
     return magnitude * sqrt(k > 1 ? (double)k : 1.0);
 }
 
+/* Adds v to sum; what the rounding lost goes to *lost, to be added at the end (Neumaier). Equal terms round
+   alike: without this a long sum of them is further from the truth than the bound of f64 allows. */
+static inline double hal_reference_add(double sum, double v, double *lost) {
+    double next = sum + v;
+    double error = fabs(sum) >= fabs(v) ? (sum - next) + v : (v - next) + sum;
+    if (isfinite(error)) *lost += error;
+    return next;
+}
+
 static inline bool hal_array_present(const hal_reference_call *call, uint32_t i) {
     return i < call->n_in && call->in[i].dtype != HAL_NO_DTYPE;
 }

@@ -35,14 +35,14 @@ static int64_t matrix_of(const hal_array *x, const int64_t *index, uint32_t rank
 static double product_at(const product *p, const int64_t *index, double *magnitude) {
     const double *a = p->a->data + matrix_of(p->a, index, p->rank) + index[p->rank - 2] * p->a_i;
     const double *b = p->b->data + matrix_of(p->b, index, p->rank) + index[p->rank - 1] * p->b_j;
-    double sum = 0.0, absolute = 0.0;
+    double sum = 0.0, lost = 0.0, absolute = 0.0;
     for (int64_t k = 0; k < p->k; k++) {
         double t = a[k * p->a_k] * b[k * p->b_k];
-        sum += t;
+        sum = hal_reference_add(sum, t, &lost);
         absolute += fabs(t);
     }
     *magnitude = hal_grown(absolute, p->k);
-    return sum;
+    return sum + lost;
 }
 
 static void epilogue(const hal_reference_call *call, const int64_t *index, int64_t i, double sum,

@@ -14,13 +14,13 @@ static double start_of(int64_t kind) {
     return kind == MAX ? -INFINITY : kind == MIN ? INFINITY : kind == PROD ? 1.0 : 0.0;
 }
 
-static double combine(int64_t kind, double y, double x) {
+static double combine(int64_t kind, double y, double x, double *lost) {
     switch (kind) {
     case MAX: return isnan(x) || isnan(y) ? NAN : fmax(x, y);
     case MIN: return isnan(x) || isnan(y) ? NAN : fmin(x, y);
     case PROD: return y * x;
-    case SUM_SQUARE: return y + x * x;
-    default: return y + x;
+    case SUM_SQUARE: return hal_reference_add(y, x * x, lost);
+    default: return hal_reference_add(y, x, lost);
     }
 }
 
@@ -51,18 +51,22 @@ hal_status hal_op_reference_reduce(const hal_reference_call *call) {
     int64_t index[HAL_MAX_RANK], terms = 1;
     for (uint32_t d = 0; d < x->rank; d++)
         if (reduced >> d & 1u) terms *= x->size[d];
+    double *lost = hal_allocate_array(call->allocator, y->n ? (size_t)y->n : 1, sizeof *lost);
+    if (!lost) return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     for (int64_t i = 0; i < y->n; i++) y->data[i] = start_of(a->kind);
     for (int64_t i = 0; y->scale && i < y->n; i++) y->scale[i] = 0.0;
     for (int64_t i = 0; i < x->n; i++) {
         hal_array_unravel(x, i, index);
         int64_t to = target_of(x, index, reduced);
-        y->data[to] = combine(a->kind, y->data[to], x->data[i]);
+        y->data[to] = combine(a->kind, y->data[to], x->data[i], &lost[to]);
         if (y->scale) y->scale[to] += fabs(a->kind == SUM_SQUARE ? x->data[i] * x->data[i] : x->data[i]);
     }
     for (int64_t i = 0; i < y->n; i++) {
+        y->data[i] += lost[i];
         if (a->kind == MEAN) y->data[i] /= (double)terms;
         if (y->scale) y->scale[i] = magnitude_of(a->kind, y->scale[i], y->data[i], terms);
     }
+    hal_deallocate(call->allocator, lost);
     return HAL_OK;
 }
 
