@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows by index. gather, embedding: y[o, i, :] = x[o, index[i], :]; scatter_add, embedding_grad: y = base (or
    0), then
- * y[index[i]] += u[i] in order of i with f32 sums; set_rows: y[o, index[i], :] = rows[o, i, :], later i wins.
+ * y[index[i]] += u[i] in order of i with f64 sums; set_rows: y[o, index[i], :] = rows[o, i, :], later i wins.
  * An index outside reads zeros and writes nothing. Reference: hal_op_reference_gather, _scatter_add,
  * _set_rows. */
 #include "kernels.h"
@@ -60,54 +60,65 @@ bool hal_prepare_gather(hal_cpu_call *call) {
     return true;
 }
 
-/* --- scatter_add, embedding_grad: a chunk owns some rows of y and looks through all indices */
-
-#define SCATTER_BLOCK 65536
+/* --- scatter_add, embedding_grad: first a list of the updates of each row of y, then a chunk owns rows of y */
 
 typedef struct scatter { uint32_t index, update; bool has_base, wide; int64_t rows, row; } scatter;
 
-static void scatter_narrow(const hal_cpu_call *call, const scatter *s, int64_t first, int64_t count,
-    float *scratch) {
-    const hal_cpu_operand *base = &call->operand[0], *index = &call->operand[s->index], *u =
-        &call->operand[s->update];
-    const hal_cpu_operand *y = hal_cpu_out(call, 0);
-    int64_t n = count * s->row, start = first * s->row;
-    float *spare = scratch + s->row, *to = hal_target(y, start, n, spare);
-    if (s->has_base) hal_rows_read(&base->flat, base->data, start, n, to);
-    else memset(to, 0, (size_t)n * sizeof *to);
-    for (int64_t i = 0; i < index->n; i++) {
-        int64_t r = index_at(index, i) - first;
-        if (r < 0 || r >= count) continue;
-        const float *from = hal_load(u, i * s->row, s->row, scratch);
-        float *sum = to + r * s->row;
-        for (int64_t j = 0; j < s->row; j++) sum[j] += from[j];
+/* first[r]: the first update of row r, next[i]: the one after i; -1: none. */
+static void run_lists(const hal_cpu_call *call, int64_t chunk, void *scratch) {
+    const scatter *s = call->plan;
+    const hal_cpu_operand *index = &call->operand[s->index];
+    int64_t *first = call->shared, *next = first + s->rows;
+    (void)chunk;
+    (void)scratch;
+    for (int64_t r = 0; r < s->rows; r++) first[r] = -1;
+    for (int64_t i = index->n - 1; i >= 0; i--) {
+        int64_t r = index_at(index, i);
+        if (r < 0 || r >= s->rows) continue;
+        next[i] = first[r];
+        first[r] = i;
     }
-    hal_save(y, start, n, to, spare);
 }
 
-static void scatter_wide(const hal_cpu_call *call, const scatter *s, int64_t first, int64_t count,
+/* A row that nothing is added to keeps its bits. */
+static void copy_row(const hal_cpu_call *call, const scatter *s, int64_t r) {
+    const hal_cpu_operand *base = &call->operand[0], *y = hal_cpu_out(call, 0);
+    static const char zeros[8];
+    hal_cpu_view zero = {.dtype = y->dtype, .width = y->width, .rank = 1, .size = {INT64_MAX}, .stride = {0}};
+    if (s->has_base && base->data == y->data) return;
+    int64_t start = r * s->row;
+    char *dense = s->has_base ? NULL : hal_rows_dense(&y->flat, y->data, start, s->row);
+    if (dense) memset(dense, 0, (size_t)s->row * y->width);
+    else if (s->has_base) hal_rows_copy(&y->flat, y->data, start, &base->flat, base->data, start, s->row);
+    else hal_rows_copy(&y->flat, y->data, start, &zero, zeros, 0, s->row);
+}
+
+static void add_update(const hal_cpu_operand *u, bool wide, int64_t start, int64_t n, double *sum,
     double *scratch) {
-    const hal_cpu_operand *base = &call->operand[0], *index = &call->operand[s->index], *u =
-        &call->operand[s->update];
-    const hal_cpu_operand *y = hal_cpu_out(call, 0);
-    int64_t n = count * s->row, start = first * s->row;
-    double *to = scratch + s->row;
-    if (s->has_base) hal_rows_read_double(&base->flat, base->data, start, n, to);
-    else memset(to, 0, (size_t)n * sizeof *to);
-    for (int64_t i = 0; i < index->n; i++) {
-        int64_t r = index_at(index, i) - first;
-        if (r < 0 || r >= count) continue;
-        hal_rows_read_double(&u->flat, u->data, i * s->row, s->row, scratch);
-        for (int64_t j = 0; j < s->row; j++) to[r * s->row + j] += scratch[j];
+    if (wide) {
+        hal_rows_read_double(&u->flat, u->data, start, n, scratch);
+        for (int64_t j = 0; j < n; j++) sum[j] += scratch[j];
+    } else {
+        const float *from = hal_load(u, start, n, (float *)scratch);
+        for (int64_t j = 0; j < n; j++) sum[j] += (double)from[j];
     }
-    hal_rows_write_double(&y->flat, y->data, start, n, to);
 }
 
 static void run_scatter(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     const scatter *s = call->plan;
-    int64_t first = chunk * call->grain, count = hal_cpu_rows_end(call, chunk) - first;
-    if (s->wide) scatter_wide(call, s, first, count, scratch);
-    else scatter_narrow(call, s, first, count, scratch);
+    const hal_cpu_operand *base = &call->operand[0], *u = &call->operand[s->update], *y = hal_cpu_out(call, 0);
+    const int64_t *first = call->shared, *next = first + s->rows, n = s->row;
+    double *sum = scratch;
+    for (int64_t r = chunk * call->grain; r < hal_cpu_rows_end(call, chunk); r++) {
+        if (first[r] < 0) {
+            copy_row(call, s, r);
+            continue;
+        }
+        if (s->has_base) hal_rows_read_double(&base->flat, base->data, r * n, n, sum);
+        else memset(sum, 0, (size_t)n * sizeof *sum);
+        for (int64_t i = first[r]; i >= 0; i = next[i]) add_update(u, s->wide, i * n, n, sum, sum + n);
+        hal_rows_write_double(&y->flat, y->data, r * n, n, sum);
+    }
 }
 
 static bool prepare_scatter(hal_cpu_call *call, scatter made) {
@@ -117,12 +128,11 @@ static bool prepare_scatter(hal_cpu_call *call, scatter made) {
     *s = made;
     s->rows = y->size[0];
     s->row = s->rows ? y->n / s->rows : 0;
-    s->wide = !hal_dtype_is_small_float(y->dtype);
-    call->rows = s->row ? s->rows : 0;
-    call->grain = hal_cpu_min(hal_cpu_max(1, SCATTER_BLOCK / hal_cpu_max(1, s->row)), hal_cpu_max(1,
-        hal_cpu_ceil(s->rows, 8)));
-    call->scratch_bytes = (size_t)((call->grain + 1) * s->row) * (s->wide ? 8 : 4);
-    call->phase[call->n_phases++] = (hal_cpu_phase){run_scatter, hal_cpu_ceil(call->rows, call->grain)};
+    s->wide = !hal_dtype_is_small_float(y->dtype) || !hal_dtype_is_small_float(call->operand[s->update].dtype);
+    call->scratch_bytes = (size_t)s->row * 2 * sizeof(double);
+    call->shared_bytes = (size_t)(s->rows + call->operand[s->index].n) * sizeof(int64_t);
+    call->phase[call->n_phases++] = (hal_cpu_phase){run_lists, 1};
+    hal_cpu_rows(call, s->row ? s->rows : 0, s->row, run_scatter);
     return true;
 }
 
