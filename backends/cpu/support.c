@@ -58,15 +58,16 @@ static bool narrow_steps(const hal_expr *expr) {
     return true;
 }
 
-/* A matmul in f16, bf16 and f32 mixes freely; f64 and integers have a loop of their own without an epilogue.
-   */
+/* A matmul in f16, bf16 and f32 mixes freely; f64 and integers have a loop of their own, with an epilogue
+   only for f64. */
 static const char *check_matmul(const hal_description *d, const hal_description_op *op) {
     const hal_matmul_attrs *attrs = hal_description_attrs(d, op);
     uint32_t a = hal_description_operand(d, op, 0)->dtype, b = hal_description_operand(d, op, 1)->dtype;
     bool floats = class_of(a) == FLOATS && class_of(b) == FLOATS;
-    if (!floats && attrs->expr.n_outputs > 0) return "an epilogue needs f32, f16 or bf16 inputs";
+    if (attrs->expr.n_outputs == 0 || a == HAL_F64 || b == HAL_F64) return NULL;
+    if (!floats) return "an epilogue needs f64, f32, f16 or bf16 inputs";
     if (!narrow_steps(&attrs->expr)) return "an epilogue computes in f32, f16 or bf16";
-    for (uint32_t i = 2; i < op->n_in + op->n_out && attrs->expr.n_outputs > 0; i++) {
+    for (uint32_t i = 2; i < op->n_in + op->n_out; i++) {
         if (class_of(hal_description_operand(d, op,
             i)->dtype) != FLOATS) return "an epilogue reads and writes f32, f16 or bf16";
     }

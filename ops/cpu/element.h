@@ -37,6 +37,14 @@ static inline double hal_fma_wide(double a, double b, double c) {
 #endif
 }
 
+/* Adds v to sum; what the rounding lost goes to *lost (Neumaier). */
+static inline double hal_sum_add(double sum, double v, double *lost) {
+    double next = sum + v, part = next - sum;
+    double error = (sum - (next - part)) + (v - part);
+    *lost += error == error ? error : 0.0;
+    return next;
+}
+
 static inline float hal_bf16_load(uint16_t h) { return hal_float_of((uint32_t)h << 16); }
 
 static inline uint16_t hal_bf16_round(float f) {

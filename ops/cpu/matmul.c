@@ -4,8 +4,8 @@
  * by tile while the
  * product is in cache. Products of f32, f16 and bf16 go to gemm.h, one problem a batch, or a single one where
  * b is shared and
- * the rows of a lie at equal distances; f64 and integers take a plain loop in double. Reference:
- * hal_op_reference_matmul.
+ * the rows of a lie at equal distances; f64 and integers take a plain loop in double, f64 with the epilogue in
+ * double. Reference: hal_op_reference_matmul.
  */
 #include "expr.h"
 #include "gemm.h"
@@ -87,22 +87,54 @@ static void run_gemm(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     hal_gemm_run(p->kernel, &problem, chunk % p->parts, p->parts, scratch);
 }
 
-/* One row of c in double. */
-static void run_double(const hal_cpu_call *call, int64_t chunk, void *scratch) {
+/* The epilogue of elements start.. of a product in double. */
+static void epilogue_double(const hal_cpu_call *call, const double *product, int64_t start, int64_t n,
+    double *scratch) {
+    const plan *p = call->plan;
+    const double *in[HAL_EXPR_MAX_INPUTS] = {product}, *out[HAL_EXPR_MAX_OUTPUTS];
+    double *registers = scratch + (size_t)call->n_in * HAL_LANES;
+    for (uint32_t i = 2; i < call->n_in; i++) {
+        double *to = scratch + (size_t)i * HAL_LANES;
+        hal_rows_read_double(&p->in[i - 1], call->operand[i].data, start, n, to);
+        in[i - 1] = to;
+    }
+    hal_vm_run_double(&p->vm, registers, in, n, out);
+    for (uint32_t o = 0; o < call->n_out; o++) {
+        const hal_cpu_operand *y = hal_cpu_out(call, o);
+        hal_rows_write_double(&y->flat, y->data, start, n, out[o]);
+    }
+}
+
+static void store_double(const hal_cpu_call *call, const double *row, int64_t start, double *scratch) {
     const plan *p = call->plan;
     const hal_cpu_operand *y = hal_cpu_out(call, 0);
+    if (!p->has_expr) {
+        hal_rows_write_double(&y->flat, y->data, start, p->n, row);
+        return;
+    }
+    hal_vm_begin(&p->vm, scratch + (size_t)call->n_in * HAL_LANES);
+    for (int64_t j = 0; j < p->n; j += HAL_LANES) {
+        epilogue_double(call, row + j, start + j, hal_cpu_min(HAL_LANES, p->n - j), scratch);
+    }
+}
+
+/* One row of c in double, with what the sums lost to rounding kept beside them. */
+static void run_double(const hal_cpu_call *call, int64_t chunk, void *scratch) {
+    const plan *p = call->plan;
     const char *a = batch_at(&p->a_batch, call->operand[0].data, chunk / p->m) + chunk % p->m * p->a_row;
     const char *b = batch_at(&p->b_batch, call->operand[1].data, chunk / p->m);
-    double *sum = scratch;
-    for (int64_t j = 0; j < p->n; j++) sum[j] = 0;
+    double *sum = scratch, *lost = sum + p->n;
+    for (int64_t j = 0; j < p->n; j++) sum[j] = lost[j] = 0;
     for (int64_t l = 0; l < p->k; l++) {
         double v = hal_load_double(call->operand[0].dtype, a + l * p->a_col);
         const char *row = b + l * p->b_row;
         for (int64_t j = 0; j < p->n; j++) {
-            sum[j] = hal_fma_wide(v, hal_load_double(call->operand[1].dtype, row + j * p->b_col), sum[j]);
+            double product = v * hal_load_double(call->operand[1].dtype, row + j * p->b_col);
+            sum[j] = hal_sum_add(sum[j], product, &lost[j]);
         }
     }
-    hal_rows_write_double(&y->flat, y->data, chunk * p->n, p->n, sum);
+    for (int64_t j = 0; j < p->n; j++) sum[j] += lost[j];
+    store_double(call, sum, chunk * p->n, lost + p->n);
 }
 
 /* --- preparation */
@@ -150,9 +182,9 @@ static void set_parts(plan *p, const hal_cpu_call *call) {
     p->parts = hal_cpu_max(1, hal_cpu_min(limit, hal_cpu_min(by_work, call->workers > 1 ? wanted : 1)));
 }
 
-static void set_expr(plan *p, const hal_cpu_call *call, const hal_expr *expr) {
+static void set_expr(plan *p, const hal_cpu_call *call, const hal_expr *expr, uint32_t product) {
     const hal_cpu_operand *y = hal_cpu_out(call, 0);
-    uint32_t dtype[HAL_EXPR_MAX_INPUTS] = {HAL_F32};
+    uint32_t dtype[HAL_EXPR_MAX_INPUTS] = {product};
     for (uint32_t i = 2; i < call->n_in; i++) {
         dtype[i - 1] = call->operand[i].dtype;
         hal_cpu_view_broadcast(&call->operand[i], y->rank, y->size, &p->in[i - 1]);
@@ -168,7 +200,7 @@ static void prepare_gemm(hal_cpu_call *call, plan *p, const hal_matmul_attrs *at
     p->problem.a = (hal_gemm_operand){NULL, gemm_dtype(a->dtype), p->a_row / a->width, p->a_col / a->width};
     p->problem.b = (hal_gemm_operand){NULL, gemm_dtype(b->dtype), p->b_row / b->width, p->b_col / b->width};
     if (attrs->expr.n_outputs > 0) {
-        set_expr(p, call, &attrs->expr);
+        set_expr(p, call, &attrs->expr, HAL_F32);
         p->problem.store = store_expr;
         call->scratch_bytes = (size_t)(call->n_in + 1) * HAL_LANES * sizeof(float) + hal_vm_bytes(&p->vm);
     }
@@ -177,6 +209,15 @@ static void prepare_gemm(hal_cpu_call *call, plan *p, const hal_matmul_attrs *at
     p->gemm_bytes = (hal_gemm_scratch_bytes(p->kernel, &p->problem) + 63) & ~(size_t)63;
     call->scratch_bytes += p->gemm_bytes;
     call->phase[call->n_phases++] = (hal_cpu_phase){run_gemm, p->batch * p->parts};
+}
+
+static void prepare_double(hal_cpu_call *call, plan *p, const hal_matmul_attrs *attrs) {
+    call->scratch_bytes = (size_t)p->n * 2 * sizeof(double);
+    if (attrs->expr.n_outputs > 0) {
+        set_expr(p, call, &attrs->expr, HAL_F64);
+        call->scratch_bytes += (size_t)call->n_in * HAL_LANES * sizeof(double) + hal_vm_bytes(&p->vm);
+    }
+    call->phase[call->n_phases++] = (hal_cpu_phase){run_double, p->batch * p->m};
 }
 
 bool hal_prepare_matmul(hal_cpu_call *call) {
@@ -189,8 +230,7 @@ bool hal_prepare_matmul(hal_cpu_call *call) {
         && hal_dtype_is_small_float(call->operand[1].dtype)) {
         prepare_gemm(call, p, attrs);
     } else {
-        call->scratch_bytes = (size_t)p->n * sizeof(double);
-        call->phase[call->n_phases++] = (hal_cpu_phase){run_double, p->batch * p->m};
+        prepare_double(call, p, attrs);
     }
     return true;
 }

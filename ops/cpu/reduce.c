@@ -40,6 +40,8 @@ static double combine(int kind, double a, double b) {
     }
 }
 
+static bool is_sum(int kind) { return kind == SUM || kind == MEAN || kind == SUM_SQUARE; }
+
 #define FOLD(expression) \
     for (int64_t i = 0; i < n; i++) { float a = acc[i], b = x[i]; acc[i] = (expression); } break
 
@@ -75,15 +77,16 @@ static double reduce_run(int kind, const float *x, int64_t n) {
 }
 
 static double reduce_wide(const plan *p, const hal_cpu_operand *x, int64_t start, int64_t n, double *buffer) {
-    double result = start_of(p->kind);
+    double result = start_of(p->kind), lost = 0;
     for (int64_t at = 0; at < n; at += COLUMN_BLOCK) {
         int64_t m = hal_cpu_min(COLUMN_BLOCK, n - at);
         hal_rows_read_double(&p->x, x->data, start + at, m, buffer);
         for (int64_t i = 0; i < m; i++) {
-            result = combine(p->kind, result, p->kind == SUM_SQUARE ? buffer[i] * buffer[i] : buffer[i]);
+            double v = p->kind == SUM_SQUARE ? buffer[i] * buffer[i] : buffer[i];
+            result = is_sum(p->kind) ? hal_sum_add(result, v, &lost) : combine(p->kind, result, v);
         }
     }
-    return result;
+    return result + lost;
 }
 
 /* One output, one piece, no columns. */
