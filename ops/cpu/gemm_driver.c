@@ -7,8 +7,8 @@
  * the first-level cache and the block of A in the second. Sums stay in a private f32 block of C until k is
  * finished.
  *
- * Only kb decides the order of a sum, and it follows from k and the kernel; the other blocks may differ per
- * part. */
+ * Only kb and the kernel's k_run decide the order of a sum, and they follow from k and the kernel; the other
+ * blocks may differ per part. */
 #include "cpu/gemm_kernel.h"
 
 typedef struct block_plan {
@@ -218,13 +218,27 @@ static void pack_a_block(const block_job *job, int64_t i0, int64_t i1)
     }
 }
 
+/* One tile over all of the packed k, in runs. */
+static void multiply_tile(const hal_gemm_kernel *kernel, hal_gemm_tile tile, int64_t k, bool accumulate)
+{
+    int64_t done = 0;
+    do {
+        tile.k = least(kernel->k_run, k - done);
+        tile.accumulate = accumulate || done > 0;
+        kernel->multiply(&tile);
+        tile.a = (const char *)tile.a + tile.k * kernel->mr * kernel->element;
+        tile.b = (const char *)tile.b + tile.k * tile.ldb * kernel->element;
+        done += tile.k;
+    } while (done < k);
+}
+
 /* All tiles of the packed block of A, rows i0..i1, against the packed block of B. */
 static void multiply_block(const block_job *job, int64_t i0, int64_t i1)
 {
     const hal_gemm_kernel *kernel = job->kernel;
     const char *packed = job->b;
-    hal_gemm_tile tile = {.k = round_up(job->k1 - job->k0, kernel->k_unit), .ldc = job->plan.ldc};
-    tile.accumulate = job->k0 > 0;
+    const int64_t k = round_up(job->k1 - job->k0, kernel->k_unit);
+    hal_gemm_tile tile = {.ldc = job->plan.ldc};
     for (int64_t j = job->j0; j < job->j1; j += kernel->nr, packed += panel_bytes(job, kernel->nr)) {
         bool in_place = panel_in_place(job, j);
         tile.b = in_place ? b_address(job, j) : packed;
@@ -234,7 +248,7 @@ static void multiply_block(const block_job *job, int64_t i0, int64_t i1)
         for (int64_t i = i0; i < i1; i += kernel->mr) {
             tile.rows = least(kernel->mr, i1 - i);
             tile.c = job->c + (i - job->i0) * tile.ldc + (j - job->j0);
-            kernel->multiply(&tile);
+            multiply_tile(kernel, tile, k, job->k0 > 0);
             tile.a = (const char *)tile.a + panel_bytes(job, kernel->mr);
         }
     }

@@ -43,6 +43,7 @@ struct hal_gemm_kernel {
     int64_t mr, nr, k_unit;  /* tile of C, and what k is padded to */
     int64_t mc, kc, nc;      /* largest block: A in the second-level cache, a panel of B in the first */
     int64_t mb;              /* rows whose sums are kept while k is walked in more than one block */
+    int64_t k_run;           /* steps of k summed at a time: short runs keep equal roundings from piling up */
     int64_t element;         /* packed bytes per element */
     bool direct_b;           /* the tile function can read f32 rows of B in place */
     hal_gemm_pack pack_a, pack_b;
