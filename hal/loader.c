@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -118,14 +119,15 @@ static hal_status add_candidate(hal_instance *instance, candidates *list, const 
     return HAL_OK;
 }
 
-/* Lists one directory. `named`: a person asked for it, so its absence is worth a line. */
+/* Lists one directory, under its canonical name: a link on the way may be changed while we look. `named`: a
+   person asked for it, so its absence is worth a line. */
 static hal_status list_directory(hal_instance *instance, candidates *list, const char *path, uint32_t rank,
                                  bool named)
 {
-    char name[256];
+    char name[256], canonical[PATH_MAX];
     int64_t begin = hal_time_now();
     hal_status s = HAL_OK;
-    DIR *d = opendir(path);
+    DIR *d = realpath(path, canonical) != NULL ? opendir(canonical) : NULL;
     if (d == NULL && errno == ENOENT && !named)
         return HAL_OK;
     if (d == NULL) {
@@ -134,7 +136,7 @@ static hal_status list_directory(hal_instance *instance, candidates *list, const
     }
     for (struct dirent *e; s == HAL_OK && (e = readdir(d)) != NULL;)
         if (backend_name(e->d_name, name, sizeof name))
-            s = add_candidate(instance, list, path, e->d_name, rank);
+            s = add_candidate(instance, list, canonical, e->d_name, rank);
     closedir(d);
     return s;
 }
@@ -174,14 +176,12 @@ static hal_status stage_listed(hal_instance *instance, candidate *c)
 
 static hal_status stage_trust(candidate *c)
 {
-    c->directory_fd = open(c->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (c->directory_fd < 0)
-        return HAL_FAIL(IO, "%s: open failed: %m", c->directory);
+    HAL_TRY(hal_trust_directory(c->directory, c->hint, sizeof c->hint, &c->directory_fd));
     /* O_NONBLOCK: a FIFO of that name must not hang us before its type is known. */
     c->fd = openat(c->directory_fd, c->file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (c->fd < 0)
         return HAL_FAIL(IO, "%s: open failed: %m", c->path);
-    return hal_trust_check(c->directory_fd, c->directory, c->fd, c->path, c->hint, sizeof c->hint);
+    return hal_trust_file(c->fd, c->path, c->hint, sizeof c->hint);
 }
 
 static hal_status stage_note(hal_instance *instance, candidate *c)
@@ -206,8 +206,8 @@ static hal_status stage_note(hal_instance *instance, candidate *c)
 
 static hal_status stage_open(candidate *c, void **handle)
 {
-    /* NODELETE: code that may have met a vendor library is never unmapped. The directory was found unwritable
-       by others, so the name still means the file that was checked. */
+    /* NODELETE: code that may have met a vendor library is never unmapped. The path is canonical and no
+       directory of it can be changed by others, so it still means the file that was checked. */
     *handle = dlopen(c->path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (*handle == NULL)
         return HAL_FAIL(UNAVAILABLE, "dlopen: %s", dlerror());

@@ -80,10 +80,11 @@ typedef struct hal_loaded {
 hal_status hal_loader_run(hal_instance *instance);
 void hal_loader_stop(hal_instance *instance);
 void hal_host_fill(hal_loaded *loaded);
-/* HAL_OK when the open file, and the directory it lies in, can be trusted to be what its owner put there.
-   Otherwise fails and writes the mending command (or "") into `hint`. */
-hal_status hal_trust_check(int directory, const char *directory_path, int file, const char *path, char *hint,
-                           size_t size);
+/* Opens the canonical directory `path` (O_PATH) when it belongs to root or the caller and neither it nor any
+   directory above it lets others change what it holds. Otherwise fails and writes the mending command (or "") into `hint`. */
+hal_status hal_trust_directory(const char *path, char *hint, size_t size, int *out);
+/* The same of an open file in such a directory. */
+hal_status hal_trust_file(int fd, const char *path, char *hint, size_t size);
 /* Reads the note from an open file. Errors: DATA_LOSS, NOT_FOUND, VERSION_MISMATCH. */
 hal_status hal_note_read(int file, hal_backend_note *note);
 

@@ -131,6 +131,58 @@ static void a_file_of_another_user_is_refused(void **state)
     hal_instance_release(instance);
 }
 
+/* What becomes of a backend in an inner directory when the one around it has `mode`, owner and group. */
+static hal_instance *nested(const char *name, mode_t mode, uid_t owner, gid_t group)
+{
+    char inner[512];
+    snprintf(inner, sizeof inner, "%s", plugin_path(name));
+    plugin_copy("inner/libhal_null.so");
+    assert_int_equal(chown(plugin_dir, owner, group), 0);
+    assert_int_equal(chmod(plugin_dir, mode), 0);
+    return plugin_instance(inner, NULL);
+}
+
+static hal_code nested_code(mode_t mode, uid_t owner, gid_t group)
+{
+    hal_instance *instance = nested("inner", mode, owner, group);
+    const hal_load_entry *e = entry_of(instance, "libhal_null.so");
+    hal_code code = hal_status_code(e->status);
+    if (code == HAL_CODE_PERMISSION_DENIED) {
+        assert_int_equal(e->stage, HAL_LOAD_TRUST);
+        assert_non_null(strstr(e->hint, "chmod "));
+        assert_null(strstr(e->hint, "inner")); /* it names the directory above */
+    }
+    hal_instance_release(instance);
+    return code;
+}
+
+static void directories_above_are_checked(void **state)
+{
+    (void)state;
+    const uid_t me = geteuid(), other = 12345;
+    const gid_t same = (gid_t)-1, mail = 8;
+    assert_int_equal(mkdir(plugin_path("inner"), 0755), 0);
+    assert_int_equal(nested_code(0777, me, same), HAL_CODE_PERMISSION_DENIED);
+    assert_int_equal(nested_code(01777, me, same), HAL_CODE_OK); /* nobody moves another's out of a sticky one */
+    if (me != 0)
+        return;
+    assert_int_equal(nested_code(0755, other, mail), HAL_CODE_OK); /* a container's view of a checkout */
+    assert_int_equal(nested_code(0775, other, other), HAL_CODE_OK);
+    assert_int_equal(nested_code(0775, other, mail), HAL_CODE_PERMISSION_DENIED);
+    assert_int_equal(nested_code(0777, other, other), HAL_CODE_PERMISSION_DENIED);
+}
+
+static void links_to_directories_are_resolved(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(plugin_path("inner"), 0755), 0);
+    assert_int_equal(symlink("inner", plugin_path("link")), 0);
+    hal_instance *instance = nested("link", 01777, geteuid(), (gid_t)-1);
+    assert_ok(entry_of(instance, "libhal_null.so")->status);
+    assert_non_null(strstr(entry_of(instance, "libhal_null.so")->path, "/inner/"));
+    hal_instance_release(instance);
+}
+
 static void links_and_pipes_are_refused(void **state)
 {
     (void)state;
@@ -284,6 +336,8 @@ int main(void)
         fresh(a_shared_group_that_can_write_is_refused),
         fresh(the_owners_private_group_may_write),
         fresh(a_file_of_another_user_is_refused),
+        fresh(directories_above_are_checked),
+        fresh(links_to_directories_are_resolved),
         fresh(links_and_pipes_are_refused),
         fresh(another_abi_or_sanitizer_is_refused_before_dlopen),
         fresh(a_note_that_lies_about_the_table_is_refused),
