@@ -41,6 +41,7 @@ HAL_FAULT_TESTS = \
 
 HAL_FUZZ_TARGETS = \
 	tests/fuzz/fuzz_config \
+	tests/fuzz/fuzz_note \
 	tests/fuzz/fuzz_safetensors \
 	tests/fuzz/fuzz_tokenizer
 
@@ -81,6 +82,8 @@ endif
 FUZZ_LDADD = $(FUZZ_DRIVER) $(LDADD)
 tests_fuzz_fuzz_config_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_note_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_note_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_safetensors_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_safetensors_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_tokenizer_LDADD = $(FUZZ_LDADD)
