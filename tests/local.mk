@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make check` runs unit, lint and fault tests. The other tiers have a target each, all of them
 # ending in lines of the form `N passed, N failed, N skipped`:
-#   check-unit check-lint check-faults check-installed check-fuzz check-conformance
+#   check-unit check-lint check-faults check-cli check-installed check-fuzz check-conformance
 #   check-parity check-training check-coverage
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
@@ -111,6 +111,17 @@ AM_TESTS_ENVIRONMENT = \
 
 HAL_TOOL_ENVIRONMENT = HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins'
 
+HAL_CLI_TESTS = \
+	tests/cli/cases_checkpoint.py \
+	tests/cli/cases_generate.py \
+	tests/cli/cases_matrix.py \
+	tests/cli/cases_plugin.py \
+	tests/cli/cases_train.py \
+	tests/cli/cases_usage.py \
+	tests/cli/run.py \
+	tests/cli/support.py
+
+EXTRA_DIST += $(HAL_CLI_TESTS)
 EXTRA_DIST += tests/parity/run.py tests/coverage.sh tests/training.sh tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
@@ -132,6 +143,13 @@ check-lint: all
 
 check-faults: check-programs
 	+@$(call run_tests,$(HAL_FAULT_TESTS))
+
+# The tools as a person meets them; WORD picks the cases whose name has it.
+WORD =
+check-cli: all
+	@$(HAL_TOOL_ENVIRONMENT) CC='$(CC) $(CFLAGS) $(HAL_SANITIZE_FLAGS)' PYTHONDONTWRITEBYTECODE=1 \
+	  $(PYTHON) $(top_srcdir)/tests/cli/run.py --build $(abs_top_builddir) --source $(abs_top_srcdir) \
+	  --work $(abs_top_builddir)/tests/cli/work '$(WORD)'
 
 # Installs, so only into a prefix of the build's own: ./configure --prefix=$PWD/installed
 check-installed: all
@@ -174,5 +192,5 @@ check-training: all
 check-coverage:
 	@$(SHELL) $(top_srcdir)/tests/coverage.sh $(abs_top_srcdir) $(abs_top_builddir)
 
-.PHONY: check-programs check-unit check-lint check-faults check-installed check-conformance \
+.PHONY: check-programs check-unit check-lint check-faults check-cli check-installed check-conformance \
 	check-fuzz check-parity check-training check-coverage

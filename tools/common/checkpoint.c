@@ -201,6 +201,16 @@ int checkpoint_begin(const char *dir, checkpoint **out, tool_error *err)
     return 0;
 }
 
+int checkpoint_try(const char *dir, tool_error *err)
+{
+    checkpoint *object;
+    int code = checkpoint_begin(dir, &object, err);
+    if (code == 0) {
+        checkpoint_abort(object);
+    }
+    return code;
+}
+
 /* --- contents --- */
 
 const char *checkpoint_directory(const checkpoint *object)

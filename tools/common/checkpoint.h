@@ -25,6 +25,9 @@
 
 typedef struct checkpoint checkpoint;
 
+/* Whether a checkpoint could be started for dir now: said before the work rather than after it. */
+int checkpoint_try(const char *dir, tool_error *err);
+
 /* Start a new checkpoint for dir, whose parent must exist. The object is the caller's until commit or abort.
  */
 int checkpoint_begin(const char *dir, checkpoint **out, tool_error *err);

@@ -255,14 +255,33 @@ int plot_format_svg(const plot *chart, char **out_text, size_t *out_bytes, tool_
     return 0;
 }
 
+static int name_fresh(const char *path, char *fresh, tool_error *err)
+{
+    int length = snprintf(fresh, PATH_MAX, "%s.tmp-%ld", path, (long)getpid());
+    return length < 0 || length >= PATH_MAX
+               ? tool_fail(err, TOOL_BAD_INPUT, "%.200s...: the path is too long", path)
+               : 0;
+}
+
+int plot_try(const char *path, tool_error *err)
+{
+    char fresh[PATH_MAX];
+    int code = name_fresh(path, fresh, err);
+    code = code ? code : file_write_whole(fresh, "", 0, err);
+    if (code == 0) {
+        unlink(fresh);
+    }
+    return code;
+}
+
 static int write_through(const char *path, const char *text, size_t bytes, tool_error *err)
 {
     char fresh[PATH_MAX];
-    int length = snprintf(fresh, sizeof fresh, "%s.tmp-%ld", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof fresh) {
-        return tool_fail(err, TOOL_BAD_INPUT, "%.200s...: the path is too long", path);
+    int code = name_fresh(path, fresh, err);
+    if (code) {
+        return code;
     }
-    int code = file_write_whole(fresh, text, bytes, err);
+    code = file_write_whole(fresh, text, bytes, err);
     if (code == 0 && rename(fresh, path) != 0) {
         code = tool_fail_errno(err, errno, "cannot move the chart to", path);
     }

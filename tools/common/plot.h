@@ -34,6 +34,9 @@ typedef struct plot {
  * chart without any finite point is TOOL_BAD_INPUT. */
 int plot_write_svg(const char *path, const plot *chart, tool_error *err);
 
+/* Whether a file could be made beside path now: said before the work rather than after it. */
+int plot_try(const char *path, tool_error *err);
+
 /* The same text in memory; malloc'ed, the caller frees it. */
 int plot_format_svg(const plot *chart, char **out_text, size_t *out_bytes, tool_error *err);
 

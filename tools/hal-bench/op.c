@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/common/load_guard.h"
 #include "tools/hal-bench/bench.h"
 #include "tools/hal-run/model.h"
 
@@ -76,7 +77,10 @@ int bench_op(const bench_options *options, tool_error *err) {
     if (!hal_op_find(options->op))
         return tool_fail(err, TOOL_NOT_FOUND, "no operator \"%s\"; did you mean \"%s\"?", options->op, hal_op_nearest(options->op));
     if (dtype == HAL_NO_DTYPE) return tool_fail(err, TOOL_BAD_INPUT, "no dtype \"%s\"", options->dtype);
-    int code = model_fail(err, hal_instance_create(&io, &instance), "looking at this machine");
+    load_guard_begin("hal-bench");
+    hal_status status = hal_instance_create(&io, &instance);
+    load_guard_end();
+    int code = model_fail(err, status, "looking at this machine");
     if (code) return code;
     timed t = {.op = options->op};
     double seconds = 0;

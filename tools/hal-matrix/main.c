@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/common/load_guard.h"
 #include "tools/hal-matrix/report.h"
 
 typedef enum verb { VERB_RUN, VERB_EXPLAIN, VERB_REPRO } verb;
@@ -267,7 +268,10 @@ static int conclude(run *r, tool_error *err) {
 static int run_tool(const options *o, tool_error *err) {
     run r = {.options = o};
     hal_instance_options io = {HAL_HEAD(hal_instance_options), .plugin_path = o->plugin_dir};
-    if (hal_instance_create(&io, &r.instance)) return tool_fail(err, TOOL_INTERNAL, "%s", hal_status_last()->text);
+    load_guard_begin("hal-matrix");
+    hal_status status = hal_instance_create(&io, &r.instance);
+    load_guard_end();
+    if (status) return tool_fail(err, TOOL_INTERNAL, "%s", hal_status_last()->text);
     int code = find_device(&r, err);
     if (!code && o->expect) code = matrix_report_read_expected(&r.report, o->expect, err);
     if (!code) code = run_all(&r, err);

@@ -37,7 +37,7 @@ static int print_json(json_t *devices, tool_error *err) {
     int failed = !root || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
     json_decref(root);
     putchar('\n');
-    return failed ? tool_fail(err, TOOL_INTERNAL, "writing the device list failed") : TOOL_OK;
+    return failed ? tool_fail(err, TOOL_INTERNAL, "the device list could not be written to standard output") : TOOL_OK;
 }
 
 int verb_devices(const run_options *options, tool_error *err) {

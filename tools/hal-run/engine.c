@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/hal-run/engine.h"
 
+#include <errno.h>
+
+#include "tools/common/load_guard.h"
+
 enum { STEP_DEADLINE_MS = 3600 * 1000 };
 
 int engine_open(const run_options *options, run_engine *out, tool_error *err) {
     hal_instance_options o = {HAL_HEAD(hal_instance_options), .plugin_path = options->plugin_dir};
     hal_instance *instance;
-    int code = model_fail(err, hal_instance_create(&o, &instance), "looking at this machine");
+    load_guard_begin(program_invocation_short_name);
+    hal_status status = hal_instance_create(&o, &instance);
+    load_guard_end();
+    int code = model_fail(err, status, "looking at this machine");
     if (code) return code;
     *out = (run_engine){.instance = instance, .options = options};
     return TOOL_OK;

@@ -32,6 +32,7 @@ typedef struct generator {
     uint64_t n_ids, capacity;
     int64_t cached;             /* tokens in the caches */
     uint64_t first;             /* index in ids of the first cached token */
+    uint64_t prompt_compilations; /* programs compiled when the prompt had been read */
 } generator;
 
 /* Random number for the token that a step makes, from the operator `random`. */
@@ -198,21 +199,44 @@ static int print_json(const generator *g, const char *text, size_t bytes, tool_e
     json_t *ids = json_array(), *root = NULL;
     for (uint64_t i = 0; i < g->n_ids; i++) json_array_append_new(ids, json_integer(g->ids[i]));
     json_t *string = text ? json_stringn(text, bytes) : json_null();
-    root = json_pack("{s:s,s:o,s:o,s:I}", "event", "done", "ids", ids, "text", string ? string : json_null(), "compilations",
-                     (json_int_t)hal_program_compilations(g->engine.instance));
+    const uint64_t compilations = hal_program_compilations(g->engine.instance);
+    root = json_pack("{s:s,s:o,s:o,s:I,s:I}", "event", "done", "ids", ids, "text", string ? string : json_null(), "compilations",
+                     (json_int_t)compilations, "compilations_after_prompt",
+                     (json_int_t)(g->options->tokens ? compilations - g->prompt_compilations : 0));
     int failed = !root || json_dumpf(root, stdout, JSON_COMPACT) != 0;
     json_decref(root);
     putchar('\n');
-    return failed ? tool_fail(err, TOOL_INTERNAL, "writing the result failed") : TOOL_OK;
+    return failed ? tool_fail(err, TOOL_INTERNAL, "the result could not be written to standard output") : TOOL_OK;
+}
+
+/* A model's vocabulary may be padded beyond its tokenizer's: such ids have no text. */
+static int decode(const generator *g, char **text, size_t *bytes, tool_error *err) {
+    uint32_t *ids = malloc((g->n_ids + 1) * sizeof *ids);
+    uint64_t n = 0;
+    size_t size;
+    if (!ids) return tool_fail(err, TOOL_INTERNAL, "out of memory for %llu tokens", (unsigned long long)g->n_ids);
+    for (uint64_t i = 0; i < g->n_ids; i++)
+        if (tokenizer_piece(g->codec, (uint32_t)g->ids[i], &size)) ids[n++] = (uint32_t)g->ids[i];
+    if (n < g->n_ids)
+        fprintf(stderr, "%llu ids are no token of the tokenizer and are left out of the text\n", (unsigned long long)(g->n_ids - n));
+    int code = tokenizer_decode(g->codec, ids, n, text, bytes, err);
+    free(ids);
+    return code;
+}
+
+/* The text, or the ids of a model without tokenizer. */
+static void print_plain(const generator *g, const char *text, size_t bytes) {
+    if (text) fwrite(text, 1, bytes, stdout);
+    for (uint64_t i = 0; !text && i < g->n_ids; i++) printf("%s%d", i ? "," : "", g->ids[i]);
+    putchar('\n');
 }
 
 static int print_result(const generator *g, tool_error *err) {
     char *text = NULL;
     size_t bytes = 0;
-    int code = g->codec ? tokenizer_decode(g->codec, (const uint32_t *)g->ids, g->n_ids, &text, &bytes, err) : TOOL_OK;
+    int code = g->codec ? decode(g, &text, &bytes, err) : TOOL_OK;
     if (!code && g->options->json) code = print_json(g, text, bytes, err);
-    else if (!code && text) printf("%.*s\n", (int)bytes, text);
-    else for (uint64_t i = 0; !code && i < g->n_ids; i++) printf("%d%s", g->ids[i], i + 1 < g->n_ids ? "," : "\n");
+    else if (!code) print_plain(g, text, bytes);
     free(text);
     return code;
 }
@@ -222,6 +246,7 @@ static int generate(generator *g, tool_error *err) {
     for (uint64_t i = 0; !code && i < g->options->tokens; i++) {
         int32_t next = 0;
         code = next_token(g, &next, err);
+        if (i == 0) g->prompt_compilations = hal_program_compilations(g->engine.instance);
         if (!code) code = keep(g, next, err);
         if (!code && g->config.eos_token >= 0 && next == (int32_t)g->config.eos_token) break;
     }

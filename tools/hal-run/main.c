@@ -18,9 +18,11 @@ int main(int argc, char **argv) {
     tool_error err = {0};
     run_options options;
     signal(SIGXFSZ, SIG_IGN); /* a full quota is a failed write, which keeps the previous checkpoint */
+    signal(SIGPIPE, SIG_IGN); /* a reader that went away must not cost the checkpoint either */
     int code = run_options_parse(argc, argv, &options, &err);
     if (!code) code = run(&options, &err);
-    if (code && code != TOOL_DEGRADED) fprintf(stderr, "hal-run: %s\n", err.text);
-    if (fflush(stdout) != 0 && !code) code = TOOL_INTERNAL;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && !code)
+        code = tool_fail(&err, TOOL_INTERNAL, "standard output could not be written whole: a full disk, or a reader that is gone?");
+    if (code) fprintf(stderr, "hal-run: %s\n", err.text);
     return code;
 }

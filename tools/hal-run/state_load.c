@@ -63,7 +63,9 @@ int state_load_weights(hal_session *session, const model_parameter *parameters, 
     for (size_t i = 0; !code && i < count; i++) {
         const weights_entry *entry;
         code = find(w, &parameters[i], &entry, err);
-        if (!code) code = load_tensor(session, parameters[i].name, entry, model_parameter_values(&parameters[i]), err);
+        if (code) break;
+        code = load_tensor(session, parameters[i].name, entry, model_parameter_values(&parameters[i]), err);
+        if (code) tool_fail_within(err, code, "%s", path);
     }
     weights_close(w);
     return code;
@@ -81,13 +83,19 @@ static int parse_setup(const char *text, const char *dir, trainer_setup *s, uint
     train_options *o = &s->train;
     int batch = 0, context = 0, accumulate = 0;
     json_int_t steps = 0, warmup = 0, every = 0, seed = 0, done = 0;
-    const char *dtype = "";
-    int bad = !root || json_unpack(root, "{s:I,s:s,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:F,s:F,s:F,s:F,s:F,s:F,s:F,s:F}", "step", &done,
+    const char *dtype = "", *data = "", *kind = "";
+    json_int_t tokens = 0;
+    int bad = !root || json_unpack(root, "{s:I,s:s,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:F,s:F,s:F,s:F,s:F,s:F,s:F,s:F,s?s,s?s,s?I}", "step", &done,
                                    "dtype", &dtype, "batch", &batch, "context", &context, "accumulate", &accumulate, "steps",
                                    &steps, "warmup", &warmup, "eval_every", &every, "seed", &seed, "lr", &o->lr, "min_lr",
                                    &o->min_lr, "beta1", &o->beta1, "beta2", &o->beta2, "epsilon", &o->epsilon, "weight_decay",
-                                   &o->weight_decay, "clip", &o->clip, "dropout", &o->dropout);
+                                   &o->weight_decay, "clip", &o->clip, "dropout", &o->dropout, "data", &data, "data_kind", &kind, "data_tokens", &tokens);
     s->dtype = bad ? HAL_NO_DTYPE : hal_dtype_find(dtype);
+    if (!bad) {
+        snprintf(s->data.path, sizeof s->data.path, "%s", data);
+        s->data.is_tokens = strcmp(kind, "tokens") == 0;
+        s->data.tokens = tokens > 0 ? (uint64_t)tokens : 0;
+    }
     json_decref(root);
     if (bad || batch < 1 || context < 1 || accumulate < 1 || steps < 0 || warmup < 0 || every < 0 || seed < 0 || done < 0 ||
         (s->dtype != HAL_F32 && s->dtype != HAL_BF16))
@@ -116,14 +124,19 @@ int state_read_setup(const char *dir, trainer_setup *setup, uint64_t *step, tool
     return code;
 }
 
+static bool has_shape(const safetensors_tensor *tensor, const model_parameter *p) {
+    bool same = tensor->rank == p->rank;
+    for (uint32_t d = 0; same && d < p->rank; d++) same = tensor->shape[d] == (uint64_t)p->size[d];
+    return same;
+}
+
 static int load_moment(trainer *t, const safetensors *file, const model_parameter *p, const char *suffix, tool_error *err) {
     char name[MODEL_NAME_SIZE + 4];
     snprintf(name, sizeof name, "%s.%s", p->name, suffix);
     const safetensors_tensor *tensor = safetensors_find(file, name);
     const uint64_t values = model_parameter_values(p);
-    if (!tensor || tensor->dtype != SAFETENSORS_F32 || tensor->bytes != values * sizeof(float))
-        return tool_fail(err, TOOL_BAD_INPUT, "training_state.safetensors: %s is missing or not F32 of %llu values", name,
-                         (unsigned long long)values);
+    if (!tensor || tensor->dtype != SAFETENSORS_F32 || !has_shape(tensor, p))
+        return tool_fail(err, TOOL_BAD_INPUT, "%s is missing or not F32 of the parameter's shape", name);
     return load_tensor(t->update.session, name, &(weights_entry){file, tensor}, values, err);
 }
 
@@ -136,5 +149,5 @@ int state_load_moments(trainer *t, const char *dir, tool_error *err) {
         if (!code) code = load_moment(t, file, &t->parameters[i], "v", err);
     }
     safetensors_close(file);
-    return code;
+    return code ? tool_fail_within(err, code, "%s/training_state.safetensors", dir) : TOOL_OK;
 }

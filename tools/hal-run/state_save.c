@@ -55,12 +55,14 @@ static int write_file(trainer *t, const char *path, group g, const char *key, co
 
 static char *options_text(const trainer *t) {
     const train_options *o = &t->setup.train;
-    json_t *root = json_pack("{s:I,s:s,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f}", "step",
+    json_t *root = json_pack("{s:I,s:s,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:s,s:s,s:I}", "step",
                              (json_int_t)t->step, "dtype", hal_dtype_describe(t->setup.dtype)->name, "batch", (int)o->batch,
                              "context", (int)o->context, "accumulate", (int)o->accumulate, "steps", (json_int_t)o->steps,
                              "warmup", (json_int_t)o->warmup, "eval_every", (json_int_t)o->eval_every, "seed",
                              (json_int_t)o->seed, "lr", o->lr, "min_lr", o->min_lr, "beta1", o->beta1, "beta2", o->beta2,
-                             "epsilon", o->epsilon, "weight_decay", o->weight_decay, "clip", o->clip, "dropout", o->dropout);
+                             "epsilon", o->epsilon, "weight_decay", o->weight_decay, "clip", o->clip, "dropout", o->dropout,
+                             "data", t->setup.data.path, "data_kind", t->setup.data.is_tokens ? "tokens" : "text", "data_tokens",
+                             (json_int_t)t->setup.data.tokens);
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
     return text;
@@ -100,5 +102,5 @@ int state_save(trainer *t, const char *dir, const tokenizer *codec, tool_error *
     if (!code) code = write_tensors(c, t, err);
     if (!code) return checkpoint_commit(&c, err);
     checkpoint_abort(c);
-    return code;
+    return tool_fail_within(err, code, "cannot save a checkpoint to %s; a previous one is whole", dir);
 }

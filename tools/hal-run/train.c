@@ -2,6 +2,7 @@
 /* hal-run train: data, loop, evaluation, checkpoint, curve. */
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tools/common/checkpoint.h"
 #include "tools/common/plot.h"
 #include "tools/common/progress.h"
 #include "tools/common/text_source.h"
@@ -37,6 +39,7 @@ typedef struct run {
     double train_loss, validation_loss;
     uint64_t recent;              /* steps since the last evaluation, for the mean training loss */
     double recent_sum;
+    bool trained;                 /* a step was made, so there is a training loss */
 } run;
 
 /* --------------------------------------------------------------------------------------------- setting up -- */
@@ -82,7 +85,7 @@ static int choose_tokenizer(run *r, const text_source *text, tool_error *err) {
 
 static int load_text(run *r, tool_error *err) {
     text_source text = {0};
-    int code = text_source_load(r->options->text, &text, err);
+    int code = text_source_load(r->setup.data.path[0] ? r->setup.data.path : NULL, &text, err);
     if (!code) code = choose_tokenizer(r, &text, err);
     if (!code) code = dataset_from_text(text.data, text.bytes, text.origin, r->codec, &r->data, err);
     if (!code && !r->options->quiet) fprintf(stderr, "text: %s, %zu bytes\n", text.origin, text.bytes);
@@ -96,18 +99,44 @@ static int load_text(run *r, tool_error *err) {
     return TOOL_OK;
 }
 
+/* What the command line names, else what the checkpoint to resume was trained on, else a default text. */
+static int choose_data(run *r, tool_error *err) {
+    const run_options *o = r->options;
+    trainer_data *data = &r->setup.data;
+    const char *named = o->text ? o->text : o->token_file;
+    char whole[PATH_MAX];
+    if (!named) return TOOL_OK;
+    if (!realpath(named, whole)) return tool_fail_errno(err, errno, "cannot open", named);
+    snprintf(data->path, sizeof data->path, "%s", whole);
+    data->is_tokens = named == o->token_file;
+    return TOOL_OK;
+}
+
+/* A resumed run goes on in the same data: another length of it is another run. */
+static int check_data(run *r, tool_error *err) {
+    trainer_data *data = &r->setup.data;
+    const uint64_t tokens = dataset_train_tokens(r->data) + dataset_validation_tokens(r->data), before = data->tokens;
+    data->tokens = tokens;
+    if (!r->options->resume || before == 0 || before == tokens) return TOOL_OK;
+    return tool_fail(err, TOOL_BAD_INPUT, "%s was trained on %llu tokens, %s has %llu: name the same data with --text or "
+                     "--token-file, or start anew from the weights with --load", r->options->resume, (unsigned long long)before,
+                     data->path[0] ? data->path : "the default text", (unsigned long long)tokens);
+}
+
 static int load_data(run *r, tool_error *err) {
-    int code;
-    if (r->options->token_file) {
+    int code = choose_data(r, err);
+    if (code) return code;
+    if (r->setup.data.is_tokens) {
         if (r->setup.model.vocabulary == 0)
             return tool_fail(err, TOOL_BAD_INPUT, "--token-file: preset %s takes its vocabulary from a text; use --model gpt2 "
                              "or a CONFIG.json with vocab_size", r->options->model ? r->options->model : "char");
-        code = dataset_from_tokens(r->options->token_file, r->setup.model.vocabulary, &r->data, err);
+        code = dataset_from_tokens(r->setup.data.path, r->setup.model.vocabulary, &r->data, err);
     } else {
         code = load_text(r, err);
     }
     if (!code) code = model_config_check(&r->setup.model, "the model", err);
-    return code ? code : dataset_check(r->data, r->setup.train.context, err);
+    if (!code) code = dataset_check(r->data, r->setup.train.context, err);
+    return code ? code : check_data(r, err);
 }
 
 static int fill_parameters(run *r, tool_error *err) {
@@ -134,19 +163,35 @@ static int keep_point(run *r, tool_error *err) {
     return TOOL_OK;
 }
 
+/* Prints an object on a line of its own; takes its reference. */
+static int print_line(json_t *line, tool_error *err) {
+    const int failed = !line || json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9)) != 0;
+    json_decref(line);
+    putchar('\n');
+    fflush(stdout);
+    /* A failed write shows in ferror(stdout) at the end; it must not cost the training. */
+    return failed && !ferror(stdout) ? tool_fail(err, TOOL_INTERNAL, "no memory for a line of JSON") : TOOL_OK;
+}
+
+/* Unknown is null, never 0. */
+static json_t *known(double number, bool is_known) { return is_known && isfinite(number) ? json_real(number) : json_null(); }
+
+static int print_eval(const run *r, tool_error *err) {
+    return print_line(json_pack("{s:s,s:I,s:o,s:o}", "event", "eval", "step", (json_int_t)r->trainer.step, "train_loss",
+                                known(r->train_loss, r->trained), "val_loss", known(r->validation_loss, true)), err);
+}
+
 static int evaluate(run *r, tool_error *err) {
     if (r->recent) r->train_loss = r->recent_sum / (double)r->recent;
+    r->trained |= r->recent > 0;
     r->recent = 0;
     r->recent_sum = 0;
     int code = trainer_evaluate(&r->trainer, &r->validation_loss, err);
     if (code) return code;
-    progress_note(r->progress, "step %llu: train loss %.4f, validation loss %.4f", (unsigned long long)r->trainer.step,
-                  r->train_loss, r->validation_loss);
-    if (r->options->json) {
-        printf("{\"event\":\"eval\",\"step\":%llu,\"train_loss\":%.9g,\"val_loss\":%.9g}\n", (unsigned long long)r->trainer.step,
-               r->train_loss, r->validation_loss);
-        fflush(stdout);
-    }
+    if (r->trained) progress_note(r->progress, "step %llu: train loss %.4f, validation loss %.4f", (unsigned long long)r->trainer.step,
+                                  r->train_loss, r->validation_loss);
+    else progress_note(r->progress, "step %llu: validation loss %.4f", (unsigned long long)r->trainer.step, r->validation_loss);
+    if (r->options->json && (code = print_eval(r, err))) return code;
     return keep_point(r, err);
 }
 
@@ -188,14 +233,11 @@ static int print_done(const run *r, tool_error *err) {
     json_t *devices = json_array();
     for (uint32_t i = 0; i < o->n_devices; i++) json_array_append_new(devices, json_string(o->devices[i]));
     if (!o->n_devices) json_array_append_new(devices, json_string("cpu0"));
-    json_t *root = json_pack("{s:s,s:I,s:f,s:f,s:f,s:f,s:I,s:o}", "event", "done", "steps", (json_int_t)r->trainer.step,
-                             "tokens_per_second", progress_tokens_per_second(r->progress), "step_seconds",
-                             progress_step_seconds(r->progress), "train_loss", r->train_loss, "val_loss", r->validation_loss,
-                             "peak_resident_bytes", (json_int_t)peak_bytes(), "devices", devices);
-    int failed = !root || json_dumpf(root, stdout, JSON_COMPACT) != 0;
-    json_decref(root);
-    putchar('\n');
-    return failed ? tool_fail(err, TOOL_INTERNAL, "writing the summary failed") : TOOL_OK;
+    return print_line(json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:I,s:o}", "event", "done", "steps", (json_int_t)r->trainer.step,
+                                "tokens_per_second", known(progress_tokens_per_second(r->progress), r->trained), "step_seconds",
+                                known(progress_step_seconds(r->progress), r->trained), "train_loss",
+                                known(r->train_loss, r->trained), "val_loss", known(r->validation_loss, true),
+                                "peak_resident_bytes", (json_int_t)peak_bytes(), "devices", devices), err);
 }
 
 static int draw(const run *r, tool_error *err) {
@@ -214,26 +256,35 @@ static int draw(const run *r, tool_error *err) {
     return code;
 }
 
-/* Ctrl-C without --save still saves, beside the caller. */
+/* A resumed run goes on where it came from. Ctrl-C without --save still saves, beside the caller. */
 static const char *save_directory(const run *r) {
     if (r->options->save) return r->options->save;
-    if (interrupted) return r->options->resume ? r->options->resume : "hal-run-interrupted";
-    return NULL;
+    if (r->options->resume) return r->options->resume;
+    return interrupted ? "hal-run-interrupted" : NULL;
+}
+
+/* What cannot be written at the end is better known before the first step. */
+static int try_outputs(const run *r, tool_error *err) {
+    const char *dir = save_directory(r);
+    int code = dir ? checkpoint_try(dir, err) : TOOL_OK;
+    return code || !r->options->plot ? code : plot_try(r->options->plot, err);
 }
 
 static int finish(run *r, tool_error *err) {
     const char *dir = save_directory(r);
     int code = dir ? state_save(&r->trainer, dir, r->codec, err) : TOOL_OK;
     if (!code && dir) progress_note(r->progress, "saved to %s", dir);
-    if (!code && dir && interrupted) progress_note(r->progress, "interrupted; to go on: hal-run train --resume %s", dir);
     if (!code && r->options->plot && r->n_points) code = draw(r, err);
     if (!code && r->options->json) code = print_done(r, err);
-    return code;
+    if (code || !interrupted || r->trainer.step >= r->setup.train.steps) return code;
+    return tool_fail(err, TOOL_DEGRADED, "interrupted after step %llu; to go on: hal-run train --resume %s",
+                     (unsigned long long)r->trainer.step, dir);
 }
 
 static int train(run *r, tool_error *err) {
     int code = choose_model(r, err);
     if (!code) code = load_data(r, err);
+    if (!code) code = try_outputs(r, err);
     if (!code) code = trainer_open(r->options, &r->setup, r->data, &r->trainer, err);
     if (!code) code = fill_parameters(r, err);
     if (!code) code = progress_begin(stderr, r->first, r->setup.train.steps, r->options->quiet, &r->progress, err);

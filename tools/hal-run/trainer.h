@@ -6,8 +6,16 @@
 #include "tools/common/dataset.h"
 #include "tools/hal-run/engine.h"
 
+/* Where the tokens came from, for who resumes. */
+typedef struct trainer_data {
+    char path[4096];   /* absolute; "": a default text */
+    bool is_tokens;    /* a file of ids, not a text */
+    uint64_t tokens;   /* 0: not known */
+} trainer_data;
+
 /* What a run needs to know before its graphs are built. */
 typedef struct trainer_setup {
+    trainer_data data;
     model_config model;
     train_options train;
     hal_dtype dtype;

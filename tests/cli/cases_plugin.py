@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plugins that are broken, foreign, untrustworthy or crash."""
+import os
+import shlex
+import shutil
+import struct
+import subprocess
+
+from support import Skipped, case, expect, variants
+
+
+def good_plugin(t):
+    return bytearray(open(os.path.join(t.plugins, "libhal_null.so"), "rb").read())
+
+
+def place(t, content, name="libhal_odd.so"):
+    directory = t.path("plugins")
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o755)
+    path = directory / name
+    path.write_bytes(content)
+    path.chmod(0o755)
+    return path
+
+
+def judge(t, path, *says):
+    """The report names the plugin and the cause; the first error of who needs a device does too; others still work."""
+    search = f"{path.parent}:{t.plugins}"
+    report = t.good("hal-run", "devices", "--plugin-dir", search)
+    line = [line for line in report.out.splitlines() if str(path) in line]
+    expect(len(line) == 1, f"the report has no line of {path}: {report.out}")
+    for word in says:
+        expect(word in line[0], f"not said: {word!r} in {line[0]!r}")
+    words = ("generate", "--load", t.checkpoint(), "--tokens", 1)
+    t.bad(3, ["\"odd0\"", path, *says[:1]], "hal-run", *words, "--devices", "odd0", HAL_PLUGIN_PATH=search)
+    t.good("hal-run", *words, HAL_PLUGIN_PATH=search)
+    t.bad(3, [path, *says[:1]], "hal-matrix", "run", "--device", "odd0", HAL_PLUGIN_PATH=search)
+    t.bad(3, [path, *says[:1]], "hal-bench", "op", "--device", "odd0", HAL_PLUGIN_PATH=search)
+
+
+@case
+def plugin_that_is_truncated(t):
+    content = good_plugin(t)
+    judge(t, place(t, content[:8192]), "truncated", "stopped at note")
+
+
+@case
+def plugin_that_is_empty(t):
+    judge(t, place(t, b""), "truncated", "stopped at note")
+
+
+@case
+def plugin_of_another_machine(t):
+    content = good_plugin(t)
+    content[18:20] = struct.pack("<H", 243)
+    judge(t, place(t, content), "machine")
+
+
+@case
+def plugin_that_is_text(t):
+    judge(t, place(t, b"#!/bin/sh\necho hello\n" * 100), "ELF")
+
+
+def compiled(t, source, *flags):
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    if not shutil.which(compiler[0]):
+        raise Skipped(f"there is no compiler {compiler[0]}")
+    t.path("plugin.c").write_text(source)
+    command = [*compiler, "-shared", "-fPIC", f"-I{t.source}", f"-I{t.source}/ops", *flags, "-o", "plugin.so", "plugin.c"]
+    done = subprocess.run(command, cwd=t.directory, capture_output=True, text=True, check=False)
+    expect(done.returncode == 0, f"{' '.join(command)}: {done.stderr}")
+    return t.path("plugin.so").read_bytes()
+
+
+@case
+def plugin_without_a_note(t):
+    judge(t, place(t, compiled(t, "int hal_backend_query(void);\nint hal_backend_query(void) { return 0; }\n")), "note")
+
+
+@case
+def plugin_of_another_abi(t):
+    content = good_plugin(t)
+    magic = note_place(t, content)
+    for offset in (magic + 4, magic + 8):  # the lowest and the highest ABI
+        content[offset : offset + 4] = struct.pack("<I", 90)
+    judge(t, place(t, content), "ABI")
+
+
+def note_place(t, content):
+    """Where the note's magic number stands: behind the name "hal"."""
+    text = open(os.path.join(t.source, "hal", "backend.h"), encoding="utf-8").read()
+    word = text.split("HAL_BACKEND_NOTE_MAGIC", 1)[1].split()[0].rstrip("u")
+    at = bytes(content).find(b"hal\0" + struct.pack("<I", int(word, 0)))
+    expect(at > 0, "libhal_null.so has no note")
+    return at + 4
+
+
+@case
+def plugin_that_anybody_can_write(t):
+    path = place(t, good_plugin(t))
+    path.chmod(0o757)
+    judge(t, path, "0757", "owner", "chmod")
+
+
+@case
+def plugin_that_is_a_link(t):
+    path = place(t, b"")
+    path.unlink()
+    path.symlink_to(os.path.join(t.plugins, "libhal_null.so"))
+    judge(t, path, "link")
+
+
+@case
+def plugin_directory_that_is_not_absolute(t):
+    t.bad(2, ["\"here\"", "not absolute"], "hal-run", "devices", "--plugin-dir", "here")
+
+
+@case
+def plugin_directory_without_backends(t):
+    t.path("none").mkdir(mode=0o755)
+    t.bad(3, ["no device"], "hal-run", "devices", HAL_PLUGIN_PATH=t.path("none"))
+    t.bad(3, ["cpu0", "is not there"], "hal-run", "generate", "--load", t.checkpoint(), HAL_PLUGIN_PATH=t.path("none"))
+
+
+CRASHES = (("aborts", "abort();"), ("reads address zero", "*(volatile int *)0 = 1;"), ("divides by zero", "raise(SIGFPE);"))
+
+
+@variants(*CRASHES)
+def plugin_whose_constructor(t, statement):
+    """What runs inside dlopen can end the process; it then ends with a code and a name, not with a signal."""
+    source = ("#include \"tests/install/backend.c\"\n#include <signal.h>\n"
+              f"__attribute__((constructor)) static void begin(void) {{ {statement} }}\n")
+    path = place(t, compiled(t, source))
+    search = f"{path.parent}:{t.plugins}"
+    ck = t.checkpoint()
+    for tool, *words in (("hal-run", "devices"), ("hal-run", "generate", "--load", ck), ("hal-matrix", "run", "--op", "copy"),
+                         ("hal-bench", "op", "--m", 4, "--n", 4, "--k", 4), ("hal-run", "train", "--resume", ck, "--text", t.text)):
+        t.bad(1, ["crashed", path.name], tool, *words, HAL_PLUGIN_PATH=search)
+    t.good("hal-run", "generate", "--load", ck, "--tokens", 1)
