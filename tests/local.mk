@@ -109,6 +109,11 @@ AM_TESTS_ENVIRONMENT = \
 	HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins'; export HAL_PLUGIN_PATH; \
 	CC='$(CC)'; export CC;
 
+# A test that hangs fails: a crash inside CMocka, say, once waited for ever. --verbose leaves the reason in the log.
+TEST_SECONDS = 600
+LOG_COMPILER = timeout
+AM_LOG_FLAGS = --verbose --kill-after=10 $(TEST_SECONDS)
+
 HAL_TOOL_ENVIRONMENT = HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins'
 
 HAL_CLI_TESTS = \
