@@ -98,7 +98,7 @@ typedef struct hal_host {
     void (*complete)(void *context, void *completion, hal_status status, const char *text);
     /* Tells that a device is lost for good; pending work is failed by the core. */
     void (*device_lost)(void *context, uint32_t device, const char *text);
-    /* A span for the trace; names are static strings. Cheap no-op when tracing is off. */
+    /* A span for the trace that may overlap with others, on a track of the backend. No-op when tracing is off. */
     void (*trace)(void *context, const char *name, int64_t begin_ns, int64_t end_ns);
     const char *(*option)(void *context, const char *name);            /* instance option by name, or NULL: "cpu_devices",
                                                                           "cpu_threads", "fault_script", "primitives_only" */
@@ -107,6 +107,9 @@ typedef struct hal_host {
     hal_status (*op_reference)(uint32_t number, const void *attrs, const hal_tensor *in, uint32_t n_in, const hal_tensor *out, uint32_t n_out);
     /* Another loaded backend by name, for wrappers such as fault; NULL when it is not there (yet). */
     const struct hal_backend *(*backend_find)(void *context, const char *name);
+    /* A span on the track of a device; NULL when nothing is traced, so that what times a device costs one branch then. Spans of
+       one device nest or follow each other. `category` is "program", "op" or "copy"; an op's name is its names of origin. Texts are copied. */
+    void (*trace_device)(void *context, uint32_t device, const char *category, const char *name, int64_t begin_ns, int64_t end_ns);
 } hal_host;
 
 /** A device as a backend claims it. Fixed size, so that a child process can report it. */

@@ -26,9 +26,12 @@ bool hal_array_grow(const hal_allocator *allocator, void **items, uint32_t count
 const hal_allocator *hal_instance_allocator(const hal_instance *instance);
 /* HAL_OK, or FAILED_PRECONDITION in a child forked after creation. Cost: one getpid-free check (an atfork counter). */
 hal_status hal_instance_check(const hal_instance *instance);
-/* Trace spans; no-ops when off. `name` static or owned by an object that outlives the instance. */
+/* Trace spans; no-ops when off, and texts are copied. Spans of one track must nest or follow each other: `track` NULL, the
+   calling thread, is right for whatever begins and ends within one call. */
 bool hal_trace_enabled(const hal_instance *instance);
-void hal_trace_span(hal_instance *instance, const char *track, const char *name, int64_t begin_ns, int64_t end_ns);
+void hal_trace_span(hal_instance *instance, const char *track, const char *category, const char *name, int64_t begin_ns, int64_t end_ns);
+/* The same for work that may overlap with other work of its track. */
+void hal_trace_overlap(hal_instance *instance, const char *track, const char *category, const char *name, int64_t begin_ns, int64_t end_ns);
 
 /* Device services: the instance, the activated backend device (activates on first use), the table, the memory index. */
 hal_instance *hal_device_instance(const hal_device *device);

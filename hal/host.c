@@ -42,7 +42,17 @@ static void host_device_lost(void *context, uint32_t device, const char *text)
 static void host_trace(void *context, const char *name, int64_t begin_ns, int64_t end_ns)
 {
     hal_loaded *loaded = context;
-    hal_trace_span(loaded->instance, loaded->table->name, name, begin_ns, end_ns);
+    hal_trace_overlap(loaded->instance, loaded->table->name, "backend", name, begin_ns, end_ns);
+}
+
+static void host_trace_device(void *context, uint32_t device, const char *category, const char *name,
+                              int64_t begin_ns, int64_t end_ns)
+{
+    hal_loaded *loaded = context;
+    hal_instance *instance = loaded->instance;
+    for (uint32_t i = 0; i < instance->n_devices; i++)
+        if (instance->devices[i]->loaded == loaded && instance->devices[i]->local == device)
+            hal_trace_span(instance, instance->devices[i]->alias, category, name, begin_ns, end_ns);
 }
 
 static const char *host_option(void *context, const char *name)
@@ -94,5 +104,7 @@ void hal_host_fill(hal_loaded *loaded)
                               .option = host_option,
                               .op_describe = host_op_describe,
                               .op_reference = host_op_reference,
-                              .backend_find = host_backend_find};
+                              .backend_find = host_backend_find,
+                              .trace_device =
+                                  hal_trace_enabled(loaded->instance) ? host_trace_device : NULL};
 }

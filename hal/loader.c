@@ -339,7 +339,7 @@ static hal_status process(hal_instance *instance, candidate *c)
         close(c->fd);
     if (c->directory_fd >= 0)
         close(c->directory_fd);
-    hal_trace_span(instance, "loader", "load", begin, hal_time_now());
+    hal_trace_span(instance, NULL, "load", c->path, begin, hal_time_now());
     return record(instance, c->path, c->note.name, c->stage, s, c->hint, begin);
 }
 

@@ -35,4 +35,6 @@ HAL_CORE_SOURCES = \
 	hal/timeline.c \
 	hal/topology.c \
 	hal/trace.c \
+	hal/trace.h \
+	hal/trace_json.c \
 	hal/trust.c

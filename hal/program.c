@@ -102,7 +102,7 @@ static hal_status compile(hal_device *device, const hal_description *d, uint64_t
         memcpy(copy, d, d->bytes);
         atomic_fetch_add_explicit(&instance->compilations, 1, memory_order_relaxed);
         s = device->loaded->table->compile(opened, copy, deadline, &p->compiled);
-        hal_trace_span(instance, device->alias, "compile", begin, hal_time_now());
+        hal_trace_span(instance, NULL, "compile", device->alias, begin, hal_time_now());
     }
     if (s != HAL_OK) {
         hal_deallocate(a, copy);

@@ -107,7 +107,8 @@ void hal_slot_signal(hal_slot *slot, hal_status status, const char *text)
 {
     hal_device *d = slot->queue->device;
     if (slot->begin != 0)
-        hal_trace_span(d->instance, d->alias, slot->program ? "submit" : "copy", slot->begin, hal_time_now());
+        hal_trace_overlap(d->instance, d->alias, "queue", slot->program ? "queued program" : "queued copy",
+                          slot->begin, hal_time_now());
     for (uint32_t i = 0; i < slot->n_signals; i++) {
         if (status == HAL_OK)
             hal_timeline_advance(slot->signals[i].timeline, slot->signals[i].value);

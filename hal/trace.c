@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Spans in memory, written as Chrome trace JSON when the last handle goes. */
-#include "object.h"
+/* Records events in memory; the file is written when the last handle of the instance goes. */
+#include "trace.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
-#define MAX_SPANS (1u << 20) /* beyond that spans are counted and dropped */
-
-typedef struct span {
-    const char *track, *name;
-    int64_t begin, end;
-} span;
-
-struct hal_trace {
-    pthread_mutex_t lock;
-    FILE *file;
-    span *spans;
-    uint32_t count, capacity;
-    uint64_t dropped;
-};
+#define MAX_EVENTS (1u << 20) /* beyond that events are counted and dropped */
+#define NO_TEXT    UINT32_MAX
 
 hal_status hal_trace_open(hal_instance *instance, const char *path)
 {
     /* Opened now, so that a path that cannot be written is a failure now and not a silence at the end. */
-    FILE *file = fopen(path, "we");
+    FILE *file = fopen(path, "ae");
     if (file == NULL)
         return HAL_FAIL(IO, "trace file %s cannot be written: %m; choose another in HAL_TRACE", path);
     hal_trace *t = hal_allocate(&instance->config.allocator, sizeof *t);
@@ -42,65 +29,118 @@ bool hal_trace_enabled(const hal_instance *instance)
     return atomic_load_explicit(&instance->trace, memory_order_acquire) != NULL;
 }
 
-void hal_trace_span(hal_instance *instance, const char *track, const char *name, int64_t begin_ns,
-                    int64_t end_ns)
+/* --------------------------------------------------------------------------------------------- texts -- */
+
+static uint32_t hash(const char *text)
 {
+    uint32_t h = 2166136261u;
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * 16777619u;
+    return h;
+}
+
+/* The slot of a text, or the free one where it would go. The table is never full. */
+static uint32_t *find(const hal_trace *t, const char *text)
+{
+    uint32_t i = hash(text) & (t->slots - 1);
+    while (t->table[i] != 0 && strcmp(t->texts[t->table[i] - 1], text) != 0)
+        i = (i + 1) & (t->slots - 1);
+    return &t->table[i];
+}
+
+static bool grow_table(hal_trace *t, const hal_allocator *a)
+{
+    uint32_t slots = t->slots == 0 ? 256 : 2 * t->slots;
+    uint32_t *table = hal_allocate_array(a, slots, sizeof *table);
+    if (table == NULL)
+        return false;
+    hal_deallocate(a, t->table);
+    t->table = table;
+    t->slots = slots;
+    for (uint32_t i = 0; i < t->n_texts; i++)
+        *find(t, t->texts[i]) = i + 1;
+    return true;
+}
+
+/* The index of the trace's own copy; NO_TEXT when there is no memory. */
+static uint32_t keep(hal_trace *t, const hal_allocator *a, const char *text)
+{
+    if (2 * t->n_texts >= t->slots && !grow_table(t, a))
+        return NO_TEXT;
+    uint32_t *slot = find(t, text);
+    if (*slot != 0)
+        return *slot - 1;
+    if (!hal_array_grow(a, (void **)&t->texts, t->n_texts, &t->texts_capacity, sizeof *t->texts))
+        return NO_TEXT;
+    char *copy = hal_string_copy(a, text);
+    if (copy == NULL)
+        return NO_TEXT;
+    t->texts[t->n_texts++] = copy;
+    *slot = t->n_texts;
+    return t->n_texts - 1;
+}
+
+/* -------------------------------------------------------------------------------------------- events -- */
+
+static bool add(hal_trace *t, const hal_allocator *a, hal_trace_event event)
+{
+    if (t->file == NULL || t->count >= MAX_EVENTS || event.track == NO_TEXT || event.category == NO_TEXT ||
+        event.name == NO_TEXT ||
+        !hal_array_grow(a, (void **)&t->events, t->count, &t->capacity, sizeof *t->events))
+        return false;
+    t->events[t->count++] = event;
+    return true;
+}
+
+/* With `overlaps`, two events: both are in the file or neither is. */
+static void record(hal_trace *t, const hal_allocator *a, hal_trace_event event, bool overlaps)
+{
+    event.id = t->calls++;
+    event.kind = overlaps ? HAL_TRACE_BEGIN : HAL_TRACE_SPAN;
+    bool kept = add(t, a, event);
+    if (kept && overlaps) {
+        event.kind = HAL_TRACE_END;
+        event.begin = event.end;
+        kept = add(t, a, event);
+        t->count -= kept ? 0 : 1;
+    }
+    t->dropped += kept ? 0 : 1;
+}
+
+static void span(hal_instance *instance, const char *track, const char *category, const char *name,
+                 int64_t begin_ns, int64_t end_ns, bool overlaps)
+{
+    const hal_allocator *a = &instance->config.allocator;
     hal_trace *t = atomic_load_explicit(&instance->trace, memory_order_acquire);
+    char thread[32];
     if (t == NULL)
         return;
+    if (track == NULL) {
+        snprintf(thread, sizeof thread, "thread %ld", (long)gettid());
+        track = thread;
+    }
     pthread_mutex_lock(&t->lock);
-    if (t->file == NULL || t->count >= MAX_SPANS ||
-        !hal_array_grow(&instance->config.allocator, (void **)&t->spans, t->count, &t->capacity,
-                        sizeof(span)))
-        t->dropped++;
-    else
-        t->spans[t->count++] = (span){track, name, begin_ns, end_ns};
+    hal_trace_event event = {.begin = begin_ns, .end = end_ns < begin_ns ? begin_ns : end_ns};
+    event.track = keep(t, a, track);
+    event.category = keep(t, a, category);
+    event.name = keep(t, a, name);
+    record(t, a, event, overlaps);
     pthread_mutex_unlock(&t->lock);
 }
 
-static void print_text(FILE *f, const char *text)
+void hal_trace_span(hal_instance *instance, const char *track, const char *category, const char *name,
+                    int64_t begin_ns, int64_t end_ns)
 {
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            fputc('\\', f);
-        fputc((unsigned char)*text < 0x20 ? ' ' : *text, f);
-    }
+    span(instance, track, category, name, begin_ns, end_ns, false);
 }
 
-/* Tracks are few, so the first span with a track's name serves as its number. */
-static uint32_t track_of(const hal_trace *t, uint32_t index)
+void hal_trace_overlap(hal_instance *instance, const char *track, const char *category, const char *name,
+                       int64_t begin_ns, int64_t end_ns)
 {
-    uint32_t i = 0;
-    while (i < index && strcmp(t->spans[i].track, t->spans[index].track) != 0)
-        i++;
-    return i;
+    span(instance, track, category, name, begin_ns, end_ns, true);
 }
 
-static void print_span(const hal_trace *t, uint32_t index, uint32_t track)
-{
-    const span *s = &t->spans[index];
-    if (track == index) {
-        fprintf(t->file, "{\"ph\":\"M\",\"name\":\"thread_name\",\"pid\":1,\"tid\":%u,\"args\":{\"name\":\"",
-                track);
-        print_text(t->file, s->track);
-        fputs("\"}},\n", t->file);
-    }
-    fputs("{\"ph\":\"X\",\"name\":\"", t->file);
-    print_text(t->file, s->name);
-    fprintf(t->file, "\",\"pid\":1,\"tid\":%u,\"ts\":%.3f,\"dur\":%.3f},\n", track, (double)s->begin / 1000.0,
-            (double)(s->end - s->begin) / 1000.0);
-}
-
-static void print_all(const hal_trace *t)
-{
-    fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", t->file);
-    for (uint32_t i = 0; i < t->count; i++)
-        print_span(t, i, track_of(t, i));
-    fprintf(t->file,
-            "{\"ph\":\"M\",\"name\":\"process_name\",\"pid\":1,\"args\":{\"name\":\"hal\"}}\n],\n"
-            "\"otherData\":{\"process\":%ld,\"dropped\":%llu}}\n",
-            (long)getpid(), (unsigned long long)t->dropped);
-}
+/* ------------------------------------------------------------------------------------------- the end -- */
 
 void hal_trace_write(hal_instance *instance)
 {
@@ -109,7 +149,10 @@ void hal_trace_write(hal_instance *instance)
         return;
     pthread_mutex_lock(&t->lock);
     if (t->file != NULL) {
-        print_all(t);
+        /* Only now, so that another instance's trace in the same file stays until there is a new one. */
+        if (ftruncate(fileno(t->file), 0) != 0)
+            clearerr(t->file); /* a pipe or terminal has no length */
+        hal_trace_print(t);
         fclose(t->file);
         t->file = NULL; /* objects that outlive the handles may still report spans: they are dropped */
     }
@@ -118,11 +161,16 @@ void hal_trace_write(hal_instance *instance)
 
 void hal_trace_free(hal_instance *instance)
 {
+    const hal_allocator *a = &instance->config.allocator;
     hal_trace *t = atomic_load(&instance->trace);
     if (t == NULL)
         return;
     hal_trace_write(instance);
     pthread_mutex_destroy(&t->lock);
-    hal_deallocate(&instance->config.allocator, t->spans);
-    hal_deallocate(&instance->config.allocator, t);
+    for (uint32_t i = 0; i < t->n_texts; i++)
+        hal_deallocate(a, t->texts[i]);
+    hal_deallocate(a, t->texts);
+    hal_deallocate(a, t->table);
+    hal_deallocate(a, t->events);
+    hal_deallocate(a, t);
 }

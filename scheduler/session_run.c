@@ -172,7 +172,7 @@ static hal_status abandon(hal_session *s, const hal_chain *chain, bool begun, ha
     return status;
 }
 
-static hal_status submit(hal_session *s, hal_chain *chain, const hal_feed *feeds, uint32_t n_feeds,
+static hal_status queue_step(hal_session *s, hal_chain *chain, const hal_feed *feeds, uint32_t n_feeds,
                          const hal_fetch *fetches, uint32_t n_fetches)
 {
     hal_session_slot *slot = &s->slots[s->step++ % s->n_slots];
@@ -194,6 +194,27 @@ static hal_status submit(hal_session *s, hal_chain *chain, const hal_feed *feeds
     return status == HAL_OK ? HAL_OK : abandon(s, chain, chain->left != all, status);
 }
 
+/* When a span begins; 0 while nothing is traced. */
+static int64_t span_begin(const hal_session *s)
+{
+    return hal_trace_enabled(s->plan->instance) ? hal_time_now() : 0;
+}
+
+static void span_end(const hal_session *s, const char *name, int64_t begin)
+{
+    if (begin)
+        hal_trace_span(s->plan->instance, NULL, "session", name, begin, hal_time_now());
+}
+
+static hal_status submit(hal_session *s, hal_chain *chain, const hal_feed *feeds, uint32_t n_feeds,
+                         const hal_fetch *fetches, uint32_t n_fetches)
+{
+    int64_t begin = span_begin(s);
+    hal_status status = queue_step(s, chain, feeds, n_feeds, fetches, n_fetches);
+    span_end(s, "submit", begin);
+    return status;
+}
+
 hal_status hal_session_submit(hal_session *session, const hal_feed *feeds, uint32_t n_feeds,
                               const hal_fetch *fetches, uint32_t n_fetches, const hal_point *waits,
                               uint32_t n_waits, const hal_point *signals, uint32_t n_signals)
@@ -212,6 +233,10 @@ hal_status hal_session_run(hal_session *session, const hal_feed *feeds, uint32_t
 {
     HAL_TRY(check_call(session, feeds, n_feeds, fetches, n_fetches));
     hal_chain chain = {0};
-    HAL_TRY(submit(session, &chain, feeds, n_feeds, fetches, n_fetches));
-    return hal_timeline_wait(session->timeline, session->point, deadline);
+    int64_t begin = span_begin(session);
+    hal_status status = submit(session, &chain, feeds, n_feeds, fetches, n_fetches);
+    if (status == HAL_OK)
+        status = hal_timeline_wait(session->timeline, session->point, deadline);
+    span_end(session, "step", begin);
+    return status;
 }

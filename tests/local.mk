@@ -34,7 +34,8 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_tensor \
 	tests/unit/test_text \
 	tests/unit/test_timeline \
-	tests/unit/test_tokenizer
+	tests/unit/test_tokenizer \
+	tests/unit/test_trace
 
 HAL_FAULT_TESTS = \
 	tests/fault/test_faults

@@ -32,6 +32,8 @@ static hal_status cpu_open(const hal_host *host, void **out) {
     state->threads = hal_cpu_min(option_number(host, "cpu_threads", hal_cpu_count()), 1024);
     state->primitives_only = option_set(host, "primitives_only");
     state->table = hal_cpu_isa_choose(isa ? isa : secure_getenv("HAL_CPU_ISA"), &state->features);
+    /* A host older than the hook has a shorter table. */
+    state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
     *out = state;
     return HAL_OK;
 }
@@ -80,6 +82,7 @@ static hal_status cpu_device_open(void *opaque, uint32_t index, void **out) {
     }
     device->state = state;
     device->server = server;
+    device->index = index;
     *out = device;
     return HAL_OK;
 }

@@ -15,12 +15,14 @@ typedef struct hal_cpu_state {
     bool primitives_only;
     const hal_cpu_table *table;
     uint32_t features;
+    bool traced;
 } hal_cpu_state;
 
 typedef struct hal_cpu_server hal_cpu_server;
 typedef struct hal_cpu_device {
     hal_cpu_state *state;
     hal_cpu_server *server;
+    uint32_t index;
     _Atomic uint64_t ops, programs;
 } hal_cpu_device;
 
@@ -40,6 +42,8 @@ void hal_cpu_program_free(void *device, void *compiled);
 uint32_t hal_cpu_program_bindings(const hal_cpu_program *program);
 uint32_t hal_cpu_program_symbols(const hal_cpu_program *program);
 uint32_t hal_cpu_program_ops(const hal_cpu_program *program);
+/* Hands the spans of the run that just ended, which was traced, to the host. */
+void hal_cpu_program_trace(const hal_cpu_program *program, const hal_cpu_device *device, const hal_cpu_run *run);
 /* Puts the program on these addresses and sizes; text of the failure, or NULL. */
 const char *hal_cpu_program_place(hal_cpu_program *program, char *const *base, const int64_t *symbols,
     hal_cpu_run *run);

@@ -61,7 +61,9 @@ static void publish(hal_cpu_pool *pool, const hal_cpu_step *step, int64_t chunks
 
 /* Opens the next step, or ends the run. */
 static void advance(hal_cpu_pool *pool) {
-    if (++pool->at < pool->run->n_steps) {
+    ++pool->at;
+    if (pool->run->times) pool->run->times[pool->at] = hal_wait_now();
+    if (pool->at < pool->run->n_steps) {
         const hal_cpu_step *step = &pool->run->steps[pool->at];
         publish(pool, step, step->chunks);
         return;
@@ -116,7 +118,10 @@ static void *worker_main(void *argument) {
 }
 
 void hal_cpu_pool_run(hal_cpu_pool *pool, const hal_cpu_run *run) {
-    if (run->n_steps == 0) return;
+    if (run->n_steps == 0) {
+        if (run->times) run->times[0] = hal_wait_now();
+        return;
+    }
     pool->run = run;
     pool->at = -1;
     atomic_store_explicit(&pool->scratch, run->scratch, memory_order_relaxed);

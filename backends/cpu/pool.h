@@ -18,6 +18,7 @@ typedef struct hal_cpu_run {
     int64_t n_steps;
     char *scratch;
     size_t stride;
+    int64_t *times;                      /* NULL, or room for n_steps + 1: when each step began and the last ended */
 } hal_cpu_run;
 
 /* `workers` counts the thread that calls hal_cpu_pool_run. NULL when memory or threads are not to be had. */

@@ -15,6 +15,7 @@ struct hal_cpu_program {
     const hal_cpu_table *table;
     int64_t n_steps, workers;
     int64_t *symbols;                    /* the sizes are for these */
+    int64_t *times;                      /* of the last run, by step; NULL when nothing is traced */
     char *scratch, *shared;
     size_t stride, scratch_bytes, shared_bytes;
     uint32_t features;
@@ -105,8 +106,24 @@ const char *hal_cpu_program_place(hal_cpu_program *p, char *const *base, const i
         const hal_description_tensor *t = &tensors[operands[i]];
         p->operands[i].data = base[t->binding] + t->offset;
     }
-    *run = (hal_cpu_run){p->steps, p->n_steps, p->scratch, p->stride};
+    *run = (hal_cpu_run){p->steps, p->n_steps, p->scratch, p->stride, p->times};
     return NULL;
+}
+
+/* An op without elements has no steps: its span has no length. */
+void hal_cpu_program_trace(const hal_cpu_program *p, const hal_cpu_device *device, const hal_cpu_run *run) {
+    const hal_host *host = device->state->host;
+    const hal_description *d = p->description;
+    int64_t step = 0, n = run->n_steps;
+    host->trace_device(host->context, device->index, "program", "program", run->times[0], run->times[n]);
+    for (uint32_t i = 0; i < d->n_ops; i++) {
+        const hal_description_op *op = &hal_description_ops(d)[i];
+        const char *names = (const char *)d + op->names;
+        int64_t begin = run->times[step];
+        while (step < n && run->steps[step].call == &p->calls[i]) step++;
+        host->trace_device(host->context, device->index, "op", *names ? names : host->op_describe(op->number)->name,
+                           begin, run->times[step]);
+    }
 }
 
 void hal_cpu_program_free(void *device, void *compiled) {
@@ -119,6 +136,7 @@ void hal_cpu_program_free(void *device, void *compiled) {
     free(p->operands);
     free(p->steps);
     free(p->symbols);
+    free(p->times);
     free(p->scratch);
     free(p->shared);
     free(p);
@@ -135,8 +153,10 @@ static hal_cpu_program *program_create(const hal_cpu_device *device, const hal_d
     p->operands = calloc((size_t)d->n_operands + 1, sizeof *p->operands);
     p->steps = calloc((size_t)d->n_ops * HAL_CPU_MAX_PHASES + 1, sizeof *p->steps);
     p->symbols = calloc((size_t)d->n_symbols + 1, sizeof *p->symbols);
+    if (device->state->traced) p->times = calloc((size_t)d->n_ops * HAL_CPU_MAX_PHASES + 1, sizeof *p->times);
     if (p->description) memcpy(p->description, d, d->bytes);
-    if (p->description && p->calls && p->operands && p->steps && p->symbols) return p;
+    if (p->description && p->calls && p->operands && p->steps && p->symbols &&
+        (p->times || !device->state->traced)) return p;
     hal_cpu_program_free(NULL, p);
     return NULL;
 }

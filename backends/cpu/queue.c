@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "wait.h"
 
 typedef struct hal_cpu_queue {
     hal_cpu_device *device;
@@ -64,21 +65,32 @@ static void queue_finish(hal_cpu_queue *queue) {
     if (last && abandoned) queue_free(queue);
 }
 
+/* Text of the failure, or NULL. */
+static const char *run_program(hal_cpu_pool *pool, const hal_cpu_job *job, hal_cpu_device *device) {
+    hal_cpu_run run;
+    const char *failure = hal_cpu_program_place(job->program, job->base, job->symbols, &run);
+    if (failure) return failure;
+    hal_cpu_pool_run(pool, &run);
+    device->ops += hal_cpu_program_ops(job->program);
+    if (run.times) hal_cpu_program_trace(job->program, device, &run);
+    return NULL;
+}
+
+static void run_copy(const hal_cpu_job *job, const hal_cpu_device *device) {
+    const hal_host *host = device->state->host;
+    int64_t begin = device->state->traced ? hal_wait_now() : 0;
+    memmove(job->to, job->from, (size_t)job->bytes);
+    if (device->state->traced)
+        host->trace_device(host->context, device->index, "copy", "copy", begin, hal_wait_now());
+}
+
 void hal_cpu_job_run(hal_cpu_pool *pool, hal_cpu_job *job) {
     hal_cpu_queue *queue = job->queue;
     hal_cpu_device *device = queue->device;
     const hal_host *host = device->state->host;
-    hal_cpu_run run;
     const char *failure = NULL;
-    if (job->program) {
-        failure = hal_cpu_program_place(job->program, job->base, job->symbols, &run);
-        if (!failure) {
-            hal_cpu_pool_run(pool, &run);
-            device->ops += hal_cpu_program_ops(job->program);
-        }
-    } else {
-        memmove(job->to, job->from, (size_t)job->bytes);
-    }
+    if (job->program) failure = run_program(pool, job, device);
+    else run_copy(job, device);
     void *completion = job->completion;
     free(job);
     hal_status status = failure ? HAL_STATUS(HAL_DAMAGE_GRAPH, HAL_CODE_OUT_OF_MEMORY) : HAL_OK;

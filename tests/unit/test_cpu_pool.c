@@ -33,7 +33,7 @@ static void run_all(hal_cpu_pool *pool) {
         steps[s] = (hal_cpu_step){&calls[s], count_chunk, s % 3 == 0 ? 1 : s % 3 == 1 ? 7 : CHUNKS};
         for (int64_t i = 0; i < CHUNKS; i++) ran[s][i] = 0;
     }
-    hal_cpu_pool_run(pool, &(hal_cpu_run){steps, STEPS, scratch, 64});
+    hal_cpu_pool_run(pool, &(hal_cpu_run){steps, STEPS, scratch, 64, NULL});
     for (int64_t s = 0; s < STEPS; s++) {
         for (int64_t i = 0; i < CHUNKS; i++) assert_int_equal(ran[s][i], i < steps[s].chunks);
     }
@@ -67,7 +67,7 @@ static void an_empty_run_returns(void **state) {
     (void)state;
     hal_cpu_pool *pool = hal_cpu_pool_create(2);
     assert_non_null(pool);
-    hal_cpu_pool_run(pool, &(hal_cpu_run){steps, 0, NULL, 0});
+    hal_cpu_pool_run(pool, &(hal_cpu_run){steps, 0, NULL, 0, NULL});
     hal_cpu_pool_destroy(pool);
     hal_cpu_pool_destroy(NULL);
 }

@@ -171,8 +171,8 @@ static void the_trace_is_json(void **state)
                                     .plugin_path = "/nonexistent/hal-test", .trace_path = path};
     assert_ok(hal_instance_create(&options, &instance));
     assert_true(hal_trace_enabled(instance));
-    hal_trace_span(instance, "track", "a \"quoted\" name", 1000, 3000);
-    hal_trace_span(instance, "track", "second", 3000, 4000);
+    hal_trace_span(instance, "track", "test", "a \"quoted\" name", 1000, 3000);
+    hal_trace_span(instance, "track", "test", "second", 3000, 4000);
     hal_instance_release(instance);
     json_t *root = json_load_file(path, 0, NULL);
     assert_non_null(root);
