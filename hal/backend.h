@@ -5,10 +5,18 @@
  * A backend is one shared object with one exported symbol and one ELF note. It links nothing of hal: what it needs comes in
  * the host table that `open` receives. docs/adding-a-backend.md walks through the null backend.
  *
+ * The order of calls: hal_backend_query, `open`, `claim` when an instance is created (all passive); `device_open` on the
+ * first use of a device; then `alloc`, `support`, `compile`, `queue_create`, `submit`, `copy` as work comes; at the end each
+ * `*_free`, `*_destroy`, `device_close`, `close`.
+ *
  * Rules for every function of the table:
  *  - called from any thread, but for one device never two calls of `submit` or `copy` for one queue at once;
  *  - never aborts, exits, prints, throws; returns a hal_status and, on failure, leaves text through host->fail;
- *  - out-parameters are written only on success.
+ *  - out-parameters are written only on success;
+ *  - deadlines are absolute CLOCK_MONOTONIC nanoseconds.
+ *
+ * How tables grow: members are appended, none is moved or removed within an ABI number. Each table begins with its size;
+ * who reads a later member checks the size first. Source: docs/decisions/0004-abi-0.md.
  */
 #ifndef HAL_BACKEND_H
 #define HAL_BACKEND_H
@@ -19,164 +27,266 @@
 extern "C" {
 #endif
 
+/** Number of this interface. Every change that an old binary would notice raises it and gets a decision record. */
 #define HAL_BACKEND_ABI 0u
 
 /* -------------------------------------------------------------------------------- the program description -- */
 
 /**
  * A program as one block of bytes without pointers: offsets count from its start. Ops run in order. Sizes and strides
- * (in bytes) are constants or symbols (hal_dim). Any process or machine of the same byte order may read it.
+ * (in bytes) are constants or symbols (hal_dim). Any process or machine of the same byte order may read it. The core
+ * checks every offset, count and index before a backend sees the block.
  */
 typedef struct hal_description {
-    uint32_t magic, version;             /* HAL_DESCRIPTION_MAGIC, HAL_DESCRIPTION_VERSION */
-    uint64_t bytes;                      /* of the whole block */
+    /** HAL_DESCRIPTION_MAGIC and HAL_DESCRIPTION_VERSION. */
+    uint32_t magic, version;
+    /** Of the whole block. */
+    uint64_t bytes;
+    /** Entries of the arrays below; `flags` is reserved and 0. */
     uint32_t n_ops, n_operands, n_tensors, n_bindings, n_symbols, flags;
+    /** Where each array begins: hal_description_op, uint32_t, _tensor, _binding, _symbol; attribute structs; strings. */
     uint64_t ops, operands, tensors, bindings, symbols, attrs, strings;
 } hal_description;
+/** First bytes of a description: "HALP" in little-endian order. */
 #define HAL_DESCRIPTION_MAGIC 0x504c4148u
+/** Version of the block's form. */
 #define HAL_DESCRIPTION_VERSION 1u
 
-/** One op. Its operands are operands[first .. first + n_in + n_out): tensor indices, HAL_ABSENT for an absent input. */
+/**
+ * One op. Its operands are operands[first .. first + n_in + n_out): tensor indices, HAL_ABSENT for an absent input. A
+ * backend that meets an unknown number or a newer version answers no with that reason.
+ */
 typedef struct hal_description_op {
     uint32_t number, version, first, n_in, n_out, attrs_bytes;
-    uint64_t attrs;                      /* offset of the attribute struct, 8-aligned */
-    uint64_t names;                      /* offset of the names of origin, comma separated, NUL terminated */
+    /** Offset of the attribute struct, 8-aligned. */
+    uint64_t attrs;
+    /** Offset of the names of origin, comma separated, NUL terminated: what traces and errors call the op. */
+    uint64_t names;
 } hal_description_op;
+/** Stands for an optional input that is not there. */
 #define HAL_ABSENT UINT32_MAX
 
-/** A view into a binding. An output tensor never overlaps an input of the same op unless they are the same view and the op
- *  is element-wise or says that it runs in place. */
+/**
+ * A view into a binding. An output tensor never overlaps an input of the same op unless they are the same view and the op
+ * is element-wise or says that it runs in place.
+ */
 typedef struct hal_description_tensor {
+    /** hal_dtype; dimensions used; index of the binding; hal_layout.kind and .id. */
     uint32_t dtype, rank, binding, layout_kind, layout_id, reserved;
+    /** Bytes from the binding's start to element (0, 0, ...); bytes of an opaque layout. */
     uint64_t offset, layout_bytes;
+    /** Elements and bytes, outermost first. Strides may be 0 or negative. */
     hal_dim size[HAL_MAX_RANK], stride[HAL_MAX_RANK];
 } hal_description_tensor;
 
-/** What a binding is for; `bytes` is the most the program touches. */
-typedef enum hal_binding_kind { HAL_BINDING_INPUT, HAL_BINDING_OUTPUT, HAL_BINDING_VARIABLE, HAL_BINDING_ARENA } hal_binding_kind;
+/** What a binding is for. */
+typedef enum hal_binding_kind {
+    /** Read only: fed by the caller, or made by another program. */
+    HAL_BINDING_INPUT,
+    /** Written in full. */
+    HAL_BINDING_OUTPUT,
+    /** Read, and written where the graph assigns. */
+    HAL_BINDING_VARIABLE,
+    /** Scratch of the step: undefined before and after. */
+    HAL_BINDING_ARENA
+} hal_binding_kind;
+/**
+ * One binding: `kind` is a hal_binding_kind, `bytes` the most the program touches under any symbol values.
+ */
 typedef struct hal_description_binding { uint32_t kind, reserved; uint64_t bytes; } hal_description_binding;
-/** Range of a symbol. */
+/** Range of a symbol: min <= value <= max, a multiple of `multiple`. Values come with each submission, inside the range. */
 typedef struct hal_description_symbol { int64_t min, max, multiple; } hal_description_symbol;
 
+/** The array whose offset is `member`. */
 #define HAL_DESCRIPTION_AT(d, member) ((const void *)((const char *)(d) + (d)->member))
+/** The n_ops ops, in the order they run. */
 static inline const hal_description_op *hal_description_ops(const hal_description *d) {
     return (const hal_description_op *)HAL_DESCRIPTION_AT(d, ops);
 }
+/** The n_operands tensor indices that ops refer to. */
 static inline const uint32_t *hal_description_operands(const hal_description *d) {
     return (const uint32_t *)HAL_DESCRIPTION_AT(d, operands);
 }
+/** The n_tensors views. */
 static inline const hal_description_tensor *hal_description_tensors(const hal_description *d) {
     return (const hal_description_tensor *)HAL_DESCRIPTION_AT(d, tensors);
 }
+/** The n_bindings bindings, in the order of a submission. */
 static inline const hal_description_binding *hal_description_bindings(const hal_description *d) {
     return (const hal_description_binding *)HAL_DESCRIPTION_AT(d, bindings);
 }
+/** The n_symbols ranges, in the order of a submission's values. */
 static inline const hal_description_symbol *hal_description_symbols(const hal_description *d) {
     return (const hal_description_symbol *)HAL_DESCRIPTION_AT(d, symbols);
 }
+/** The attribute struct of `op`, e.g. a hal_matmul_attrs. */
 static inline const void *hal_description_attrs(const hal_description *d, const hal_description_op *op) {
     return (const char *)d + op->attrs;
 }
 /** Tensor of operand `i` of `op` (inputs first, then outputs); NULL when absent. */
-static inline const hal_description_tensor *hal_description_operand(const hal_description *d, const hal_description_op *op, uint32_t i) {
+static inline const hal_description_tensor *hal_description_operand(const hal_description *d, const hal_description_op *op,
+                                                                    uint32_t i) {
     uint32_t t = hal_description_operands(d)[op->first + i];
     return t == HAL_ABSENT ? NULL : hal_description_tensors(d) + t;
 }
 
 /* -------------------------------------------------------------------------------------------------- tables -- */
 
-/** What hal offers a backend. Append only; check `size` before reading a later member. */
+/** What hal offers a backend. Valid from `open` to the end of `close`; `context` goes into each call. Any thread. */
 typedef struct hal_host {
+    /** sizeof the table the host was built with; its HAL_BACKEND_ABI. */
     uint32_t size, abi;
+    /** First argument of the functions below. */
     void *context;
-    void *(*allocate)(void *context, size_t bytes, size_t alignment);  /* uninitialised; NULL when out of memory */
+    /** Host memory from the instance's allocator, uninitialised; NULL when out of memory. `alignment` is a power of 2. */
+    void *(*allocate)(void *context, size_t bytes, size_t alignment);
+    /** Gives it back; accepts NULL. */
     void (*release)(void *context, void *pointer);
-    /* Records the detail of a failure on this thread and returns `status`. */
-    hal_status (*fail)(void *context, hal_status status, int64_t vendor_code, const char *format, ...) __attribute__((format(printf, 4, 5)));
-    /* Ends a submission: `completion` is what submit or copy was given. Any thread, once each, also inside submit. `text` is
-       copied; "" on success. */
+    /** Records the detail of a failure on this thread and returns `status`: `return host->fail(...)`. `vendor_code` is the
+     *  vendor library's own number, or 0. The text says what failed, where, the observed cause, what to do. */
+    hal_status (*fail)(void *context, hal_status status, int64_t vendor_code, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
+    /** Ends a submission: `completion` is what submit or copy was given. Any thread, once each, also inside submit. `text` is
+     *  copied; "" on success. */
     void (*complete)(void *context, void *completion, hal_status status, const char *text);
-    /* Tells that a device is lost for good; pending work is failed by the core. */
+    /** Tells that device `device` is lost for good; pending work is failed by the core with `text` as first cause. */
     void (*device_lost)(void *context, uint32_t device, const char *text);
-    /* A span for the trace that may overlap with others, on a track of the backend. No-op when tracing is off. */
+    /** A span for the trace that may overlap with others, on a track of the backend. No-op when tracing is off. */
     void (*trace)(void *context, const char *name, int64_t begin_ns, int64_t end_ns);
-    const char *(*option)(void *context, const char *name);            /* instance option by name, or NULL: "cpu_devices",
-                                                                          "cpu_threads", "fault_script", "primitives_only" */
+    /** Instance option by name, or NULL: "cpu_devices", "cpu_threads", "fault_script", "primitives_only". */
+    const char *(*option)(void *context, const char *name);
+    /** Row of the operator table by number; NULL when this host does not know it. */
     const hal_op_info *(*op_describe)(uint32_t number);
-    /* The fp64 reference, for backends that prove something else than arithmetic. */
-    hal_status (*op_reference)(uint32_t number, const void *attrs, const hal_tensor *in, uint32_t n_in, const hal_tensor *out, uint32_t n_out);
-    /* Another loaded backend by name, for wrappers such as fault; NULL when it is not there (yet). */
+    /** The fp64 reference (hal_op_reference), for backends that prove something else than arithmetic. Slow. */
+    hal_status (*op_reference)(uint32_t number, const void *attrs, const hal_tensor *in, uint32_t n_in, const hal_tensor *out,
+                               uint32_t n_out);
+    /** Another loaded backend by name, for wrappers such as fault; NULL when it is not there (yet). */
     const struct hal_backend *(*backend_find)(void *context, const char *name);
-    /* A span on the track of a device; NULL when nothing is traced, so that what times a device costs one branch then. Spans of
-       one device nest or follow each other. `category` is "program", "op" or "copy"; an op's name is its names of origin. Texts are copied. */
-    void (*trace_device)(void *context, uint32_t device, const char *category, const char *name, int64_t begin_ns, int64_t end_ns);
+    /** A span on the track of a device; NULL when nothing is traced, so that what times a device costs one branch then. Spans
+     *  of one device nest or follow each other. `category` is "program", "op" or "copy"; an op's name is its names of
+     *  origin. Texts are copied. */
+    void (*trace_device)(void *context, uint32_t device, const char *category, const char *name, int64_t begin_ns,
+                         int64_t end_ns);
 } hal_host;
 
-/** A device as a backend claims it. Fixed size, so that a child process can report it. */
+/**
+ * A device as a backend claims it, before it is activated. Fixed size and without pointers, so that a child process can
+ * report it. Text fields are NUL terminated. What is not known is 0 or "": never a guess.
+ */
 typedef struct hal_device_record {
-    char alias[32];             /* "cpu": the core appends the index */
+    /** "cpu": the core appends the index. */
+    char alias[32];
+    /** What people call it. */
     char name[96];
-    char memory[32];            /* name of the memory it allocates in; equal names are one memory */
-    uint64_t memory_bytes;      /* capacity; 0 unknown */
-    uint32_t host_access;       /* the host may dereference its memory */
-    uint32_t compute_group;     /* devices of a backend with equal numbers share execution units */
+    /** Name of the memory it allocates in; equal names are one memory, across backends too. */
+    char memory[32];
+    /** Capacity of that memory; 0 unknown. */
+    uint64_t memory_bytes;
+    /** 1: the host may dereference its memory, at any time and without asking; coherent with what queues wrote once their
+     *  completion was told. */
+    uint32_t host_access;
+    /** Devices of a backend with equal numbers share execution units. */
+    uint32_t compute_group;
+    /** 1: computed by something other than the hardware it stands for; shown wherever results are. */
     uint32_t emulated;
     uint32_t reserved[5];
 } hal_device_record;
 
 /** Answer to "can you run this op?". */
-typedef enum hal_support { HAL_SUPPORT_NO = 0, HAL_SUPPORT_NATIVE = 1, HAL_SUPPORT_EMULATED = 2, HAL_SUPPORT_AFTER_COMPILE = 3 } hal_support;
+typedef enum hal_support {
+    /** No; `reason` says why. The core decomposes, or fails as the fallback policy says. */
+    HAL_SUPPORT_NO = 0,
+    /** With a kernel of its own. */
+    HAL_SUPPORT_NATIVE = 1,
+    /** By other means of the backend, slower; `reason` says which. */
+    HAL_SUPPORT_EMULATED = 2,
+    /** Only `compile` can tell (HAL_FEATURE_WHOLE_PROGRAM). */
+    HAL_SUPPORT_AFTER_COMPILE = 3
+} hal_support;
+/** One answer; `support` is a hal_support, `reason` is NUL terminated, "" when there is nothing to say. */
 typedef struct hal_support_answer { uint32_t support; char reason[124]; } hal_support_answer;
-/** Estimated cost of a program; confidence 0 (guess) to 1 (measured). */
+/**
+ * Estimated cost of one run of a program: seconds, bytes moved, and confidence from 0 (guess) to 1 (measured on this very
+ * device). A planner weighs estimates of unlike origin by it.
+ */
 typedef struct hal_cost { double seconds, bytes, confidence; } hal_cost;
 
-/** Bytes of a submission: a block from `alloc` (`memory`) or host memory, and the offset into it. */
+/**
+ * Bytes of a submission: a block from `alloc` (`memory`), or host memory (`host`) when `memory` is NULL, and the offset of
+ * the first byte into either. Any element-aligned address may occur.
+ */
 typedef struct hal_backend_binding { void *memory; void *host; uint64_t offset; } hal_backend_binding;
 
-/** Bits of hal_backend.features. */
-#define HAL_FEATURE_DYNAMIC 1u    /* compiles programs with symbols; otherwise symbols are replaced by bucket sizes */
-#define HAL_FEATURE_WHOLE_PROGRAM 2u /* support is known only after compile */
-#define HAL_FEATURE_IN_PLACE 4u   /* element-wise ops may write over an input */
+/** hal_backend.features: compiles programs with symbols; otherwise symbols are replaced by bucket sizes. */
+#define HAL_FEATURE_DYNAMIC 1u
+/** hal_backend.features: support is known only after compile. */
+#define HAL_FEATURE_WHOLE_PROGRAM 2u
+/** hal_backend.features: element-wise ops may write over an input. */
+#define HAL_FEATURE_IN_PLACE 4u
 
+/**
+ * The table of a backend: static, const, the same for every query. A NULL member is an error at load, but for `cost` and
+ * `counter`.
+ */
 typedef struct hal_backend {
     hal_head head;
-    uint32_t abi;                      /* HAL_BACKEND_ABI */
-    uint32_t sanitizer;                /* HAL_BACKEND_SANITIZER */
+    /** HAL_BACKEND_ABI and HAL_BACKEND_SANITIZER as this file was compiled; the note repeats them. */
+    uint32_t abi;
+    uint32_t sanitizer;
+    /** HAL_FEATURE_* bits. */
     uint64_t features;
+    /** Short name as in `--backend`; a line for people; what tells two builds apart (part of program cache keys, so that a
+     *  changed kernel never meets an old binary). */
     const char *name, *description, *build_id;
 
-    /* Starts the backend: no device is touched. `state` is given to the others. */
+    /** Starts the backend; no device is touched and no thread started. `state` is given to the others. */
     hal_status (*open)(const hal_host *host, void **state);
+    /** Ends it; every device was closed before. */
     void (*close)(void *state);
-    /* Writes at most `capacity` records, returns the number of devices in `count`. Passive. */
+    /** Writes at most `capacity` records, and the number of devices there are to `count`. Passive: opens no device node. */
     hal_status (*claim)(void *state, uint32_t capacity, hal_device_record *records, uint32_t *count);
-    /* Activates device `index`. */
+    /** Activates device `index` of the claimed ones, once. May block. */
     hal_status (*device_open)(void *state, uint32_t index, void **device);
+    /** Closes it; its queues, programs and memory are gone, or quarantined after a hang: then nothing of theirs is
+     *  touched. */
     void (*device_close)(void *device);
 
-    /* `bytes` > 0 zeroed, 64-aligned at least. *host is its address where the host has access, else NULL. */
+    /** `bytes` > 0 zeroed, 64-aligned at least. *host is its address where the host has access, else NULL.
+     *  Errors: OUT_OF_MEMORY. */
     hal_status (*alloc)(void *device, uint64_t bytes, void **memory, void **host);
+    /** Gives a block back; nothing uses it any more. Not called for what a hung queue may still write. */
     void (*free)(void *device, void *memory);
 
-    /* Answers one entry an op. Pure and cheap. */
+    /** Answers one entry an op, n_ops in all. Pure and cheap: the planner asks often. An op counts as supported only with the
+     *  dtypes, sizes, strides and attributes it has in this program. */
     hal_status (*support)(void *device, const hal_description *program, hal_support_answer *answers);
+    /** Estimates; NULL: unknown. */
     hal_status (*cost)(void *device, const hal_description *program, hal_cost *cost);
-    /* Compiles; the description is the caller's and is copied if needed. */
+    /** Compiles until `deadline`; the description is the caller's and is copied if needed. Errors: UNSUPPORTED naming the op,
+     *  DEADLINE_EXCEEDED, OUT_OF_MEMORY. */
     hal_status (*compile)(void *device, const hal_description *program, int64_t deadline, void **compiled);
+    /** Frees a program that no work uses. */
     void (*program_free)(void *device, void *compiled);
 
+    /** An in-order queue: work begins and ends in the order of submit and copy. Several queues of a device may run at once. */
     hal_status (*queue_create)(void *device, void **queue);
-    /* Waits for running work until `deadline`; DEADLINE_EXCEEDED leaves the queue quarantined. */
+    /** Waits for running work until `deadline`; DEADLINE_EXCEEDED leaves the queue quarantined. */
     hal_status (*queue_destroy)(void *queue, int64_t deadline);
-    /* Starts work in queue order without blocking; on HAL_OK `completion` is completed exactly once, on failure never. */
+    /** Starts work in queue order without blocking; on HAL_OK `completion` is completed exactly once, on failure never.
+     *  `symbols` has n_symbols values. Bindings are read before it returns; what they stand on lives until completion. */
     hal_status (*submit)(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,
                          const int64_t *symbols, void *completion);
-    hal_status (*copy)(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes, void *completion);
-    /* Counters for tests: ops executed, programs compiled. NULL: not counted. */
+    /** Copies between two blocks, or a block and host memory, in queue order; completion as for submit. */
+    hal_status (*copy)(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
+                       void *completion);
+    /** Counters for tests: "ops" executed, "programs" compiled. NULL: not counted. */
     uint64_t (*counter)(void *device, const char *name);
 } hal_backend;
 
-/** What this translation unit was instrumented with: 0 nothing, 1 addresses, 2 threads. gcc defines macros, clang features. */
+/**
+ * What this translation unit was instrumented with: 0 nothing, 1 addresses, 2 threads. gcc defines macros, clang features. A backend
+ * and a host that differ cannot share a process: the sanitizer's runtime has to be there before either.
+ */
 #if defined(__SANITIZE_ADDRESS__)
 #define HAL_BACKEND_SANITIZER 1u
 #elif defined(__SANITIZE_THREAD__)
@@ -192,19 +302,32 @@ typedef struct hal_backend {
 #define HAL_BACKEND_SANITIZER 0u
 #endif
 
-/** The ELF note `.note.hal.backend`, owner "hal", type 1: read from the file before dlopen. */
+/**
+ * The ELF note `.note.hal.backend`, owner "hal", type 1: read from the file before dlopen, so that no code of a file runs
+ * that was built for something else. Source: System V ABI, chapter 5, note section.
+ */
 typedef struct hal_backend_note {
+    /** Header of an ELF note: bytes of owner and of what follows it, and the type. */
     uint32_t name_bytes, desc_bytes, type;
     char owner[4];
+    /** HAL_BACKEND_NOTE_MAGIC; the range of ABI numbers `hal_backend_query` answers; HAL_BACKEND_SANITIZER. */
     uint32_t magic, abi_min, abi_max, sanitizer;
+    /** As in the table, NUL terminated. */
     char name[32], build_id[32];
 } hal_backend_note;
+/** First word of the note's content: "HAL0" in little-endian order. */
 #define HAL_BACKEND_NOTE_MAGIC 0x304c4148u
 
-/** The only symbol a backend exports: the table for the highest ABI in [min, max]. Inert. */
+/**
+ * The only symbol a backend exports: the table for the highest ABI number in [min, max]. Inert: starts nothing, reads
+ * nothing, may be called at any time. Errors: VERSION_MISMATCH.
+ */
 typedef hal_status (*hal_backend_query_fn)(uint32_t min, uint32_t max, const hal_backend **out);
 
-/** Defines the query symbol and the note. `table` is a const hal_backend; name and build must be string literals. */
+/**
+ * Defines the query symbol and the note, once a plugin. `table` is a const hal_backend with static storage; name and build
+ * must be string literals of at most 31 bytes and equal those of the table: the loader compares them.
+ */
 #define HAL_BACKEND_EXPORT(table, name_literal, build_literal) \
     __attribute__((visibility("default"))) hal_status hal_backend_query(uint32_t min, uint32_t max, const hal_backend **out); \
     hal_status hal_backend_query(uint32_t min, uint32_t max, const hal_backend **out) { \

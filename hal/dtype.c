@@ -5,7 +5,6 @@ static const hal_dtype_info rows[HAL_DTYPE_COUNT] = {
 #define HAL_DTYPE(number, ID, name, bits, elements, bytes, class_)                                           \
     [number] = {name, bits, elements, bytes, HAL_DTYPE_CLASS_##class_},
 #include "dtypes.def"
-#undef HAL_DTYPE
 };
 
 const hal_dtype_info *hal_dtype_describe(hal_dtype dtype)

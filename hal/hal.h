@@ -42,9 +42,11 @@ extern "C" {
 /** First member initialiser of every caller-filled struct: `hal_instance_options o = {HAL_HEAD(hal_instance_options)}`. */
 #define HAL_HEAD(type) .head = {(uint32_t)sizeof(type), 0}
 
-/** What HAL_HEAD fills. `size` is sizeof the caller's struct, `flags` is reserved and 0. */
+/** What HAL_HEAD fills. A struct shorter than the library's is taken as ending in zeros. */
 typedef struct hal_head {
+    /** sizeof the caller's struct. */
     uint32_t size;
+    /** Reserved, 0. */
     uint32_t flags;
 } hal_head;
 
@@ -58,33 +60,55 @@ typedef uint32_t hal_status;
 
 /** The largest object a failure damaged, smallest first. Source: docs/reliability.md. */
 typedef enum hal_damage {
-    HAL_DAMAGE_NONE = 0,    /**< success */
-    HAL_DAMAGE_CALL = 1,    /**< nothing changed: mend the arguments, or retry */
-    HAL_DAMAGE_GRAPH = 2,   /**< results of this submission are void: submit again */
-    HAL_DAMAGE_QUEUE = 3,   /**< the queue is dead: create another */
-    HAL_DAMAGE_DEVICE = 4,  /**< the device is lost: release its objects and plan again */
-    HAL_DAMAGE_PROCESS = 5, /**< the process has to be started again */
+    /** Success. */
+    HAL_DAMAGE_NONE = 0,
+    /** Nothing changed: mend the arguments, or retry. */
+    HAL_DAMAGE_CALL = 1,
+    /** Results of this submission are void: submit again. */
+    HAL_DAMAGE_GRAPH = 2,
+    /** The queue is dead: create another. */
+    HAL_DAMAGE_QUEUE = 3,
+    /** The device is lost: release its objects and plan again. */
+    HAL_DAMAGE_DEVICE = 4,
+    /** The process has to be started again. */
+    HAL_DAMAGE_PROCESS = 5,
 } hal_damage;
 
 /** What happened. Numbers are part of the ABI. */
 typedef enum hal_code {
+    /** Success. */
     HAL_CODE_OK = 0,
-    HAL_CODE_INVALID_ARGUMENT = 1,    /**< an argument breaks the rule stated for it */
-    HAL_CODE_NOT_FOUND = 2,           /**< no such device, operator, file or name */
-    HAL_CODE_UNSUPPORTED = 3,         /**< the backend has no kernel for this; the detail has its reason */
-    HAL_CODE_OUT_OF_MEMORY = 4,       /**< an allocation failed, or a plan does not fit the memory it names */
-    HAL_CODE_FAILED_PRECONDITION = 5, /**< right call at the wrong time, e.g. an instance inherited over fork */
-    HAL_CODE_DEADLINE_EXCEEDED = 6,   /**< the deadline passed first; the work may still complete */
+    /** An argument breaks the rule stated for it. */
+    HAL_CODE_INVALID_ARGUMENT = 1,
+    /** No such device, operator, file or name. */
+    HAL_CODE_NOT_FOUND = 2,
+    /** The backend has no kernel for this; the detail has its reason. */
+    HAL_CODE_UNSUPPORTED = 3,
+    /** An allocation failed, or a plan does not fit the memory it names. */
+    HAL_CODE_OUT_OF_MEMORY = 4,
+    /** Right call at the wrong time, e.g. an instance inherited over fork. */
+    HAL_CODE_FAILED_PRECONDITION = 5,
+    /** The deadline passed first; the work may still complete. */
+    HAL_CODE_DEADLINE_EXCEEDED = 6,
+    /** Somebody asked for the work to stop. */
     HAL_CODE_CANCELLED = 7,
-    HAL_CODE_DEVICE_LOST = 8,         /**< sticky; the detail carries the first cause */
-    HAL_CODE_DATA_LOSS = 9,           /**< bytes are damaged: truncated file, short copy */
-    HAL_CODE_VERSION_MISMATCH = 10,   /**< ABI or format range does not meet ours */
-    HAL_CODE_PERMISSION_DENIED = 11,  /**< untrusted file or directory */
-    HAL_CODE_UNAVAILABLE = 12,        /**< a library or device that should be there is not, now */
-    HAL_CODE_INTERNAL = 13,           /**< a bug of hal or of a backend */
-    HAL_CODE_IO = 14,                 /**< the operating system refused; the detail has errno's text */
+    /** Sticky; the detail carries the first cause. */
+    HAL_CODE_DEVICE_LOST = 8,
+    /** Bytes are damaged: truncated file, short copy. */
+    HAL_CODE_DATA_LOSS = 9,
+    /** ABI or format range does not meet ours. */
+    HAL_CODE_VERSION_MISMATCH = 10,
+    /** Untrusted file or directory. */
+    HAL_CODE_PERMISSION_DENIED = 11,
+    /** A library or device that should be there is not, now. */
+    HAL_CODE_UNAVAILABLE = 12,
+    /** A bug of hal or of a backend. */
+    HAL_CODE_INTERNAL = 13,
+    /** The operating system refused; the detail has errno's text. */
+    HAL_CODE_IO = 14,
 } hal_code;
 
+/** Success. */
 #define HAL_OK ((hal_status)0)
 /** Composes a status from a hal_damage and a hal_code. */
 #define HAL_STATUS(damage, code) ((hal_status)(((uint32_t)(damage) << 24) | ((uint32_t)(code) & 0xffffffu)))
@@ -101,11 +125,17 @@ static inline hal_code hal_status_code(hal_status s) { return (hal_code)(s & 0xf
 
 /** The detail of the newest failure on the calling thread. Strings belong to hal and live until the next failure there. */
 typedef struct hal_status_detail {
+    /** What the failed call returned. */
     hal_status status;
-    const char *text;       /**< one sentence: what failed, where, the observed cause, what to do */
-    const char *device;     /**< device id, or "" */
-    int64_t vendor_code;    /**< the vendor library's own code, or 0 */
-    const char *file;       /**< where in hal it was noticed */
+    /** One sentence: what failed, where, the observed cause, what to do. */
+    const char *text;
+    /** Device id, or "". */
+    const char *device;
+    /** The vendor library's own code, or 0. */
+    int64_t vendor_code;
+    /** Where in hal it was noticed. */
+    const char *file;
+    /** Line of `file`. */
     int line;
 } hal_status_detail;
 
@@ -125,8 +155,10 @@ HAL_API int64_t hal_deadline_ms(int64_t milliseconds);
 
 /** Where objects take host memory from; NULL members or a NULL allocator mean malloc and free. Must be thread-safe. */
 typedef struct hal_allocator {
-    void *(*allocate)(void *context, size_t bytes, size_t alignment); /**< NULL when out of memory; content undefined */
-    void (*release)(void *context, void *pointer);                    /**< accepts NULL */
+    /** NULL when out of memory; content undefined. */
+    void *(*allocate)(void *context, size_t bytes, size_t alignment);
+    /** Accepts NULL. */
+    void (*release)(void *context, void *pointer);
     void *context;
 } hal_allocator;
 
@@ -134,27 +166,37 @@ typedef struct hal_allocator {
 
 /** A number format; rows and numbers stand in dtypes.def. */
 typedef enum hal_dtype {
+    /** None: an absent value, or "as the input". */
     HAL_NO_DTYPE = 0,
 #define HAL_DTYPE(number, ID, name, bits, elements, bytes, class_) HAL_##ID = number,
 #include "dtypes.def"
-#undef HAL_DTYPE
+    /** One past the largest number this library knows. */
     HAL_DTYPE_COUNT
 } hal_dtype;
 
 /** What kind of numbers a dtype holds. */
 typedef enum hal_dtype_class {
+    /** Sign, exponent and fraction. */
     HAL_DTYPE_CLASS_FLOAT,
+    /** Two's complement, or unsigned. */
     HAL_DTYPE_CLASS_INTEGER,
+    /** 0 or 1 in a byte. */
     HAL_DTYPE_CLASS_BOOLEAN,
+    /** Blocks of small integers with shared scales. */
     HAL_DTYPE_CLASS_QUANTISED
 } hal_dtype_class;
 
 /** A row of the dtype table. */
 typedef struct hal_dtype_info {
-    const char *name;         /**< "bf16" */
-    uint32_t bits;            /**< of one element, rounded down for block types */
-    uint32_t block_elements;  /**< 1 for plain types */
-    uint32_t block_bytes;     /**< bytes of one block; of one element for plain types */
+    /** "bf16". */
+    const char *name;
+    /** Of one element, rounded down for block types. */
+    uint32_t bits;
+    /** 1 for plain types. */
+    uint32_t block_elements;
+    /** Bytes of one block; of one element for plain types. */
+    uint32_t block_bytes;
+    /** What kind of numbers. */
     hal_dtype_class class_;
 } hal_dtype_info;
 
@@ -165,12 +207,19 @@ HAL_API hal_dtype hal_dtype_find(const char *name);
 
 /* ------------------------------------------------------------------------------------------------ 3. tensor -- */
 
+/** One machine: its backends, devices and memories. Internally synchronised. */
 typedef struct hal_instance hal_instance;
+/** Something that runs programs. Immutable but for its state. */
 typedef struct hal_device hal_device;
+/** Something that holds buffers: a NUMA node, the memory of a card. Immutable; belongs to the instance. */
 typedef struct hal_memory hal_memory;
+/** Bytes in one memory. */
 typedef struct hal_buffer hal_buffer;
+/** Ordered work on one device. Internally synchronised. */
 typedef struct hal_queue hal_queue;
+/** A number that only grows; work waits for values and signals them. Internally synchronised. */
 typedef struct hal_timeline hal_timeline;
+/** Ops compiled for one device. Immutable. */
 typedef struct hal_program hal_program;
 
 /** Most dimensions a tensor may have. */
@@ -178,10 +227,14 @@ typedef struct hal_program hal_program;
 
 /** How the bytes of a tensor are arranged. Kind 0: strided. Otherwise opaque to all but `backend`, which named `id`. */
 typedef struct hal_layout {
-    uint32_t kind;     /**< 0 strided, 1 opaque */
-    uint32_t id;       /**< the backend's number of the arrangement */
-    uint64_t bytes;    /**< bytes the arrangement takes */
-    char backend[16];  /**< who can read it */
+    /** 0 strided, 1 opaque. */
+    uint32_t kind;
+    /** The backend's number of the arrangement. */
+    uint32_t id;
+    /** Bytes the arrangement takes. */
+    uint64_t bytes;
+    /** Who can read it. */
+    char backend[16];
 } hal_layout;
 
 /**
@@ -190,13 +243,21 @@ typedef struct hal_layout {
  * element-aligned address is acceptable. A 0-d tensor has rank 0 and one element; a size of 0 means no elements.
  */
 typedef struct hal_tensor {
-    hal_buffer *buffer;            /**< not counted by the tensor: it owns nothing */
+    /** Not counted by the tensor: it owns nothing. */
+    hal_buffer *buffer;
+    /** Host memory, when `buffer` is NULL. */
     void *host;
-    uint64_t offset;               /**< bytes */
+    /** Bytes from the start of either to element (0, 0, ...). */
+    uint64_t offset;
+    /** Format of the elements. */
     hal_dtype dtype;
+    /** Dimensions used, 0 to HAL_MAX_RANK. */
     uint32_t rank;
-    int64_t size[HAL_MAX_RANK];    /**< elements, outermost first */
-    int64_t stride[HAL_MAX_RANK];  /**< bytes, outermost first */
+    /** Elements, outermost first. */
+    int64_t size[HAL_MAX_RANK];
+    /** Bytes, outermost first. */
+    int64_t stride[HAL_MAX_RANK];
+    /** Strided, unless a plan chose otherwise. */
     hal_layout layout;
 } hal_tensor;
 
@@ -214,19 +275,33 @@ HAL_API hal_status hal_tensor_validate(const hal_tensor *tensor);
 /* ---------------------------------------------------------------------------------------------- 4. instance -- */
 
 /** What to do when a device cannot run an operator it was asked to run. */
-typedef enum hal_fallback { HAL_FALLBACK_FORBID = 0, HAL_FALLBACK_WARN = 1, HAL_FALLBACK_ALLOW = 2 } hal_fallback;
+typedef enum hal_fallback {
+    /** Fail with UNSUPPORTED and the device's reason. */
+    HAL_FALLBACK_FORBID = 0,
+    /** Use another device; the plan keeps the reason, and tools print it. */
+    HAL_FALLBACK_WARN = 1,
+    /** Use another device; the plan keeps the reason. */
+    HAL_FALLBACK_ALLOW = 2
+} hal_fallback;
 
 /** Options of hal_instance_create; zero means the default everywhere. */
 typedef struct hal_instance_options {
     hal_head head;
-    const hal_allocator *allocator;  /**< copied; NULL = malloc */
-    const char *plugin_path;         /**< colon-separated absolute directories searched first; NULL = HAL_PLUGIN_PATH,
-                                          read through secure_getenv, then the installed directory */
-    const char *backends;            /**< "cpu,null" allows only these, "^cuda" all but; NULL = HAL_BACKENDS or all */
-    uint32_t cpu_devices;            /**< devices the cpu presents itself as; 0 = HAL_CPU_DEVICES or 1 */
-    uint32_t cpu_threads;            /**< workers of the cpu pool; 0 = cores in the affinity mask and cgroup limit */
-    const char *fault_script;        /**< file the fault backend reads; NULL = HAL_FAULT */
-    const char *trace_path;          /**< Chrome trace JSON written at the last release; NULL = HAL_TRACE */
+    /** Copied; NULL = malloc. */
+    const hal_allocator *allocator;
+    /** Colon-separated absolute directories searched first; NULL = HAL_PLUGIN_PATH, read through secure_getenv,
+     *  then the installed directory. */
+    const char *plugin_path;
+    /** "cpu,null" allows only these, "^cuda" all but; NULL = HAL_BACKENDS or all. */
+    const char *backends;
+    /** Devices the cpu presents itself as; 0 = HAL_CPU_DEVICES or 1. */
+    uint32_t cpu_devices;
+    /** Workers of the cpu pool; 0 = cores in the affinity mask and cgroup limit. */
+    uint32_t cpu_threads;
+    /** File the fault backend reads; NULL = HAL_FAULT. */
+    const char *fault_script;
+    /** Chrome trace JSON written at the last release; NULL = HAL_TRACE. */
+    const char *trace_path;
 } hal_instance_options;
 
 /**
@@ -236,24 +311,47 @@ typedef struct hal_instance_options {
  * see hal_instance_report. After fork the child gets FAILED_PRECONDITION from every use of an inherited instance.
  */
 HAL_API hal_status hal_instance_create(const hal_instance_options *options, hal_instance **instance);
+/** One more reference; returns its argument. */
 HAL_API hal_instance *hal_instance_retain(hal_instance *instance);
+/** Drops a reference. The last one closes the backends and writes the trace; objects made from it keep it alive. */
 HAL_API void hal_instance_release(hal_instance *instance);
 
 /** How far a plugin candidate came; a loaded one reached HAL_LOAD_CLAIMED. Source: docs/reliability.md. */
 typedef enum hal_load_stage {
-    HAL_LOAD_LISTED, HAL_LOAD_TRUST, HAL_LOAD_NOTE, HAL_LOAD_OPEN, HAL_LOAD_SYMBOL, HAL_LOAD_VERSION, HAL_LOAD_START,
+    /** Found in a directory; left out by the list of backends. */
+    HAL_LOAD_LISTED,
+    /** Owner and mode of the file and the directories above it. */
+    HAL_LOAD_TRUST,
+    /** The ELF note, read without running the file. */
+    HAL_LOAD_NOTE,
+    /** dlopen. */
+    HAL_LOAD_OPEN,
+    /** The query symbol. */
+    HAL_LOAD_SYMBOL,
+    /** The table and its ABI number. */
+    HAL_LOAD_VERSION,
+    /** The backend's `open`. */
+    HAL_LOAD_START,
+    /** Its devices are in the list. */
     HAL_LOAD_CLAIMED
 } hal_load_stage;
 
 /** One line of the load report. Strings live as long as the instance. */
 typedef struct hal_load_entry {
-    const char *path;      /**< file looked at */
-    const char *name;      /**< backend name from its note, or "" */
-    hal_load_stage stage;  /**< last stage reached */
-    hal_status status;     /**< HAL_OK when loaded */
-    const char *text;      /**< observed cause, native error text included; "" when loaded */
-    const char *hint;      /**< what mends it, e.g. the chmod command; "" when nothing does */
-    int64_t nanoseconds;   /**< time spent on the candidate */
+    /** File looked at. */
+    const char *path;
+    /** Backend name from its note, or "". */
+    const char *name;
+    /** Last stage reached. */
+    hal_load_stage stage;
+    /** HAL_OK when loaded. */
+    hal_status status;
+    /** Observed cause, native error text included; "" when loaded. */
+    const char *text;
+    /** What mends it, e.g. the chmod command; "" when nothing does. */
+    const char *hint;
+    /** Time spent on the candidate. */
+    int64_t nanoseconds;
 } hal_load_entry;
 
 /** Number of entries in the load report. */
@@ -267,17 +365,30 @@ HAL_API const char *hal_load_stage_name(hal_load_stage stage);
 
 /** Where a device is in its life. LOST is sticky. */
 typedef enum hal_device_state {
-    HAL_DEVICE_ABSENT, HAL_DEVICE_PROBED, HAL_DEVICE_READY, HAL_DEVICE_DEGRADED, HAL_DEVICE_LOST, HAL_DEVICE_GONE
+    /** Seen, but nothing can use it; `reason` says why. */
+    HAL_DEVICE_ABSENT,
+    /** Claimed by a backend, not activated. */
+    HAL_DEVICE_PROBED,
+    /** In use. */
+    HAL_DEVICE_READY,
+    /** Works, with less than it should have. */
+    HAL_DEVICE_DEGRADED,
+    /** Failed for good in this process; every use answers DEVICE_LOST with the first cause. */
+    HAL_DEVICE_LOST,
+    /** No longer on the machine. */
+    HAL_DEVICE_GONE
 } hal_device_state;
 
-/** Number of devices, absent ones included. */
+/** Number of devices, absent ones included. Fixed for the life of the instance. */
 HAL_API uint32_t hal_device_count(const hal_instance *instance);
 /** Device `index` with one reference. Errors: NOT_FOUND past the end. */
 HAL_API hal_status hal_device_get(hal_instance *instance, uint32_t index, hal_device **device);
 /** Device by alias ("cpu0", "null0") with one reference. Errors: NOT_FOUND; the detail lists what is there and the
  *  first load failure, if any. */
 HAL_API hal_status hal_device_find(hal_instance *instance, const char *alias, hal_device **device);
+/** One more reference; returns its argument. */
 HAL_API hal_device *hal_device_retain(hal_device *device);
+/** Drops a reference. */
 HAL_API void hal_device_release(hal_device *device);
 
 /** A device's identity: stable over index order; node and process are 0 until several processes exist. */
@@ -285,15 +396,24 @@ typedef struct hal_device_id { uint32_t node, process, local; } hal_device_id;
 
 /** What is known about a device without activating it. Strings live as long as the device. */
 typedef struct hal_device_info {
+    /** Which device of which process. */
     hal_device_id id;
-    const char *alias;          /**< "cpu0" */
-    const char *name;           /**< what people call it */
-    const char *backend;        /**< plugin that claims it, or "" */
-    const char *reason;         /**< why it is absent or lost; "" when usable */
+    /** "cpu0". */
+    const char *alias;
+    /** What people call it. */
+    const char *name;
+    /** Plugin that claims it, or "". */
+    const char *backend;
+    /** Why it is absent or lost; "" when usable. */
+    const char *reason;
+    /** Snapshot of its life. */
     hal_device_state state;
-    uint32_t compute_group;     /**< devices with equal groups share their execution units */
-    uint32_t memory;            /**< index of its first memory in the instance */
-    bool emulated;              /**< computed by something other than the hardware it stands for */
+    /** Devices with equal groups share their execution units. */
+    uint32_t compute_group;
+    /** Index of its first memory in the instance. */
+    uint32_t memory;
+    /** Computed by something other than the hardware it stands for. */
+    bool emulated;
 } hal_device_info;
 
 /** Describes `device`. The state is a snapshot. */
@@ -301,20 +421,29 @@ HAL_API void hal_device_describe(const hal_device *device, hal_device_info *info
 
 /** What is known about one memory object. Unknown figures are 0 with `known_*` false. */
 typedef struct hal_memory_info {
-    const char *name;            /**< "numa0", "mock-npu0" */
-    uint64_t capacity;           /**< bytes */
-    uint64_t available;          /**< bytes now, after accounting for hal's own and the cgroup limit */
-    bool host_access;            /**< the host may dereference addresses in it */
-    uint32_t contention_group;   /**< memories with equal groups share bandwidth */
+    /** "numa0", "mock-npu0". */
+    const char *name;
+    /** Bytes. */
+    uint64_t capacity;
+    /** Bytes now, after accounting for hal's own and the cgroup limit. */
+    uint64_t available;
+    /** The host may dereference addresses in it. */
+    bool host_access;
+    /** Memories with equal groups share bandwidth. */
+    uint32_t contention_group;
 } hal_memory_info;
 
-/** Memories of the instance. */
+/** Number of memories of the instance. Fixed for its life. */
 HAL_API uint32_t hal_memory_count(const hal_instance *instance);
 /** Memory `index`; belongs to the instance, never NULL inside the count. */
 HAL_API const hal_memory *hal_memory_get(const hal_instance *instance, uint32_t index);
+/** Describes `memory`; `available` is measured now. Cost: reads of /proc and cgroup files. */
 HAL_API void hal_memory_describe(const hal_memory *memory, hal_memory_info *info);
 
-/** Writes the topology (memories, devices, links, each figure with value, unit, source and date) as JSON. */
+/**
+ * Writes the topology as JSON: memories, devices and links, each figure with value, unit, source and date; what is unknown
+ * is null. Errors: OUT_OF_MEMORY, IO from the stream.
+ */
 HAL_API hal_status hal_topology_print_json(const hal_instance *instance, FILE *stream);
 
 /* ------------------------------------------------------------------------------------------------ 6. buffer -- */
@@ -324,15 +453,18 @@ HAL_API hal_status hal_topology_print_json(const hal_instance *instance, FILE *s
 HAL_API hal_status hal_buffer_create(hal_device *device, uint64_t bytes, hal_buffer **buffer);
 /** Wraps host memory [host, host+bytes) that the caller keeps alive until the buffer is gone. */
 HAL_API hal_status hal_buffer_import_host(hal_device *device, void *host, uint64_t bytes, hal_buffer **buffer);
+/** One more reference; returns its argument. */
 HAL_API hal_buffer *hal_buffer_retain(hal_buffer *buffer);
 /** Drops a reference; bytes still used by submitted work stay until it is done. */
 HAL_API void hal_buffer_release(hal_buffer *buffer);
+/** Bytes asked for when it was made. */
 HAL_API uint64_t hal_buffer_size(const hal_buffer *buffer);
 /** The host address of the bytes. Errors: FAILED_PRECONDITION when the residency tag says device memory. */
 HAL_API hal_status hal_buffer_map(hal_buffer *buffer, void **host);
 /** Copies `bytes` between host memory and a buffer; blocks until done. Errors: INVALID_ARGUMENT out of range,
  *  DATA_LOSS on a short copy, DEVICE_LOST. */
 HAL_API hal_status hal_buffer_write(hal_buffer *buffer, uint64_t offset, const void *host, uint64_t bytes);
+/** The other way, under the same rules. Waits for no queue: the caller waits for what writes the bytes. */
 HAL_API hal_status hal_buffer_read(hal_buffer *buffer, uint64_t offset, void *host, uint64_t bytes);
 
 /* ---------------------------------------------------------------------------------------------- 7. timeline -- */
@@ -340,9 +472,14 @@ HAL_API hal_status hal_buffer_read(hal_buffer *buffer, uint64_t offset, void *ho
 /** A moment on a timeline: reached when the timeline's value is >= `value`. */
 typedef struct hal_point { hal_timeline *timeline; uint64_t value; } hal_point;
 
-/** A timeline at value 0. Points on it may be waited for before anything signals them. */
+/**
+ * A timeline at value 0 with one reference. Points on it may be waited for before anything signals them.
+ * Errors: OUT_OF_MEMORY. Source: the timeline semaphores of Vulkan 1.2, section 7.4, from which the idea is taken.
+ */
 HAL_API hal_status hal_timeline_create(hal_instance *instance, hal_timeline **timeline);
+/** One more reference; returns its argument. */
 HAL_API hal_timeline *hal_timeline_retain(hal_timeline *timeline);
+/** Drops a reference; work that waits for it or signals it holds its own. */
 HAL_API void hal_timeline_release(hal_timeline *timeline);
 /** Raises the value from the host. Errors: INVALID_ARGUMENT when `value` is not above the present one. */
 HAL_API hal_status hal_timeline_signal(hal_timeline *timeline, uint64_t value);
@@ -350,22 +487,30 @@ HAL_API hal_status hal_timeline_signal(hal_timeline *timeline, uint64_t value);
 HAL_API void hal_timeline_fail(hal_timeline *timeline, uint64_t value, hal_status status, const char *text);
 /** Waits until the point is reached or failed. Errors: DEADLINE_EXCEEDED; else the first cause of the failed point. */
 HAL_API hal_status hal_timeline_wait(hal_timeline *timeline, uint64_t value, int64_t deadline);
-/** Present value. */
+/** Present value. Cost: an atomic load. */
 HAL_API uint64_t hal_timeline_value(const hal_timeline *timeline);
 
 /* ---------------------------------------------------------------------------------------- 8. queue, program -- */
 
-/** An in-order queue on `device`, activating it. */
+/** An in-order queue on `device`, activating it. One reference. Errors: OUT_OF_MEMORY, DEVICE_LOST, UNAVAILABLE. */
 HAL_API hal_status hal_queue_create(hal_device *device, hal_queue **queue);
+/** One more reference; returns its argument. */
 HAL_API hal_queue *hal_queue_retain(hal_queue *queue);
 /** Drops a reference. The last drop waits for running work at most until `deadline`; memory still in use by a hung
  *  device is then quarantined and DEADLINE_EXCEEDED says so. */
 HAL_API hal_status hal_queue_release(hal_queue *queue, int64_t deadline);
 
-/** A list of ops compiled for one device. Immutable. Made by hal_program_compile from a flat description (backend.h). */
+/**
+ * Compiles a flat description (hal_description, backend.h) of `bytes` bytes for `device`, activating it; the block is the
+ * caller's. Equal descriptions give the same counted program. Ownership: one reference. Blocking: the backend's compiler,
+ * until `deadline`. Errors: INVALID_ARGUMENT (a description that contradicts itself), UNSUPPORTED (op and reason),
+ * DEADLINE_EXCEEDED, OUT_OF_MEMORY, DEVICE_LOST.
+ */
 HAL_API hal_status hal_program_compile(hal_device *device, const void *description, uint64_t bytes, int64_t deadline,
                                        hal_program **program);
+/** One more reference; returns its argument. */
 HAL_API hal_program *hal_program_retain(hal_program *program);
+/** Drops a reference; queued work holds its own. */
 HAL_API void hal_program_release(hal_program *program);
 /** How often `compile` of a backend was called in this instance (cache hits excluded); for tests and diagnosis. */
 HAL_API uint64_t hal_program_compilations(const hal_instance *instance);
@@ -376,10 +521,15 @@ typedef struct hal_binding { hal_buffer *buffer; void *host; uint64_t offset; } 
 /** One submission. Arrays belong to the caller and are copied before the call returns. */
 typedef struct hal_submission {
     hal_head head;
+    /** What to run. */
     hal_program *program;
+    /** One a binding of the program, in its order. */
     const hal_binding *bindings; uint32_t n_bindings;
-    const int64_t *symbols;      uint32_t n_symbols;   /**< values of the program's symbols, in its order */
+    /** Values of the program's symbols, in its order. */
+    const int64_t *symbols;      uint32_t n_symbols;
+    /** Points that must be reached before it starts. */
     const hal_point *waits;      uint32_t n_waits;
+    /** Points it reaches when it ends, or fails. */
     const hal_point *signals;    uint32_t n_signals;
 } hal_submission;
 
@@ -389,7 +539,10 @@ typedef struct hal_submission {
  * Errors (nothing queued): INVALID_ARGUMENT, DEVICE_LOST. Cost: <= 100 ns over the backend when no wait is open.
  */
 HAL_API hal_status hal_queue_submit(hal_queue *queue, const hal_submission *submission);
-/** Queues a copy of `bytes` from `src` to `dst` (either may be in any memory that `queue`'s device or the host reaches). */
+/**
+ * Queues a copy of `bytes` from `src` to `dst`; either may be in any memory that `queue`'s device or the host reaches. Same
+ * order, lifetimes and failures as hal_queue_submit. Errors (nothing queued): INVALID_ARGUMENT out of range, DEVICE_LOST.
+ */
 HAL_API hal_status hal_queue_copy(hal_queue *queue, hal_binding dst, hal_binding src, uint64_t bytes,
                                   const hal_point *waits, uint32_t n_waits, const hal_point *signals, uint32_t n_signals);
 
@@ -397,11 +550,17 @@ HAL_API hal_status hal_queue_copy(hal_queue *queue, hal_binding dst, hal_binding
 
 /** An attribute by name: `{"axis", .i = 1}`. Fields not named keep their default from the operator table. */
 typedef struct hal_attr {
+    /** As in the operator table. */
     const char *name;
-    int64_t i;            /**< integers, booleans, dtypes, enumerations by number */
-    double f;             /**< real numbers */
-    const char *s;        /**< expressions, enumeration names, dtype names: wins over `i` when set */
-    const int64_t *list;  /**< integer lists of `n` entries */
+    /** Integers, booleans, dtypes, enumerations by number. */
+    int64_t i;
+    /** Real numbers. */
+    double f;
+    /** Expressions, enumeration names, dtype names: wins over `i` when set. */
+    const char *s;
+    /** Integer lists of `n` entries. */
+    const int64_t *list;
+    /** Entries of `list`. */
     uint32_t n;
 } hal_attr;
 

@@ -158,7 +158,6 @@ static void steps_list(hal_case_list *list, const hal_op_info *op, hal_dtype dty
     static const struct { const char *name; uint32_t step, operands; } steps[] = {
 #define HAL_EXPR(number, ID, name, operands, maths) {name, number, operands},
 #include "expr.def"
-#undef HAL_EXPR
     };
     static const char *const arguments[] = {"x0", "x0, x1", "x0, x1, x2"};
     for (uint32_t i = 0; i < COUNT(steps); i++)

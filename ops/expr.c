@@ -7,7 +7,6 @@ typedef struct op_row { const char *name; uint32_t operands; } op_row;
 static const op_row ops[HAL_EXPR_OP_COUNT] = {
 #define HAL_EXPR(number, ID, name, operands, maths) [number] = {name, operands},
 #include "expr.def"
-#undef HAL_EXPR
 };
 
 const char *hal_expr_op_name(uint32_t op)

@@ -8,22 +8,7 @@
 /* Room for the attributes of any operator. */
 typedef union hal_attrs_storage {
 #define HAL_OP(number, ID, name, ...) hal_##name##_attrs name;
-#define HAL_ATTR_INT(...)
-#define HAL_ATTR_REAL(...)
-#define HAL_ATTR_DTYPE(...)
-#define HAL_ATTR_ENUM(...)
-#define HAL_ATTR_LIST(...)
-#define HAL_ATTR_EXPR(...)
-#define HAL_OP_END(name)
 #include <ops/ops.def>
-#undef HAL_OP
-#undef HAL_ATTR_INT
-#undef HAL_ATTR_REAL
-#undef HAL_ATTR_DTYPE
-#undef HAL_ATTR_ENUM
-#undef HAL_ATTR_LIST
-#undef HAL_ATTR_EXPR
-#undef HAL_OP_END
 } hal_attrs_storage;
 
 /* Names value `id` "<scope>.<name>", with ".1", ".2", ... when taken; an earlier name is given up. False: out

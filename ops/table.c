@@ -20,22 +20,7 @@
     extern hal_op_decompose_fn hal_op_decompose_##decompose;                                                 \
     extern hal_op_reference_fn hal_op_reference_##reference;                                                 \
     extern hal_op_cases_fn hal_op_cases_##cases;
-#define HAL_ATTR_INT(...)
-#define HAL_ATTR_REAL(...)
-#define HAL_ATTR_DTYPE(...)
-#define HAL_ATTR_ENUM(...)
-#define HAL_ATTR_LIST(...)
-#define HAL_ATTR_EXPR(...)
-#define HAL_OP_END(name)
 #include "ops.def"
-#undef HAL_OP
-#undef HAL_ATTR_INT
-#undef HAL_ATTR_REAL
-#undef HAL_ATTR_DTYPE
-#undef HAL_ATTR_ENUM
-#undef HAL_ATTR_LIST
-#undef HAL_ATTR_EXPR
-#undef HAL_OP_END
 
 #define hal_op_shape_none NULL
 #define hal_op_cost_none NULL
@@ -82,24 +67,14 @@
     {.name = #field, .kind = HAL_ATTR_KIND_EXPR, .offset = offsetof(hal_##op##_attrs, field), .doc = text},
 #define HAL_OP_END(op) {.name = NULL}};
 #include "ops.def"
-#undef HAL_OP
-#undef HAL_ATTR_INT
-#undef HAL_ATTR_REAL
-#undef HAL_ATTR_DTYPE
-#undef HAL_ATTR_ENUM
-#undef HAL_ATTR_LIST
-#undef HAL_ATTR_EXPR
-#undef HAL_OP_END
 
 enum {
 #define HAL_TOLERANCE(ID, ...) TOLERANCE_##ID,
 #include "tolerance.def"
-#undef HAL_TOLERANCE
 };
 static const hal_tolerance tolerances[] = {
 #define HAL_TOLERANCE(ID, f32, f16, bf16, k, doc) {#ID, f32, f16, bf16, k},
 #include "tolerance.def"
-#undef HAL_TOLERANCE
 };
 
 /* 0 for the word `none`, 1 for every other: the comma of PROBE_none moves the 0 to the second place. */
@@ -133,22 +108,7 @@ static const hal_op_row rows[HAL_OP_LIMIT] = {
                  .reference = hal_op_reference_##reference_,                                                 \
                  .cases = hal_op_cases_##cases_,                                                             \
                  .tolerance = TOLERANCE_##tolerance_},
-#define HAL_ATTR_INT(...)
-#define HAL_ATTR_REAL(...)
-#define HAL_ATTR_DTYPE(...)
-#define HAL_ATTR_ENUM(...)
-#define HAL_ATTR_LIST(...)
-#define HAL_ATTR_EXPR(...)
-#define HAL_OP_END(name)
 #include "ops.def"
-#undef HAL_OP
-#undef HAL_ATTR_INT
-#undef HAL_ATTR_REAL
-#undef HAL_ATTR_DTYPE
-#undef HAL_ATTR_ENUM
-#undef HAL_ATTR_LIST
-#undef HAL_ATTR_EXPR
-#undef HAL_OP_END
 };
 
 const hal_op_row *hal_op_row_get(uint32_t number)

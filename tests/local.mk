@@ -95,6 +95,7 @@ LDADD = libhal_test.la libhal_tools.la libhal_parts.la $(CMOCKA_LIBS) $(LIBM)
 HAL_LINT_TESTS = \
 	tests/lint/exports.sh \
 	tests/lint/functions.py \
+	tests/lint/headers.py \
 	tests/lint/layers.py \
 	tests/lint/licence.sh \
 	tests/lint/options.sh \

@@ -237,7 +237,6 @@ static uint64_t element_bytes(uint32_t dtype)
     } rows[HAL_DTYPE_COUNT] = {
 #define HAL_DTYPE(number, ID, name, bits, elements, bytes, class_) [number] = {bits, elements, bytes},
 #include <hal/dtypes.def>
-#undef HAL_DTYPE
     };
     return dtype < HAL_DTYPE_COUNT && rows[dtype].elements == 1 ? rows[dtype].bytes : 0;
 }

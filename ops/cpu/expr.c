@@ -9,7 +9,6 @@ static uint32_t operands_of(uint8_t op) {
     switch (op) {
 #define HAL_EXPR(number, ID, name, operands, maths) case number: return operands;
 #include <ops/expr.def>
-#undef HAL_EXPR
     default: return 0;
     }
 }

@@ -12,13 +12,6 @@
 enum {
     ROWS = 0
 #define HAL_OP(...) + 1
-#define HAL_ATTR_INT(...)
-#define HAL_ATTR_REAL(...)
-#define HAL_ATTR_DTYPE(...)
-#define HAL_ATTR_ENUM(...)
-#define HAL_ATTR_LIST(...)
-#define HAL_ATTR_EXPR(...)
-#define HAL_OP_END(name)
 #include <ops/ops.def>
 };
 

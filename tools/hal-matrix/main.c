@@ -136,7 +136,6 @@ static void print_tensor(const char *kind, uint32_t i, const hal_shape *s) {
     static const char *const names[] = {"HAL_NO_DTYPE",
 #define HAL_DTYPE(n, ID, name, bits, elements, bytes, class_) "HAL_" #ID,
 #include <hal/dtypes.def>
-#undef HAL_DTYPE
     };
     int64_t n = 1;
     for (uint32_t d = 0; d < s->rank; d++) n *= s->size[d].base;
