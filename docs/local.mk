@@ -15,5 +15,7 @@ HAL_DOCS = \
 	docs/concepts.md \
 	docs/decisions \
 	docs/numerics.md \
+	docs/operators.md \
+	docs/operators.py \
 	docs/performance.md \
 	docs/reliability.md

@@ -98,6 +98,7 @@ HAL_LINT_TESTS = \
 	tests/lint/headers.py \
 	tests/lint/layers.py \
 	tests/lint/licence.sh \
+	tests/lint/operators.sh \
 	tests/lint/options.sh \
 	tests/lint/samples.py \
 	tests/lint/sources.sh
