@@ -257,7 +257,7 @@ struct hal_queue {
     const hal_backend *table;
     void *backend;
     hal_turn turn;                /* submission order, `spare`, the pending list */
-    hal_slot *spare;              /* free slots nobody else sees */
+    hal_slot *spare, *fresh;      /* free slots nobody else sees: used before, and never */
     _Atomic(hal_slot *) returned; /* free slots pushed by completions */
     hal_chunk *_Atomic chunks;
     hal_slot *first, *last; /* pending, oldest first */

@@ -34,8 +34,8 @@ static hal_status add_chunk(hal_queue *queue)
         return hal_status_last()->status;
     for (uint32_t i = 0; i < HAL_CHUNK_SLOTS; i++) {
         c->slots[i].queue = queue;
-        c->slots[i].next = queue->spare;
-        queue->spare = &c->slots[i];
+        c->slots[i].next = queue->fresh;
+        queue->fresh = &c->slots[i];
     }
     atomic_store_explicit(&c->next, atomic_load(&queue->chunks), memory_order_relaxed);
     atomic_store(&queue->chunks, c);
@@ -48,12 +48,14 @@ hal_status hal_slot_take(hal_queue *queue, uint32_t bindings, uint32_t symbols, 
     /* Only the holder of the turn takes, and it takes the whole list: no entry can come back in between. */
     if (queue->spare == NULL && atomic_load_explicit(&queue->returned, memory_order_relaxed) != NULL)
         queue->spare = atomic_exchange_explicit(&queue->returned, NULL, memory_order_acquire);
-    if (queue->spare == NULL)
+    /* Slots that have their arrays come first: a queue soon stops allocating, however many slots it has. */
+    hal_slot **from = queue->spare != NULL ? &queue->spare : &queue->fresh;
+    if (*from == NULL)
         HAL_TRY(add_chunk(queue));
-    hal_slot *s = queue->spare;
+    hal_slot *s = *from;
     if (!make_room(s, bindings, symbols, waits, signals))
         return hal_status_last()->status;
-    queue->spare = s->next;
+    *from = s->next;
     s->n_bindings = bindings;
     s->n_symbols = symbols;
     s->n_waits = waits;

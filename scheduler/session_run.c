@@ -24,8 +24,8 @@ static void prepare_link(hal_session *s, hal_chain *chain, uint32_t *n_waits, ui
     for (; waits < chain->n_waits; waits++)
         s->points[waits] = chain->waits[waits];
     chain->n_waits = 0;
-    if (s->point)
-        s->points[waits++] = (hal_point){s->timeline, s->point};
+    /* Also for point 0, which stands from the beginning: the first step is to need no less room than the next. */
+    s->points[waits++] = (hal_point){s->timeline, s->point};
     hal_point *out = s->points + waits;
     out[signals++] = (hal_point){s->timeline, s->point + 1};
     for (uint32_t i = 0; chain->left == 1 && i < chain->n_signals; i++)

@@ -22,6 +22,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_graph \
 	tests/unit/test_loader \
 	tests/unit/test_note \
+	tests/unit/test_overhead \
 	tests/unit/test_plan \
 	tests/unit/test_plot \
 	tests/unit/test_queue \
