@@ -9,6 +9,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_arena \
 	tests/unit/test_attrs \
 	tests/unit/test_config \
+	tests/unit/test_cpu_features \
 	tests/unit/test_cpu_fused \
 	tests/unit/test_cpu_math \
 	tests/unit/test_cpu_pool \
@@ -18,6 +19,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_element \
 	tests/unit/test_expr \
 	tests/unit/test_fuse \
+	tests/unit/test_gemm \
 	tests/unit/test_gradient \
 	tests/unit/test_graph \
 	tests/unit/test_loader \
@@ -50,6 +52,7 @@ HAL_FUZZ_TARGETS = \
 # helpers that several tests share
 HAL_TEST_SOURCES = \
 	tests/emulation/amx_emulation.h \
+	tests/emulation/avx512_emulation.h \
 	tests/fault/tiny.c \
 	tests/fault/tiny.h \
 	tests/unit/cases_test.h \
@@ -69,6 +72,15 @@ check_PROGRAMS += $(HAL_FUZZ_TARGETS)
 check_LTLIBRARIES += libhal_test.la
 libhal_test_la_SOURCES = $(HAL_TEST_SOURCES)
 libhal_test_la_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS) $(PCRE2_CFLAGS)
+
+# The kernels as the plugin has them, and again on emulated instructions.
+tests_unit_test_gemm_SOURCES = tests/unit/test_gemm.c \
+	backends/cpu/features.c ops/cpu/gemm_driver.c ops/cpu/gemm_pack.c ops/cpu/gemm_plain.c \
+	tests/emulation/gemm_amx.c tests/emulation/gemm_avx512.c tests/emulation/gemm_bf16.c
+tests_unit_test_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_gemm_CFLAGS = $(HAL_KERNEL_CFLAGS) -Wno-psabi
+tests_unit_test_gemm_LDADD = libhal_cpu_avx2.la libhal_cpu_avx512.la libhal_cpu_avx512bf16.la \
+	libhal_cpu_amx.la $(LDADD)
 
 # A fuzz target has no main: the driver brings it, or libFuzzer.
 noinst_HEADERS += tests/fuzz/fuzz.h

@@ -8,6 +8,8 @@ HAL_CPU_SOURCES = \
 	backends/cpu/count.c \
 	backends/cpu/cpu.c \
 	backends/cpu/device.h \
+	backends/cpu/features.c \
+	backends/cpu/features.h \
 	backends/cpu/isa.c \
 	backends/cpu/pool.c \
 	backends/cpu/pool.h \
