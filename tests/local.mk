@@ -12,6 +12,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_cpu_features \
 	tests/unit/test_cpu_fused \
 	tests/unit/test_cpu_math \
+	tests/unit/test_cpu_place \
 	tests/unit/test_cpu_pool \
 	tests/unit/test_dataset \
 	tests/unit/test_decompose \

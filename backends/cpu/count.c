@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many cores this process may use: the affinity mask, cut to the quota of its cgroup and of those above
-   it. */
-#include <sched.h>
+/* How much of the cores' time this process may use: the quota of its cgroup and of those above it. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "pool.h"
-
-static int64_t affinity_count(void) {
-    for (size_t bytes = sizeof(cpu_set_t); bytes <= 1 << 15; bytes *= 2) {
-        cpu_set_t *set = malloc(bytes);
-        if (!set) return 1;
-        int failed = sched_getaffinity(0, bytes, set), n = failed ? 0 : CPU_COUNT_S(bytes, set);
-        free(set);
-        if (!failed) return n > 0 ? n : 1;
-    }
-    return 1;
-}
+#include "place.h"
 
 /* Cores granted by one cpu.max file ("quota period"), rounded up; 0: no limit. */
 static int64_t quota_of(const char *folder) {
@@ -43,15 +29,15 @@ static void cgroup_folder(char *folder, size_t size) {
     if (f) fclose(f);
 }
 
-int64_t hal_cpu_count(void) {
+int64_t hal_cpu_quota(void) {
     char folder[4096];
-    int64_t n = affinity_count();
+    int64_t least = 0;
     cgroup_folder(folder, sizeof folder);
     for (;;) {
         int64_t quota = quota_of(folder);
-        if (quota > 0 && quota < n) n = quota;
+        if (quota > 0 && (least == 0 || quota < least)) least = quota;
         char *slash = strrchr(folder, '/');
-        if (!slash) return n;
+        if (!slash) return least;
         *slash = 0;
     }
 }

@@ -29,7 +29,9 @@ static hal_status cpu_open(const hal_host *host, void **out) {
     const char *isa = host->option(host->context, "cpu_isa");
     state->host = host;
     state->n_devices = (uint32_t)hal_cpu_min(option_number(host, "cpu_devices", 1), 64);
-    state->threads = hal_cpu_min(option_number(host, "cpu_threads", hal_cpu_count()), 1024);
+    state->threads = hal_cpu_min(option_number(host, "cpu_threads", 0), HAL_CPU_MOST_WORKERS);
+    const char *bind = secure_getenv("HAL_CPU_BIND");
+    state->bind = !bind || strcmp(bind, "0") != 0;
     state->primitives_only = option_set(host, "primitives_only");
     state->table = hal_cpu_isa_choose(isa ? isa : secure_getenv("HAL_CPU_ISA"), &state->features);
     /* A host older than the hook has a shorter table. */
@@ -73,12 +75,12 @@ static hal_status cpu_device_open(void *opaque, uint32_t index, void **out) {
             "cpu: there is no device %u", index);
     }
     hal_cpu_device *device = calloc(1, sizeof *device);
-    hal_cpu_server *server = device ? hal_cpu_server_get(state->threads) : NULL;
+    hal_cpu_server *server = device ? hal_cpu_server_get(state->threads, state->bind) : NULL;
     if (!server) {
         free(device);
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
-                          "cpu: could not start %lld worker threads; set cpu_threads lower",
-                              (long long)state->threads);
+                          "cpu: the worker threads could not be started (%lld asked, 0: one a core); set cpu_threads lower",
+                          (long long)state->threads);
     }
     device->state = state;
     device->server = server;
@@ -119,9 +121,11 @@ static void *small_block(uint64_t bytes) {
 }
 
 static hal_status cpu_alloc(void *opaque, uint64_t bytes, void **memory, void **host_address) {
-    const hal_host *host = ((hal_cpu_device *)opaque)->state->host;
+    const hal_cpu_device *device = opaque;
+    const hal_host *host = device->state->host;
     hal_cpu_block *block = calloc(1, sizeof *block);
     if (block) block->host = bytes >= HUGE_PAGE ? map_pages(bytes, &block->bytes) : small_block(bytes);
+    if (block && block->host && block->bytes) hal_cpu_server_pages(device->server, block->host, block->bytes);
     if (!block || !block->host) {
         free(block);
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,

@@ -5,6 +5,7 @@
 
 #include <hal/backend.h>
 
+#include "place.h"
 #include "pool.h"
 
 /* What an open backend knows. */
@@ -12,7 +13,7 @@ typedef struct hal_cpu_state {
     const hal_host *host;
     uint32_t n_devices;
     int64_t threads;
-    bool primitives_only;
+    bool primitives_only, bind;
     const hal_cpu_table *table;
     uint32_t features;
     bool traced;
@@ -49,9 +50,12 @@ const char *hal_cpu_program_place(hal_cpu_program *program, char *const *base, c
     hal_cpu_run *run);
 
 /* --- server.c: the thread that runs jobs, shared by all devices of the process. */
-hal_cpu_server *hal_cpu_server_get(int64_t workers);
+/* `wanted` workers, 0: as many as the machine gives; `bind` to cores or nodes. The first device decides. */
+hal_cpu_server *hal_cpu_server_get(int64_t wanted, bool bind);
 void hal_cpu_server_put(hal_cpu_server *server);
 int64_t hal_cpu_server_workers(const hal_cpu_server *server);
+/* Says where fresh pages shall lie on a machine with several nodes. */
+void hal_cpu_server_pages(const hal_cpu_server *server, void *address, uint64_t bytes);
 
 /* --- queue.c */
 struct hal_cpu_queue;

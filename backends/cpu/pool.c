@@ -38,6 +38,8 @@ struct hal_cpu_pool {
     _Alignas(64) _Atomic uint32_t end;           /* the sequence number at which the run is over */
     _Atomic uint32_t owner_sleeps;
     int64_t n, owner_budget;
+    void (*settle)(const void *context, int64_t worker);
+    const void *context;
     worker *workers;
 };
 
@@ -110,6 +112,7 @@ static void wait_for_step(hal_cpu_pool *pool, uint32_t seen, int64_t *budget) {
 static void *worker_main(void *argument) {
     worker *w = argument;
     hal_cpu_pool *pool = w->pool;
+    if (pool->settle) pool->settle(pool->context, w->id);
     for (;;) {
         uint32_t seen = atomic_load_explicit(&pool->sequence, memory_order_acquire);
         if (atomic_load_explicit(&pool->stop, memory_order_acquire)) return NULL;
@@ -152,7 +155,7 @@ static bool start_worker(hal_cpu_pool *pool, int64_t i) {
     return i == 0 || pthread_create(&w->thread, NULL, worker_main, w) == 0;
 }
 
-hal_cpu_pool *hal_cpu_pool_create(int64_t workers) {
+hal_cpu_pool *hal_cpu_pool_create(int64_t workers, void (*settle)(const void *context, int64_t worker), const void *context) {
     hal_cpu_pool *pool = aligned_alloc(64, sizeof *pool);
     worker *list = aligned_alloc(64, (size_t)workers * sizeof *list);
     if (!pool || !list) {
@@ -160,7 +163,7 @@ hal_cpu_pool *hal_cpu_pool_create(int64_t workers) {
         free(list);
         return NULL;
     }
-    *pool = (hal_cpu_pool){.n = workers, .workers = list, .owner_budget = HAL_SPIN_MAX_NS};
+    *pool = (hal_cpu_pool){.n = workers, .workers = list, .owner_budget = HAL_SPIN_MAX_NS, .settle = settle, .context = context};
     for (int64_t i = 0; i < workers; i++) list[i] = (worker){.id = i};
     for (int64_t i = 0; i < workers; i++) {
         if (start_worker(pool, i)) continue;

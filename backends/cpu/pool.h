@@ -21,14 +21,12 @@ typedef struct hal_cpu_run {
     int64_t *times;                      /* NULL, or room for n_steps + 1: when each step began and the last ended */
 } hal_cpu_run;
 
-/* `workers` counts the thread that calls hal_cpu_pool_run. NULL when memory or threads are not to be had. */
-hal_cpu_pool *hal_cpu_pool_create(int64_t workers);
+/* `workers` counts the thread that calls hal_cpu_pool_run. The others call `settle`, unless it is NULL, with their number
+   when they begin. NULL when memory or threads are not to be had. */
+hal_cpu_pool *hal_cpu_pool_create(int64_t workers, void (*settle)(const void *context, int64_t worker), const void *context);
 void hal_cpu_pool_destroy(hal_cpu_pool *pool);
 int64_t hal_cpu_pool_workers(const hal_cpu_pool *pool);
 /* Runs the steps in order and returns when all are done. One caller at a time. */
 void hal_cpu_pool_run(hal_cpu_pool *pool, const hal_cpu_run *run);
-
-/* Cores in the affinity mask, cut to the cgroup's limit; at least 1. */
-int64_t hal_cpu_count(void);
 
 #endif

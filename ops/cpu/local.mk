@@ -11,10 +11,14 @@ HAL_CPU_SOURCES = \
 	backends/cpu/features.c \
 	backends/cpu/features.h \
 	backends/cpu/isa.c \
+	backends/cpu/machine.c \
+	backends/cpu/place.c \
+	backends/cpu/place.h \
 	backends/cpu/pool.c \
 	backends/cpu/pool.h \
 	backends/cpu/program.c \
 	backends/cpu/queue.c \
+	backends/cpu/seat.c \
 	backends/cpu/server.c \
 	backends/cpu/support.c \
 	backends/cpu/wait.h \

@@ -43,7 +43,7 @@ static void run_all(hal_cpu_pool *pool) {
 static void every_chunk_runs_once_and_in_order(void **state) {
     (void)state;
     for (int64_t workers = 1; workers <= 8; workers = workers * 2) {
-        hal_cpu_pool *pool = hal_cpu_pool_create(workers);
+        hal_cpu_pool *pool = hal_cpu_pool_create(workers, NULL, NULL);
         assert_non_null(pool);
         assert_int_equal(hal_cpu_pool_workers(pool), workers);
         for (int repeat = 0; repeat < 5; repeat++) run_all(pool);
@@ -53,7 +53,7 @@ static void every_chunk_runs_once_and_in_order(void **state) {
 
 static void workers_that_sleep_wake_up(void **state) {
     (void)state;
-    hal_cpu_pool *pool = hal_cpu_pool_create(3);
+    hal_cpu_pool *pool = hal_cpu_pool_create(3, NULL, NULL);
     assert_non_null(pool);
     for (int repeat = 0; repeat < 10; repeat++) {
         struct timespec pause = {0, 2000000};
@@ -65,7 +65,7 @@ static void workers_that_sleep_wake_up(void **state) {
 
 static void an_empty_run_returns(void **state) {
     (void)state;
-    hal_cpu_pool *pool = hal_cpu_pool_create(2);
+    hal_cpu_pool *pool = hal_cpu_pool_create(2, NULL, NULL);
     assert_non_null(pool);
     hal_cpu_pool_run(pool, &(hal_cpu_run){steps, 0, NULL, 0, NULL});
     hal_cpu_pool_destroy(pool);
