@@ -105,10 +105,10 @@ hal_status hal_op_cases_reduce(hal_case_list *list, const hal_op_info *op, hal_d
 
 /* ------------------------------------------------------------------------------------------- pointwise -- */
 
-/* Begins a case of an expression; false when the text is wrong. */
+/* Begins a case of an expression; false when the text is wrong. `number` tells cases of one expression apart. */
 static bool expr_begin(hal_case_list *list, const hal_op_info *op, bool quick, const char *text,
-                       hal_dtype dtype, hal_case **c) {
-    *c = hal_case_begin(list, op, quick, "%.80s", text);
+                       uint32_t number, hal_dtype dtype, hal_case **c) {
+    *c = hal_case_begin(list, op, quick, "%.80s,case=%u", text, number);
     if (list->status == HAL_OK)
         list->status = hal_expr_parse(text, dtype, &((hal_pointwise_attrs *)(*c)->attrs)->expr);
     return list->status == HAL_OK;
@@ -166,7 +166,7 @@ static void steps_list(hal_case_list *list, const hal_op_info *op, hal_dtype dty
             hal_case *c;
             if (!hal_dtype_is_float(dtype) && !integer_step(steps[i].step)) continue;
             snprintf(text, sizeof text, "%s(%s)", steps[i].name, arguments[steps[i].operands - 1]);
-            if (!expr_begin(list, op, !large, text, dtype, &c)) return;
+            if (!expr_begin(list, op, !large, text, large, dtype, &c)) return;
             for (uint32_t k = 0; k < steps[i].operands; k++) {
                 if (large) HAL_CASE_INPUT(c, dtype, 9, 1031);
                 else HAL_CASE_INPUT(c, dtype, 3, 33);
@@ -215,7 +215,7 @@ hal_status hal_op_cases_pointwise(hal_case_list *list, const hal_op_info *op, ha
     for (uint32_t i = 0; i < COUNT(chains) && list->status == HAL_OK; i++) {
         hal_case *c;
         if (!hal_dtype_is_float(dtype) && !chains[i].whole) continue;
-        if (!expr_begin(list, op, chains[i].quick, chains[i].text, dtype, &c)) break;
+        if (!expr_begin(list, op, chains[i].quick, chains[i].text, i + 2, dtype, &c)) break;
         for (uint32_t k = 0; k < chains[i].n_in; k++)
             hal_case_input(c, dtype, chains[i].rank[k], chains[i].size[k]);
         hal_case_end(list, c, chains[i].n_out);

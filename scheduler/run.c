@@ -10,6 +10,7 @@
 
 #define MOST_ENTRIES 4096u
 #define MOST_POINTS  64u
+#define SHARE        8u /* sessions of the cache hold at most this part of the device's memory */
 
 typedef struct cache {
     atomic_flag busy;
@@ -20,6 +21,7 @@ typedef struct cache {
     bool host_access;
     hal_run_entry **entries;  /* open addressing */
     uint32_t count, capacity; /* a power of two */
+    uint64_t bytes, most_bytes; /* of device memory that sessions hold, and may hold */
     hal_point idle[MOST_POINTS];
     uint32_t n_idle; /* timelines that no call is waiting on */
 } cache;
@@ -45,6 +47,7 @@ static void clear(cache *c)
     if (c->capacity)
         memset(c->entries, 0, c->capacity * sizeof(hal_run_entry *));
     c->count = 0;
+    c->bytes = 0;
 }
 
 static void cache_free(void *pointer)
@@ -74,6 +77,7 @@ static hal_status cache_create(hal_device *device, cache **made)
                  .device = device,
                  .queue = queue,
                  .memory = info.memory,
+                 .most_bytes = memory.capacity ? memory.capacity / SHARE : UINT64_MAX,
                  .host_access = memory.host_access};
     *made = c;
     return HAL_OK;
@@ -124,10 +128,13 @@ static hal_status grow(cache *c)
     return HAL_OK;
 }
 
-/* Adds an entry unless another thread was faster; a cache that is full starts again from nothing. */
+/* Adds an entry unless another thread was faster, or it holds more memory than all may; a cache that is full
+ * starts again from nothing. */
 static hal_status add(cache *c, hal_run_entry *e)
 {
-    if (c->count == MOST_ENTRIES)
+    if (e->bytes > c->most_bytes)
+        return HAL_OK;
+    if (c->count == MOST_ENTRIES || c->bytes > c->most_bytes - e->bytes)
         clear(c);
     if (2 * c->count >= c->capacity)
         HAL_TRY(grow(c));
@@ -137,6 +144,7 @@ static hal_status add(cache *c, hal_run_entry *e)
     atomic_fetch_add_explicit(&e->references, 1, memory_order_relaxed);
     c->entries[i] = e;
     c->count++;
+    c->bytes += e->bytes;
     return HAL_OK;
 }
 

@@ -179,6 +179,9 @@ static hal_status plan_session(const hal_run_call *c, hal_graph *g, hal_run_entr
     hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = devices, .n_devices = 1};
     hal_plan *plan;
     HAL_TRY(hal_plan_create(hal_device_instance(c->device), g, &options, &plan));
+    hal_plan_info info;
+    hal_plan_describe(plan, &info);
+    e->bytes = info.arena_bytes + info.variable_bytes;
     hal_status status = hal_session_create(plan, NULL, &e->session);
     if (status == HAL_OK)
         hal_plan_weaken(plan);

@@ -18,6 +18,7 @@ typedef struct hal_run_entry {
     hal_program *program; /* NULL: the session */
     pthread_mutex_t lock; /* one thread at a time in the session */
     hal_session *session;
+    uint64_t bytes; /* of device memory that the session holds */
     const hal_graph *graph;               /* names the graph the session was planned from */
     uint32_t value[HAL_RUN_MAX_TENSORS];  /* of that graph, by tensor; 0: absent */
     uint64_t before[HAL_RUN_MAX_TENSORS]; /* bytes below the first element that negative strides reach */

@@ -2,7 +2,7 @@
 # `make check` runs unit, lint and fault tests. The other tiers have a target each, all of them
 # ending in lines of the form `N passed, N failed, N skipped`:
 #   check-unit check-lint check-faults check-cli check-installed check-fuzz check-conformance
-#   check-parity check-training check-coverage
+#   check-parity check-training check-load check-coverage
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
 HAL_UNIT_TESTS = \
@@ -141,10 +141,11 @@ HAL_CLI_TESTS = \
 	tests/cli/cases_train.py \
 	tests/cli/cases_usage.py \
 	tests/cli/run.py \
-	tests/cli/support.py
+	tests/cli/support.py \
+	tests/cli/wrong.c
 
 EXTRA_DIST += $(HAL_CLI_TESTS)
-EXTRA_DIST += tests/parity/run.py tests/coverage.sh tests/training.sh tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
+EXTRA_DIST += tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 
@@ -183,12 +184,17 @@ check-installed: all
 	  top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
 	  $(SHELL) $(top_srcdir)/tests/install/installed.sh
 
-# Each backend against the table of operators; the quick list unless LIST says otherwise.
+# Each backend against the table of operators; the quick list unless LIST says otherwise. BACKEND:LIST:FLOOR:
+# fewer executed cases than the floor are a failure, so that cases do not get lost unseen.
 LIST = quick
 CONFORMANCE_BACKENDS = cpu mock-npu
+CONFORMANCE_FLOORS = cpu:quick:4100 cpu:full:12500 mock-npu:quick:4100 mock-npu:full:12500
 check-conformance: all
 	@status=0; for backend in $(CONFORMANCE_BACKENDS); do \
-	  $(HAL_TOOL_ENVIRONMENT) ./hal-matrix run --backend $$backend --list $(LIST) \
+	  floor=; for entry in $(CONFORMANCE_FLOORS); do \
+	    case $$entry in $$backend:$(LIST):*) floor=$${entry##*:} ;; esac; done; \
+	  [ -n "$$floor" ] || { echo "no floor is set for $$backend, $(LIST) list"; echo '0 passed, 1 failed'; status=1; continue; }; \
+	  $(HAL_TOOL_ENVIRONMENT) ./hal-matrix run --backend $$backend --list $(LIST) --floor $$floor \
 	    --json conformance-$$backend.json || status=1; \
 	  $(PYTHON) $(top_srcdir)/tests/matrix-summary.py conformance-$$backend.json || status=1; \
 	done; exit $$status
@@ -211,8 +217,13 @@ check-parity: all
 check-training: all
 	@$(HAL_TOOL_ENVIRONMENT) $(SHELL) $(top_srcdir)/tests/training.sh $(abs_top_builddir)
 
+# Needs the machine for itself: it measures.
+check-load: all
+	@$(HAL_TOOL_ENVIRONMENT) $(PYTHON) $(top_srcdir)/tests/load.py --build $(abs_top_builddir) \
+	  --work $(abs_top_builddir)/tests/load
+
 check-coverage:
 	@$(SHELL) $(top_srcdir)/tests/coverage.sh $(abs_top_srcdir) $(abs_top_builddir)
 
 .PHONY: check-programs check-unit check-lint check-faults check-cli check-installed check-conformance \
-	check-fuzz check-parity check-training check-coverage
+	check-fuzz check-parity check-training check-load check-coverage

@@ -37,7 +37,9 @@ HAL_MATRIX_SOURCES = \
 	tools/hal-matrix/matrix.h \
 	tools/hal-matrix/operand.c \
 	tools/hal-matrix/report.c \
-	tools/hal-matrix/report.h
+	tools/hal-matrix/report.h \
+	tools/hal-matrix/repro.c \
+	tools/hal-matrix/repro.h
 
 include tools/common/local.mk
 

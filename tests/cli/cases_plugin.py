@@ -1,26 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plugins that are broken, foreign, untrustworthy or crash."""
 import os
-import shlex
-import shutil
 import struct
-import subprocess
 
-from support import Skipped, case, expect, variants
+from support import case, compiled, expect, place, variants
 
 
 def good_plugin(t):
     return bytearray(open(os.path.join(t.plugins, "libhal_null.so"), "rb").read())
-
-
-def place(t, content, name="libhal_odd.so"):
-    directory = t.path("plugins")
-    directory.mkdir(exist_ok=True)
-    directory.chmod(0o755)
-    path = directory / name
-    path.write_bytes(content)
-    path.chmod(0o755)
-    return path
 
 
 def judge(t, path, *says):
@@ -59,17 +46,6 @@ def plugin_of_another_machine(t):
 @case
 def plugin_that_is_text(t):
     judge(t, place(t, b"#!/bin/sh\necho hello\n" * 100), "ELF")
-
-
-def compiled(t, source, *flags):
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    if not shutil.which(compiler[0]):
-        raise Skipped(f"there is no compiler {compiler[0]}")
-    t.path("plugin.c").write_text(source)
-    command = [*compiler, "-shared", "-fPIC", f"-I{t.source}", f"-I{t.source}/ops", *flags, "-o", "plugin.so", "plugin.c"]
-    done = subprocess.run(command, cwd=t.directory, capture_output=True, text=True, check=False)
-    expect(done.returncode == 0, f"{' '.join(command)}: {done.stderr}")
-    return t.path("plugin.so").read_bytes()
 
 
 @case

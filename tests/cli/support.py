@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import struct
 import subprocess
@@ -175,3 +176,33 @@ def write_tensors(path, header, data):
 
 def tensors_of(header):
     return {name: entry for name, entry in header.items() if name != "__metadata__"}
+
+
+# --- plugins ---
+
+
+def compiler():
+    words = shlex.split(os.environ.get("CC", "cc"))
+    if not shutil.which(words[0]):
+        raise Skipped(f"there is no compiler {words[0]}")
+    return words
+
+
+def place(t, content, name="libhal_odd.so"):
+    """Puts a plugin into a directory of its own, as the loader wants files to be."""
+    directory = t.path("plugins")
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o755)
+    path = directory / name
+    path.write_bytes(content)
+    path.chmod(0o755)
+    return path
+
+
+def compiled(t, source, *flags):
+    """The bytes of a shared object."""
+    t.path("plugin.c").write_text(source)
+    command = [*compiler(), "-shared", "-fPIC", f"-I{t.source}", f"-I{t.source}/ops", *flags, "-o", "plugin.so", "plugin.c"]
+    done = subprocess.run(command, cwd=t.directory, capture_output=True, text=True, check=False)
+    expect(done.returncode == 0, f"{' '.join(command)}: {done.stderr}")
+    return t.path("plugin.so").read_bytes()

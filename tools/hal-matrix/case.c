@@ -22,6 +22,8 @@ void matrix_case_id(const hal_case *c, hal_dtype dtype, matrix_layout layout, ch
     snprintf(id, size, "%s/%s/%s/%s", hal_op_describe(c->op)->name, hal_dtype_describe(dtype)->name, c->name, matrix_layout_name(layout));
 }
 
+uint64_t matrix_seed(const hal_case *c, uint32_t i) { return 17 * i + c->op; }
+
 static bool present(const hal_case *c, uint32_t i) { return c->in[i].dtype != HAL_NO_DTYPE; }
 
 static int make_operands(const hal_case *c, matrix_layout layout, work *w, tool_error *err) {
@@ -29,7 +31,7 @@ static int make_operands(const hal_case *c, matrix_layout layout, work *w, tool_
     for (uint32_t i = 0; !code && i < c->n_in; i++) {
         if (!present(c, i)) continue;
         code = matrix_operand_create(&c->in[i], layout, &w->in[i], err);
-        if (!code) matrix_operand_fill(&w->in[i], c->range[i].low, c->range[i].high, c->range[i].integer, 17 * i + c->op);
+        if (!code) matrix_operand_fill(&w->in[i], c->range[i].low, c->range[i].high, c->range[i].integer, matrix_seed(c, i));
     }
     for (uint32_t i = 0; !code && i < c->n_out; i++) {
         code = matrix_operand_create(&c->out[i], LAYOUT_CONTIGUOUS, &w->out[i], err);
@@ -53,9 +55,8 @@ static void release(const hal_case *c, work *w) {
     }
 }
 
-/* Attribute structs become name/value pairs, which is what hal_run takes. */
-static uint32_t pairs_of(const hal_op_info *op, const void *attrs, hal_attr *pairs, char *texts, size_t text_size) {
-    for (uint32_t f = 0; f < op->n_fields; f++) {
+uint32_t matrix_attr_pairs(const hal_op_info *op, const void *attrs, hal_attr *pairs, char *text, size_t text_size) {
+    for (uint32_t f = 0; f < op->n_fields && f < MATRIX_MAX_PAIRS; f++) {
         const hal_attr_field *field = &op->fields[f];
         const char *at = (const char *)attrs + field->offset;
         pairs[f] = (hal_attr){.name = field->name};
@@ -70,14 +71,14 @@ static uint32_t pairs_of(const hal_op_info *op, const void *attrs, hal_attr *pai
                 pairs[f].name = NULL;
                 break;
             }
-            hal_expr_print((const hal_expr *)(const void *)at, texts, text_size);
-            pairs[f].s = texts;
+            hal_expr_print((const hal_expr *)(const void *)at, text, text_size);
+            pairs[f].s = text;
             break;
         default: memcpy(&pairs[f].i, at, sizeof(int64_t)); break;
         }
     }
     uint32_t kept = 0;
-    for (uint32_t f = 0; f < op->n_fields; f++)
+    for (uint32_t f = 0; f < op->n_fields && f < MATRIX_MAX_PAIRS; f++)
         if (pairs[f].name) pairs[kept++] = pairs[f];
     return kept;
 }
@@ -90,8 +91,8 @@ static hal_status run_reference(const hal_case *c, work *w) {
 
 static hal_status run_device(hal_device *device, const hal_case *c, work *w) {
     hal_tensor in[MATRIX_MAX_TENSORS] = {0}, out[MATRIX_MAX_TENSORS] = {0};
-    hal_attr pairs[32];
-    char *text = malloc(8192);
+    hal_attr pairs[MATRIX_MAX_PAIRS];
+    char *text = malloc(MATRIX_EXPR_SIZE);
     if (!text) return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     hal_status status = HAL_OK;
     for (uint32_t i = 0; i < c->n_in && status == HAL_OK; i++)
@@ -105,7 +106,7 @@ static hal_status run_device(hal_device *device, const hal_case *c, work *w) {
     }
     const hal_op_info *op = hal_op_describe(c->op);
     if (status == HAL_OK)
-        status = hal_run(device, op->name, pairs, pairs_of(op, c->attrs, pairs, text, 8192), in, c->n_in, out, c->n_out,
+        status = hal_run(device, op->name, pairs, matrix_attr_pairs(op, c->attrs, pairs, text, MATRIX_EXPR_SIZE), in, c->n_in, out, c->n_out,
                          hal_deadline_ms(CASE_DEADLINE_MS));
     for (uint32_t i = 0; i < c->n_out && status == HAL_OK; i++) status = matrix_operand_download(&w->out[i]);
     free(text);

@@ -17,22 +17,27 @@ static double bound_of(const hal_tolerance *t, hal_dtype dtype) {
     return dtype == HAL_F16 ? t->f16 : dtype == HAL_BF16 ? t->bf16 : t->f32;
 }
 
-/* Smallest positive number of a dtype: below it only absolute errors make sense. */
 static double smallest(hal_dtype dtype) { return dtype == HAL_F16 ? 0x1p-24 : dtype == HAL_F64 ? 0x1p-1022 : 0x1p-126; }
+
+matrix_bound matrix_bound_of(const hal_tolerance *tolerance, hal_dtype dtype) {
+    const double bound = bound_of(tolerance, dtype);
+    return (matrix_bound){.exact = hal_dtype_describe(dtype)->class_ != HAL_DTYPE_CLASS_FLOAT || bound == 0, .bound = bound,
+                          .u = roundoff(dtype), .u_sum = dtype == HAL_F64 ? 0x1p-53 : 0x1p-24, .smallest = smallest(dtype)};
+}
 
 static bool same(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
 
 bool matrix_compare(const hal_tolerance *tolerance, const hal_tensor *result, const void *reference, const double *scale,
                     double *worst, char *reason, size_t reason_size) {
     const hal_dtype dtype = result->dtype;
-    const bool exact = hal_dtype_describe(dtype)->class_ != HAL_DTYPE_CLASS_FLOAT || bound_of(tolerance, dtype) == 0;
-    const double bound = bound_of(tolerance, dtype), u = roundoff(dtype), u_sum = dtype == HAL_F64 ? 0x1p-53 : 0x1p-24;
+    const matrix_bound b = matrix_bound_of(tolerance, dtype);
     const int64_t n = hal_tensor_elements(result);
     const unsigned char *data = (const unsigned char *)result->host + result->offset;
     for (int64_t i = 0; i < n; i++) {
         const double got = hal_element_load(dtype, data, i), want = hal_element_load(dtype, reference, i);
         if (same(got, want)) continue;
-        const double allowed = exact || isinf(want) ? 0 : bound * u * fabs(want) + (scale ? bound * u_sum * fabs(scale[i]) : 0) + smallest(dtype);
+        const double sums = scale ? b.bound * b.u_sum * fabs(scale[i]) : 0;
+        const double allowed = b.exact || isinf(want) ? 0 : b.bound * b.u * fabs(want) + sums + b.smallest;
         const double error = fabs(got - want);
         if (allowed > 0 && error / allowed > *worst) *worst = error / allowed;
         if (error <= allowed) continue;

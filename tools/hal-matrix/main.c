@@ -5,6 +5,7 @@
 
 #include "tools/common/load_guard.h"
 #include "tools/hal-matrix/report.h"
+#include "tools/hal-matrix/repro.h"
 
 typedef enum verb { VERB_RUN, VERB_EXPLAIN, VERB_REPRO } verb;
 
@@ -33,7 +34,7 @@ static const char help[] =
     "       hal-matrix repro CASE       a C program that runs the operator of the case\n"
     "       --plugin-dir DIR[:DIR]      look for backends there first (absolute paths)\n"
     "       --help, --version           this text; the version\n"
-    "A case is op/dtype/shape/layout. Exit codes: 0 green, 1 a case failed, 2 usage, 3 not found, 4 below the floor.\n";
+    "A case is op/dtype/shape/layout. Exit codes: 0 green, 1 a case failed, 2 usage, 3 not found, 4 below the floor or loosened.\n";
 
 static const hal_dtype dtypes[] = {HAL_F32, HAL_BF16, HAL_F16, HAL_F64, HAL_I32, HAL_I64};
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
@@ -132,48 +133,16 @@ static void explain(const hal_case *c, const matrix_result *r) {
     printf("%s%s%s, largest error %.3g of its bound\n", matrix_verdict_name(r->verdict), r->reason[0] ? ": " : "", r->reason, r->worst);
 }
 
-static void print_tensor(const char *kind, uint32_t i, const hal_shape *s) {
-    static const char *const names[] = {"HAL_NO_DTYPE",
-#define HAL_DTYPE(n, ID, name, bits, elements, bytes, class_) "HAL_" #ID,
-#include <hal/dtypes.def>
-    };
-    int64_t n = 1;
-    for (uint32_t d = 0; d < s->rank; d++) n *= s->size[d].base;
-    printf("    static double %s%u_bytes[%lld];\n    %s[%u] = hal_tensor_host(%s%u_bytes, %s, %u, (const int64_t[]){", kind, i,
-           (long long)(n ? n : 1), kind, i, kind, i, names[s->dtype], s->rank);
-    for (uint32_t d = 0; d < s->rank; d++) printf("%lld, ", (long long)s->size[d].base);
-    printf("0});\n");
-}
-
-static void repro(const run *r, const hal_case *c) {
-    const hal_op_info *op = hal_op_describe(c->op);
-    char attrs[4096];
-    hal_attrs_print(op, c->attrs, attrs, sizeof attrs);
-    printf("/* cc repro.c $(pkg-config --cflags --libs hal) && ./a.out   operator %s, attributes: %s */\n", op->name, attrs);
-    printf("#include <hal/ops.h>\nint main(void) {\n    hal_instance *hal;\n    hal_device *device;\n");
-    printf("    hal_tensor in[%u] = {0}, out[%u] = {0};\n", c->n_in + 1, c->n_out + 1);
-    for (uint32_t i = 0; i < c->n_in; i++)
-        if (c->in[i].dtype != HAL_NO_DTYPE) print_tensor("in", i, &c->in[i]);
-    for (uint32_t i = 0; i < c->n_out; i++) print_tensor("out", i, &c->out[i]);
-    printf("    if (hal_instance_create(NULL, &hal) || hal_device_find(hal, \"%s\", &device)) return 1;\n", r->alias);
-    printf("    /* attributes that differ from their default go into the third and fourth argument */\n");
-    printf("    hal_status status = hal_run(device, \"%s\", NULL, 0, in, %u, out, %u, hal_deadline_ms(60000));\n", op->name, c->n_in, c->n_out);
-    printf("    printf(\"%%s: %%s\\n\", hal_status_name(status), status ? hal_status_last()->text : \"\");\n    return status != HAL_OK;\n}\n");
-}
-
 static int run_one(run *r, const hal_case *c, hal_dtype dtype, matrix_layout layout, tool_error *err) {
     const options *o = r->options;
     matrix_result result;
     if (o->one) {
         char id[MATRIX_ID_SIZE];
         matrix_case_id(c, dtype, layout, id, sizeof id);
-        if (strcmp(id, o->one)) return TOOL_OK;
+        if (r->found || strcmp(id, o->one)) return TOOL_OK;
         r->found = true;
     }
-    if (o->verb == VERB_REPRO) {
-        repro(r, c);
-        return TOOL_OK;
-    }
+    if (o->verb == VERB_REPRO) return matrix_repro(c, dtype, layout, r->alias, err);
     r->report.declared++;
     int code = matrix_run_case(r->device, c, dtype, layout, o->loosen, &result, err);
     if (code) return code;
@@ -260,12 +229,13 @@ static int conclude(run *r, tool_error *err) {
     if (p->by_verdict[VERDICT_FAILED] || p->unexpected_passes)
         return tool_fail(err, TOOL_INTERNAL, "%llu cases failed, %llu passed against expectation",
                          (unsigned long long)p->by_verdict[VERDICT_FAILED], (unsigned long long)p->unexpected_passes);
+    if (p->loosen > 1) return tool_fail(err, TOOL_DEGRADED, "the bounds were multiplied by %g: such a run is never green", p->loosen);
     return tool_fail(err, TOOL_DEGRADED, "%llu cases executed, the floor is %llu", (unsigned long long)matrix_report_executed(p),
                      (unsigned long long)(o->floor ? o->floor : 1));
 }
 
 static int run_tool(const options *o, tool_error *err) {
-    run r = {.options = o};
+    run r = {.options = o, .report.loosen = o->loosen};
     hal_instance_options io = {HAL_HEAD(hal_instance_options), .plugin_path = o->plugin_dir};
     load_guard_begin("hal-matrix");
     hal_status status = hal_instance_create(&io, &r.instance);

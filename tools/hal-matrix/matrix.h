@@ -10,7 +10,7 @@
 
 #include "tools/common/error.h"
 
-enum { MATRIX_GUARD = 256, MATRIX_MAX_TENSORS = 16, MATRIX_ID_SIZE = 192 };
+enum { MATRIX_GUARD = 256, MATRIX_MAX_TENSORS = 16, MATRIX_ID_SIZE = 192, MATRIX_MAX_PAIRS = 32, MATRIX_EXPR_SIZE = 8192 };
 
 /* How inputs lie in memory. */
 typedef enum matrix_layout { LAYOUT_CONTIGUOUS, LAYOUT_PERMUTED, LAYOUT_BROADCAST, LAYOUT_SLICED, LAYOUT_COUNT } matrix_layout;
@@ -47,6 +47,14 @@ hal_status matrix_operand_upload(matrix_operand *operand, hal_device *device);
 hal_status matrix_operand_download(matrix_operand *operand);
 bool matrix_operand_guards_intact(const matrix_operand *operand);
 
+/* The bound of an element: |got - want| <= bound u |want| + bound u_sum scale + smallest, or equality. */
+typedef struct matrix_bound {
+    bool exact;
+    double bound, u, u_sum; /* in units of the roundoff of the dtype and of what sums are kept in */
+    double smallest;        /* positive number of the dtype: below it only absolute errors make sense */
+} matrix_bound;
+matrix_bound matrix_bound_of(const hal_tolerance *tolerance, hal_dtype dtype);
+
 /* Compares result with reference (contiguous, same dtype) under `tolerance`; scale as hal_op_reference gives it. `worst` is the
  * largest error over its bound; false with text in `reason` when one is beyond. */
 bool matrix_compare(const hal_tolerance *tolerance, const hal_tensor *result, const void *reference, const double *scale,
@@ -55,6 +63,11 @@ bool matrix_compare(const hal_tolerance *tolerance, const hal_tensor *result, co
 /* Runs one case on a device. `loosen` multiplies the bound (1; the gate's own test uses others). */
 int matrix_run_case(hal_device *device, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen, matrix_result *out,
                     tool_error *err);
+/* Seed of the numbers of input i. */
+uint64_t matrix_seed(const hal_case *c, uint32_t i);
+/* Attribute structs become name/value pairs, which is what hal_run takes; expressions are printed into `text`. Returns how
+ * many, at most MATRIX_MAX_PAIRS. */
+uint32_t matrix_attr_pairs(const hal_op_info *op, const void *attrs, hal_attr *pairs, char *text, size_t text_size);
 /* "op/dtype/name/layout" */
 void matrix_case_id(const hal_case *c, hal_dtype dtype, matrix_layout layout, char *id, size_t size);
 

@@ -21,6 +21,16 @@ bool matrix_layout_applies(const hal_shape *shape, matrix_layout layout) {
     }
 }
 
+/* From the first byte of the first element to the last byte of the last: the guards begin right there. */
+static uint64_t span_of(const hal_tensor *t, uint32_t element) {
+    uint64_t span = element;
+    for (uint32_t d = 0; d < t->rank; d++) {
+        if (t->size[d] == 0) return 0;
+        span += (uint64_t)(t->size[d] - 1) * (uint64_t)t->stride[d];
+    }
+    return span;
+}
+
 /* Byte strides of the layout; returns the bytes they span. */
 static uint64_t strides(hal_tensor *t, matrix_layout layout, uint32_t element) {
     uint32_t order[HAL_MAX_RANK];
@@ -37,7 +47,7 @@ static uint64_t strides(hal_tensor *t, matrix_layout layout, uint32_t element) {
         if (layout == LAYOUT_SLICED) stride += (int64_t)element; /* rows do not follow each other either */
     }
     if (layout == LAYOUT_BROADCAST) t->stride[0] = 0;
-    return (uint64_t)stride + element;
+    return span_of(t, element);
 }
 
 int matrix_operand_create(const hal_shape *shape, matrix_layout layout, matrix_operand *out, tool_error *err) {

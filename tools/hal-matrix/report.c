@@ -54,7 +54,7 @@ uint64_t matrix_report_executed(const matrix_report *report) {
 
 bool matrix_report_green(const matrix_report *report, uint64_t floor) {
     const uint64_t executed = matrix_report_executed(report);
-    return report->by_verdict[VERDICT_FAILED] == 0 && report->unexpected_passes == 0 && executed > 0 && executed >= floor;
+    return report->by_verdict[VERDICT_FAILED] == 0 && report->unexpected_passes == 0 && executed > 0 && executed >= floor && report->loosen <= 1;
 }
 
 static json_t *summary(const matrix_report *r) {
@@ -72,8 +72,8 @@ int matrix_report_write(const matrix_report *report, const char *device, const c
         json_array_append_new(cases, json_pack("{s:s,s:s,s:s,s:f}", "case", r->id, "verdict", matrix_verdict_name(r->verdict),
                                                "reason", r->reason, "worst", r->worst));
     }
-    json_t *root = json_pack("{s:s,s:s,s:s,s:I,s:b,s:I,s:o,s:o}", "schema", "hal-matrix-1", "device", device, "list", list, "floor",
-                             (json_int_t)floor, "green", matrix_report_green(report, floor), "unexpected_passes",
+    json_t *root = json_pack("{s:s,s:s,s:s,s:I,s:f,s:b,s:I,s:o,s:o}", "schema", "hal-matrix-1", "device", device, "list", list, "floor",
+                             (json_int_t)floor, "loosen", report->loosen, "green", matrix_report_green(report, floor), "unexpected_passes",
                              (json_int_t)report->unexpected_passes, "summary", summary(report), "cases", cases);
     int failed = !root || json_dump_file(root, path, JSON_INDENT(1)) != 0;
     json_decref(root);
