@@ -188,7 +188,7 @@ check-installed: all
 # fewer executed cases than the floor are a failure, so that cases do not get lost unseen.
 LIST = quick
 CONFORMANCE_BACKENDS = cpu mock-npu
-CONFORMANCE_FLOORS = cpu:quick:4100 cpu:full:12500 mock-npu:quick:4100 mock-npu:full:12500
+CONFORMANCE_FLOORS = cpu:quick:4166 cpu:full:12606 mock-npu:quick:2689 mock-npu:full:8193
 check-conformance: all
 	@status=0; for backend in $(CONFORMANCE_BACKENDS); do \
 	  floor=; for entry in $(CONFORMANCE_FLOORS); do \
