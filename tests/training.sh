@@ -61,7 +61,7 @@ train primitives --primitives-only
 check "primitives-only reaches 1.92" at_most "$loss" 1.92
 check "primitives-only is within 0.02 of f32" near "$loss" "$f32" 0.02
 head -c 100000 "$text" >"$work/short.txt"
-text=$work/short.txt
+text=$work/short.txt # enough for the first steps, and soon evaluated
 train curve --steps 20 --eval-every 1
 train curve-primitives --steps 20 --eval-every 1 --primitives-only
 check "primitives-only has the losses of f32 within 1e-5" close_curves curve-primitives curve 1e-5

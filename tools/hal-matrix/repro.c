@@ -60,6 +60,10 @@ static const char preamble[] =
     "    if (!t.host) exit(1);\n"
     "    return t;\n"
     "}\n\n"
+    "static void drop(operand *o) {\n"
+    "    hal_buffer_release(o->buffer);\n"
+    "    free(o->bytes);\n"
+    "}\n\n"
     "/* |got - want| <= bound u |want| + bound u_sum scale + smallest; exactly equal where bound is 0. */\n"
     "static int judge(operand *o, const hal_tensor *want, const double *scale, double bound, double u, double u_sum, double smallest) {\n"
     "    must(hal_buffer_read(o->buffer, 0, o->bytes, o->n));\n"
@@ -151,6 +155,14 @@ static int print_operands(const hal_case *c, matrix_layout layout, tool_error *e
     return code;
 }
 
+static void print_end(const hal_case *c) {
+    for (uint32_t i = 0; i < c->n_in; i++)
+        if (c->in[i].dtype != HAL_NO_DTYPE) printf("    drop(&in%u);\n", i);
+    for (uint32_t i = 0; i < c->n_out; i++) printf("    drop(&out%u);\n    free(want[%u].host);\n    free(scale[%u]);\n", i, i, i);
+    printf("    free(fields);\n    hal_device_release(device);\n    hal_instance_release(hal);\n");
+    printf("    printf(\"%%s\\n\", wrong ? \"failed\" : \"passed\");\n    return wrong != 0;\n}\n");
+}
+
 static void print_judgement(const hal_case *c) {
     const hal_tolerance *t = hal_op_tolerance(c->op);
     for (uint32_t i = 0; i < c->n_out; i++) {
@@ -179,6 +191,6 @@ int matrix_repro(const hal_case *c, hal_dtype dtype, matrix_layout layout, const
     printf("    must(hal_op_reference(%u, fields, in_host, %u, want, %u, scale));\n", c->op, c->n_in, c->n_out);
     printf("    must(hal_run(device, \"%s\", attrs, n_attrs, in, %u, out, %u, hal_deadline_ms(60000)));\n", op->name, c->n_in, c->n_out);
     print_judgement(c);
-    printf("    printf(\"%%s\\n\", wrong ? \"failed\" : \"passed\");\n    return wrong != 0;\n}\n");
+    print_end(c);
     return code;
 }
