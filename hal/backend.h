@@ -325,6 +325,14 @@ typedef struct hal_backend_note {
 typedef hal_status (*hal_backend_query_fn)(uint32_t min, uint32_t max, const hal_backend **out);
 
 /**
+ * Ends the build id in the note of the backends that are built with libhal. Those of others have none, and are opened in a
+ * child process before they are opened in the host for the first time. Source: docs/decisions/0006.
+ */
+#ifndef HAL_BACKEND_BUILD
+#define HAL_BACKEND_BUILD ""
+#endif
+
+/**
  * Defines the query symbol and the note, once a plugin. `table` is a const hal_backend with static storage; name and build
  * must be string literals of at most 31 bytes and equal those of the table: the loader compares them.
  */
@@ -338,7 +346,7 @@ typedef hal_status (*hal_backend_query_fn)(uint32_t min, uint32_t max, const hal
     } \
     __attribute__((used, section(".note.hal.backend"), aligned(4))) static const hal_backend_note hal_backend_note_ = { \
         4, sizeof(hal_backend_note) - 16, 1, "hal", HAL_BACKEND_NOTE_MAGIC, HAL_BACKEND_ABI, HAL_BACKEND_ABI, \
-        HAL_BACKEND_SANITIZER, name_literal, build_literal};
+        HAL_BACKEND_SANITIZER, name_literal, build_literal HAL_BACKEND_BUILD};
 
 #ifdef __cplusplus
 }

@@ -306,7 +306,8 @@ typedef struct hal_instance_options {
 
 /**
  * Discovers the machine passively and loads the backends; activates no device and starts no thread.
- * Equal options give the same counted instance. Ownership: one reference. Blocking: file reads only; <= 5 ms warm.
+ * Equal options give the same counted instance. Ownership: one reference. Blocking: file reads only, <= 5 ms warm; a plugin
+ * that neither was built with this library nor opened before is opened in a child process first, for at most 5 s.
  * Errors: OUT_OF_MEMORY; INVALID_ARGUMENT for relative plugin paths. A backend that cannot be loaded is not an error:
  * see hal_instance_report. After fork the child gets FAILED_PRECONDITION from every use of an inherited instance.
  */

@@ -18,6 +18,7 @@
 
 #define PREFIX "libhal_"
 #define SUFFIX ".so"
+#define PROBE_MS 5000 /* a vendor library may take its time to load */
 
 /* A file that may be a backend, on its way through the stages. */
 typedef struct candidate {
@@ -204,8 +205,27 @@ static hal_status stage_note(hal_instance *instance, candidate *c)
     return HAL_OK;
 }
 
+/* Built with this library, and tested with it. */
+static bool own_build(const hal_backend_note *note)
+{
+    size_t n = strlen(note->build_id), suffix = strlen(HAL_BACKEND_BUILD);
+    return suffix > 0 && n >= suffix && strcmp(note->build_id + n - suffix, HAL_BACKEND_BUILD) == 0;
+}
+
+/* A constructor may abort or hang, and would take the host along: a file that nobody has opened yet is opened in
+   a child first. */
+static hal_status try_elsewhere(candidate *c)
+{
+    if (own_build(&c->note) || hal_known_find(c->fd, c->path, c->note.build_id))
+        return HAL_OK;
+    HAL_TRY(hal_probe_run("dlopen", c->path, hal_deadline_ms(PROBE_MS), c->hint, sizeof c->hint));
+    hal_known_add(c->fd, c->path, c->note.build_id);
+    return HAL_OK;
+}
+
 static hal_status stage_open(candidate *c, void **handle)
 {
+    HAL_TRY(try_elsewhere(c));
     /* NODELETE: code that may have met a vendor library is never unmapped. The path is canonical and no
        directory of it can be changed by others, so it still means the file that was checked. */
     *handle = dlopen(c->path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);

@@ -22,10 +22,12 @@ HAL_CORE_SOURCES = \
 	hal/futex.c \
 	hal/host.c \
 	hal/instance.c \
+	hal/known.c \
 	hal/loader.c \
 	hal/memory.c \
 	hal/note.c \
 	hal/object.h \
+	hal/probe.c \
 	hal/program.c \
 	hal/queue.c \
 	hal/slot.c \
@@ -38,3 +40,9 @@ HAL_CORE_SOURCES = \
 	hal/trace.h \
 	hal/trace_json.c \
 	hal/trust.c
+
+# The child that opens plugins nobody has opened yet.
+halprobedir = $(libexecdir)/hal
+halprobe_PROGRAMS = hal-probe
+hal_probe_SOURCES = hal/hal-probe.c
+hal_probe_LDADD =

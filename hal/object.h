@@ -85,6 +85,12 @@ void hal_host_fill(hal_loaded *loaded);
 hal_status hal_trust_directory(const char *path, char *hint, size_t size, int *out);
 /* The same of an open file in such a directory. */
 hal_status hal_trust_file(int fd, const char *path, char *hint, size_t size);
+/* Runs `hal-probe VERB SUBJECT` until `deadline`, and some 200 ms for its end. UNAVAILABLE: it said why not, or
+   cannot be started; INTERNAL: it died; DEADLINE_EXCEEDED. On failure `hint` says how to repeat it. */
+hal_status hal_probe_run(const char *verb, const char *subject, int64_t deadline, char *hint, size_t size);
+/* Whether hal_known_add was told of this very file before, by this or an earlier process of the caller. */
+bool hal_known_find(int plugin, const char *path, const char *build_id);
+void hal_known_add(int plugin, const char *path, const char *build_id);
 /* Reads the note from an open file. Errors: DATA_LOSS, NOT_FOUND, VERSION_MISMATCH. */
 hal_status hal_note_read(int file, hal_backend_note *note);
 

@@ -42,7 +42,8 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_trace
 
 HAL_FAULT_TESTS = \
-	tests/fault/test_faults
+	tests/fault/test_faults \
+	tests/fault/test_plugins
 
 HAL_FUZZ_TARGETS = \
 	tests/fuzz/fuzz_config \
@@ -82,6 +83,13 @@ tests_unit_test_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_gemm_CFLAGS = $(HAL_KERNEL_CFLAGS) -Wno-psabi
 tests_unit_test_gemm_LDADD = libhal_cpu_avx2.la libhal_cpu_avx512.la libhal_cpu_avx512bf16.la \
 	libhal_cpu_amx.la $(LDADD)
+
+# A plugin that dies where it is opened; tests copy it from .libs. The -rpath makes libtool build it shared.
+if HAVE_CMOCKA
+check_LTLIBRARIES += libhal_bad.la
+libhal_bad_la_SOURCES = tests/fault/bad_plugin.c
+libhal_bad_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS) -rpath $(halplugindir)
+endif
 
 # A fuzz target has no main: the driver brings it, or libFuzzer.
 noinst_HEADERS += tests/fuzz/fuzz.h
@@ -124,6 +132,7 @@ AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
 	HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins'; export HAL_PLUGIN_PATH; \
+	HAL_PROBE='$(abs_top_builddir)/hal-probe'; export HAL_PROBE; \
 	CC='$(CC)'; export CC;
 
 # A test that hangs fails: a crash inside CMocka, say, once waited for ever. --verbose leaves the reason in the log.
@@ -131,7 +140,7 @@ TEST_SECONDS = 600
 LOG_COMPILER = timeout
 AM_LOG_FLAGS = --verbose --kill-after=10 $(TEST_SECONDS)
 
-HAL_TOOL_ENVIRONMENT = HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins'
+HAL_TOOL_ENVIRONMENT = HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins' HAL_PROBE='$(abs_top_builddir)/hal-probe'
 
 HAL_CLI_TESTS = \
 	tests/cli/cases_checkpoint.py \

@@ -104,9 +104,18 @@ CRASHES = (("aborts", "abort();"), ("reads address zero", "raise(SIGSEGV);"), ("
 
 @variants(*CRASHES)
 def plugin_whose_constructor(t, statement):
-    """What runs inside dlopen can end the process; it then ends with a code and a name, not with a signal."""
+    """What runs inside dlopen can end a process: it ends a child, the report says how, and the others go on."""
     source = ("#include \"tests/install/backend.c\"\n#include <signal.h>\n"
               f"__attribute__((constructor)) static void begin(void) {{ {statement} }}\n")
+    judge(t, place(t, compiled(t, source)), "a child that tried it", "stopped at dlopen")
+
+
+@case
+def plugin_that_crashes_after_it_was_tried(t):
+    """The tool then ends with a code and a name, not with a signal."""
+    source = ("#define _GNU_SOURCE\n#include \"tests/install/backend.c\"\n#include <errno.h>\n"
+              "__attribute__((constructor)) static void begin(void)\n"
+              "{ if (strcmp(program_invocation_short_name, \"hal-probe\") != 0) abort(); }\n")
     path = place(t, compiled(t, source))
     search = f"{path.parent}:{t.plugins}"
     ck = t.checkpoint()

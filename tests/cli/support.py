@@ -92,7 +92,8 @@ class Bench:
 
     def environment(self, **extra):
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HAL_")}
-        kept.update({"HAL_PLUGIN_PATH": self.plugins, "LC_ALL": "C"})
+        kept.update({"HAL_PLUGIN_PATH": self.plugins, "HAL_PROBE": self.build / "hal-probe", "LC_ALL": "C",
+                     "XDG_CACHE_HOME": self.directory})
         kept.update(extra)
         return {k: str(v) for k, v in kept.items() if v is not None}
 

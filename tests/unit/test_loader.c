@@ -31,6 +31,25 @@ static void a_good_backend_is_claimed(void **state)
     hal_instance_release(instance);
 }
 
+/* They are built and tested with the library, so opening them needs no child and costs none. */
+static void our_own_backends_are_not_tried_first(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"libhal_cpu.so", "libhal_fault.so", "libhal_mock_npu.so",
+                                        "libhal_null.so"};
+    const char *helper = getenv("HAL_PROBE");
+    if (plugin_source()[0] == '\0')
+        skip();
+    char kept[512];
+    snprintf(kept, sizeof kept, "%s", helper != NULL ? helper : "");
+    setenv("HAL_PROBE", "/nonexistent/hal-probe", 1);
+    hal_instance *instance = plugin_instance(plugin_source(), NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_ok(entry_of(instance, names[i])->status);
+    hal_instance_release(instance);
+    setenv("HAL_PROBE", kept, 1);
+}
+
 static void other_names_are_not_looked_at(void **state)
 {
     (void)state;
@@ -328,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         fresh(a_good_backend_is_claimed),
+        fresh(our_own_backends_are_not_tried_first),
         fresh(other_names_are_not_looked_at),
         fresh(relative_directories_are_an_error),
         fresh(a_missing_directory_is_reported),
