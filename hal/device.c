@@ -34,17 +34,28 @@ static hal_status add_one(hal_instance *instance, hal_loaded *loaded, const hal_
     pthread_mutex_init(&d->opening, NULL);
     pthread_mutex_init(&d->lock, NULL);
     snprintf(d->alias, sizeof d->alias, "%s%u", d->record.alias, count_alias(instance, d->record.alias));
-    instance->devices[instance->n_devices++] = d;
+    instance->devices[instance->n_devices++] = d; /* before what may fail: whoever rolls back finds it there */
     return hal_memory_add(instance, d->record.memory[0] ? d->record.memory : d->alias, record->memory_bytes,
                           record->host_access != 0, &d->memory);
+}
+
+/* Drops the devices from `first` on, which nobody has seen yet. */
+static void roll_back(hal_instance *instance, uint32_t first)
+{
+    while (instance->n_devices > first)
+        hal_device_close(instance->devices[--instance->n_devices]);
 }
 
 hal_status hal_device_add(hal_instance *instance, hal_loaded *loaded, const hal_device_record *records,
                           uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++)
-        HAL_TRY(add_one(instance, loaded, &records[i], i));
-    return HAL_OK;
+    const uint32_t first = instance->n_devices;
+    hal_status s = HAL_OK;
+    for (uint32_t i = 0; s == HAL_OK && i < n; i++)
+        s = add_one(instance, loaded, &records[i], i);
+    if (s != HAL_OK)
+        roll_back(instance, first);
+    return s;
 }
 
 uint32_t hal_device_count(const hal_instance *instance)

@@ -111,7 +111,7 @@ struct hal_device {
     void *eager;
     void (*_Atomic eager_release)(void *);
 };
-/* Makes the devices of a claim. */
+/* Makes the devices of a claim: all of them, or none. */
 hal_status hal_device_add(hal_instance *instance, hal_loaded *loaded, const hal_device_record *records,
                           uint32_t n);
 /* First cause wins; fails all work of the device that has not completed. */

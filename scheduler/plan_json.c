@@ -116,6 +116,8 @@ hal_status hal_plan_print_json(const hal_plan *plan, FILE *stream)
         return HAL_FAIL(OUT_OF_MEMORY, "no memory for the JSON of a plan of %u ops", plan->n_actions);
     int error = json_dumpf(o, stream, JSON_INDENT(1));
     json_decref(o);
+    if (error && !ferror(stream))
+        return HAL_FAIL(OUT_OF_MEMORY, "no memory to write the JSON of a plan of %u ops", plan->n_actions);
     if (error || fputc('\n', stream) == EOF || ferror(stream))
         return HAL_FAIL(IO, "the plan could not be written: the stream reports an error");
     return HAL_OK;

@@ -43,6 +43,7 @@ HAL_UNIT_TESTS = \
 
 HAL_FAULT_TESTS = \
 	tests/fault/test_faults \
+	tests/fault/test_memory \
 	tests/fault/test_plugins
 
 HAL_FUZZ_TARGETS = \
@@ -83,6 +84,10 @@ tests_unit_test_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_gemm_CFLAGS = $(HAL_KERNEL_CFLAGS) -Wno-psabi
 tests_unit_test_gemm_LDADD = libhal_cpu_avx2.la libhal_cpu_avx512.la libhal_cpu_avx512bf16.la \
 	libhal_cpu_amx.la $(LDADD)
+
+# Failing allocations: the library's calls of malloc go through the test.
+tests_fault_test_memory_SOURCES = tests/fault/test_memory.c tests/fault/starve.c tests/fault/starve.h
+tests_fault_test_memory_LDFLAGS = $(AM_LDFLAGS) -export-dynamic -Wl,--wrap=malloc,--wrap=aligned_alloc
 
 # A plugin that dies where it is opened; tests copy it from .libs. The -rpath makes libtool build it shared.
 if HAVE_CMOCKA

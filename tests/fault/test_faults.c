@@ -218,6 +218,7 @@ static void queues_hang(void **state)
                   HAL_CODE_DEADLINE_EXCEEDED);
     assert_status(hal_queue_release(queue, hal_deadline_ms(100)), HAL_DAMAGE_QUEUE,
                   HAL_CODE_DEADLINE_EXCEEDED);
+    assert_non_null(strstr(hal_status_last()->text, "quarantined until the process ends"));
     int64_t took = hal_time_now() - begin;
     assert_true(took >= 150000000 && took < 2000000000);
     assert_status(hal_timeline_wait(timeline, 2, hal_deadline_ms(1000)), HAL_DAMAGE_QUEUE,
@@ -295,12 +296,13 @@ static void meter_release(void *context, void *pointer)
     free(pointer);
 }
 
-static hal_status metered(meter *m, float *loss)
+static hal_status metered(meter *m, const char *backends, const char *device, float *loss)
 {
     hal_allocator a = {meter_allocate, meter_release, m};
-    hal_instance_options o = {HAL_HEAD(hal_instance_options), .allocator = &a, .cpu_threads = 1,
-                              .backends = "cpu"};
-    hal_status status = tiny_train(&o, &a, "cpu0", 1, loss);
+    hal_instance_options o = with_script("private\n");
+    o.allocator = &a;
+    o.backends = backends;
+    hal_status status = tiny_train(&o, &a, device, 1, loss);
     assert_int_equal(m->live, 0);
     return status;
 }
@@ -315,13 +317,13 @@ static void assert_out_of_memory(hal_status status, int64_t n)
         fail_msg("allocation %lld: %s: %s", (long long)n, hal_status_name(status), text);
 }
 
-static void starve(bool for_ever)
+static void starve(const char *backends, const char *device, bool for_ever)
 {
     float loss, expected = healthy(1);
     int64_t n = 1;
     for (;; n++) {
         meter m = {.fail_at = n, .for_ever = for_ever};
-        hal_status status = metered(&m, &loss);
+        hal_status status = metered(&m, backends, device, &loss);
         if (status == HAL_OK)
             assert_float_equal(loss, expected, 1e-5f); /* what failed was not needed */
         else
@@ -335,13 +337,28 @@ static void starve(bool for_ever)
 static void memory_fails_once(void **state)
 {
     (void)state;
-    starve(false);
+    starve("cpu", "cpu0", false);
 }
 
 static void memory_fails_for_ever(void **state)
 {
     (void)state;
-    starve(true);
+    starve("cpu", "cpu0", true);
+}
+
+/* Other drivers: one with a thread and memory of its own, one that stands before another. */
+static void memory_of_the_mock_npu_fails(void **state)
+{
+    (void)state;
+    starve("mock-npu", "mock-npu0", false);
+    starve("mock-npu", "mock-npu0", true);
+}
+
+static void memory_of_a_wrapper_fails(void **state)
+{
+    (void)state;
+    starve("cpu,fault", "fault0", false);
+    starve("cpu,fault", "fault0", true);
 }
 
 /* -------------------------------------------------- scripts and backends -- */
@@ -452,7 +469,8 @@ int main(void)
         cmocka_unit_test(compilations_fail),     cmocka_unit_test(submissions_fail),
         cmocka_unit_test(sessions_go_on),        cmocka_unit_test(sessions_hang),
         cmocka_unit_test(devices_are_lost),      cmocka_unit_test(memory_fails_once),
-        cmocka_unit_test(memory_fails_for_ever), cmocka_unit_test(queues_hang),
+        cmocka_unit_test(memory_fails_for_ever), cmocka_unit_test(memory_of_the_mock_npu_fails),
+        cmocka_unit_test(memory_of_a_wrapper_fails), cmocka_unit_test(queues_hang),
     };
     snprintf(script_path, sizeof script_path, "%s", "fault-script-XXXXXX");
     int fd = mkstemp(script_path);
