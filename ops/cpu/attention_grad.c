@@ -9,22 +9,23 @@
 #include "kernels.h"
 
 typedef struct work {
-    float *q, *dy, *dq, *kt, *k, *vt, *p, *ds, *dk, *dv, *row;   /* blocks; dk and dv of the whole head */
+    float *q_buffer, *dy_buffer, *dq_buffer, *kt, *k_buffer, *vt, *v_buffer, *p, *ds;   /* blocks */
+    float *dk_buffer, *dv_buffer, *row;                           /* dk and dv of the whole head */
+    hal_attention_rows q, dy, dq, k, dk, dv;
     float lse[HAL_QUERY_BLOCK], delta[HAL_QUERY_BLOCK];
     int64_t dp, ep;                                               /* widths padded */
 } work;
 
 /* Puts the blocks one after the other; with scratch NULL only counts. */
 static size_t work_place(const hal_attention *a, float *scratch, work *w) {
-    int64_t dp = HAL_PAD(a->d), ep = HAL_PAD(a->e), block = HAL_QUERY_BLOCK, keys = HAL_KEY_BLOCK;
-    int64_t padded = hal_cpu_ceil(a->s, keys) * keys;
-    int64_t size[11] = {block * dp, block * ep, block * dp, dp * keys, keys * dp, ep * keys, block * keys,
-        block * keys,
-                        padded * dp, padded * ep, 16 * hal_cpu_max(dp, ep)};
-    float **place[11] = {&w->q, &w->dy, &w->dq, &w->kt, &w->k, &w->vt, &w->p, &w->ds, &w->dk, &w->dv,
-        &w->row};
+    int64_t dp = HAL_PAD(a->d), ep = HAL_PAD(a->e), queries = HAL_QUERY_BLOCK, keys = HAL_KEY_BLOCK;
+    int64_t all = hal_cpu_ceil(a->s, keys) * keys;
+    int64_t size[12] = {queries * dp, queries * ep, queries * dp, dp * keys, keys * dp, ep * keys, keys * ep,
+                        queries * keys, queries * keys, all * dp, all * ep, ep};
+    float **place[12] = {&w->q_buffer, &w->dy_buffer, &w->dq_buffer, &w->kt, &w->k_buffer, &w->vt,
+                         &w->v_buffer, &w->p, &w->ds, &w->dk_buffer, &w->dv_buffer, &w->row};
     size_t at = 0;
-    for (int i = 0; i < 11; i++) {
+    for (int i = 0; i < 12; i++) {
         *place[i] = scratch ? scratch + at : NULL;
         at += (size_t)size[i];
     }
@@ -33,81 +34,89 @@ static size_t work_place(const hal_attention *a, float *scratch, work *w) {
     return at;
 }
 
-static void load_rows(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width, int64_t stride,
-    float *to) {
-    for (int64_t i = 0; i < n; i++) {
-        hal_rows_read(&x->flat, x->data, (first_row + i) * width, width, to + i * stride);
-        for (int64_t j = width; j < stride; j++) to[i * stride + j] = 0.0f;
-    }
-}
-
-static void save_rows(const hal_cpu_operand *x, int64_t first_row, int64_t n, int64_t width, int64_t stride,
-    const float *from) {
-    for (int64_t i = 0; i < n; i++) hal_rows_write(&x->flat, x->data, (first_row + i) * width, width,
-        from + i * stride);
-}
-
 static void load_queries(const hal_cpu_call *call, const hal_attention *a, work *w, int64_t first,
     int64_t nq) {
     const hal_cpu_operand *dy = &call->operand[0], *y = &call->operand[4], *lse = &call->operand[5];
-    load_rows(a->q, first, nq, a->d, w->dp, w->q);
-    load_rows(dy, first, nq, a->e, w->ep, w->dy);
+    w->q = hal_attention_load(a->q, first, nq, w->dp, w->q_buffer);
+    w->dy = hal_attention_load(dy, first, nq, w->ep, w->dy_buffer);
+    w->dq = hal_attention_target(hal_cpu_out(call, 0), first, nq, w->dp, w->dq_buffer);
     hal_rows_read(&lse->flat, lse->data, first, nq, w->lse);
     for (int64_t i = 0; i < nq; i++) {
-        w->delta[i] = hal_row_dot(w->dy + i * w->ep, hal_load(y, (first + i) * a->e, a->e, w->row), a->e);
+        hal_attention_rows own = hal_attention_load(y, first + i, 1, a->e, w->row);
+        w->delta[i] = hal_row_dot(w->dy.at + i * w->dy.stride, own.at, a->e);
     }
-    memset(w->dq, 0, (size_t)(nq * w->dp) * sizeof(float));
 }
 
-/* p = e^(p - lse); ds = p (ds - D) scale. */
-static void differentiate(const hal_attention *a, work *w, int64_t nq) {
-    for (int64_t i = 0; i < nq; i++) {
+static void load_keys(const hal_attention *a, work *w, int64_t first, int64_t n) {
+    w->k = hal_attention_load(a->k, first, n, w->dp, w->k_buffer);
+    hal_attention_transpose(w->k, n, a->d, w->kt);
+    hal_attention_transpose(hal_attention_load(a->v, first, n, w->ep, w->v_buffer), n, a->e, w->vt);
+}
+
+/* p = e^(p - lse); ds = p (ds - D) scale, for the queries [first, first + nq) of the block. */
+static void differentiate(const hal_attention *a, work *w, int64_t first, int64_t nq, int64_t columns) {
+    for (int64_t i = first; i < first + nq; i++) {
         float *p = w->p + i * HAL_KEY_BLOCK, *ds = w->ds + i * HAL_KEY_BLOCK, delta = w->delta[i], lse =
             w->lse[i];
         HAL_VECTOR_LOOP
-        for (int64_t j = 0; j < HAL_KEY_BLOCK; j++) {
+        for (int64_t j = 0; j < columns; j++) {
             p[j] = hal_expf(p[j] - lse);
             ds[j] = p[j] * (ds[j] - delta) * a->scale;
         }
     }
 }
 
-static void key_block(const hal_cpu_call *call, const hal_attention *a, work *w, int64_t head, int64_t kv,
-    int64_t i0, int64_t nq,
-                      int64_t j0) {
-    int64_t n = hal_cpu_min(HAL_KEY_BLOCK, a->s - j0), row = HAL_KEY_BLOCK;
-    hal_attention_transpose(a->k, kv * a->s + j0, n, a->d, w->row, w->kt);
-    hal_attention_transpose(a->v, kv * a->s + j0, n, a->e, w->row, w->vt);
-    load_rows(a->k, kv * a->s + j0, n, a->d, w->dp, w->k);
-    memset(w->p, 0, (size_t)(nq * row) * sizeof(float));
-    memset(w->ds, 0, (size_t)(nq * row) * sizeof(float));
-    hal_mini_run(&(hal_mini){nq, row, a->d, w->q, w->dp, 1, w->kt, row, w->p, row});
-    hal_attention_scores(a, call, head, i0, nq, j0, n, w->p);
-    hal_mini_run(&(hal_mini){nq, row, a->e, w->dy, w->ep, 1, w->vt, row, w->ds, row});
-    differentiate(a, w, nq);
-    hal_mini_run(&(hal_mini){n, a->e, nq, w->p, 1, row, w->dy, w->ep, w->dv + j0 * w->ep, w->ep});
-    hal_mini_run(&(hal_mini){n, a->d, nq, w->ds, 1, row, w->q, w->dp, w->dk + j0 * w->dp, w->dp});
-    hal_mini_run(&(hal_mini){nq, a->d, n, w->ds, row, 1, w->k, w->dp, w->dq, w->dp});
+/* A group of queries, i and after in the block from i0, against the block of n keys at hand. */
+static void query_group(const hal_attention *a, work *w, int64_t head, int64_t i0, int64_t i, int64_t nq,
+    int64_t j0, int64_t n) {
+    int64_t row = HAL_KEY_BLOCK, seen = hal_attention_seen(a, i0 + i + nq, j0, n), columns = HAL_PAD(seen);
+    float *p = w->p + i * row, *ds = w->ds + i * row;
+    const float *q = w->q.at + i * w->q.stride, *dy = w->dy.at + i * w->dy.stride;
+    if (seen == 0) return;
+    for (int64_t r = 0; r < nq; r++) {
+        memset(p + r * row, 0, (size_t)columns * sizeof(float));
+        memset(ds + r * row, 0, (size_t)columns * sizeof(float));
+    }
+    hal_mini_run(&(hal_mini){nq, columns, a->d, q, w->q.stride, 1, w->kt, row, p, row});
+    hal_attention_scores(a, head, i0 + i, nq, j0, seen, columns, p);
+    hal_mini_run(&(hal_mini){nq, columns, a->e, dy, w->dy.stride, 1, w->vt, row, ds, row});
+    differentiate(a, w, i, nq, columns);
+    hal_mini_run(&(hal_mini){seen, a->e, nq, p, 1, row, dy, w->dy.stride, w->dv.at + j0 * w->dv.stride,
+        w->dv.stride});
+    hal_mini_run(&(hal_mini){seen, a->d, nq, ds, 1, row, q, w->q.stride, w->dk.at + j0 * w->dk.stride,
+        w->dk.stride});
+    hal_mini_run(&(hal_mini){nq, a->d, seen, ds, row, 1, w->k.at, w->k.stride, w->dq.at + i * w->dq.stride,
+        w->dq.stride});
+}
+
+/* All keys against the block of queries from i0. */
+static void query_block(const hal_cpu_call *call, const hal_attention *a, work *w, int64_t head, int64_t kv,
+    int64_t i0) {
+    int64_t nq = hal_cpu_min(HAL_QUERY_BLOCK, a->t - i0), keys = hal_attention_keys(a, i0 + nq);
+    load_queries(call, a, w, head * a->t + i0, nq);
+    for (int64_t j = 0; j < keys; j += HAL_KEY_BLOCK) {
+        int64_t n = hal_cpu_min(HAL_KEY_BLOCK, a->s - j);
+        load_keys(a, w, kv * a->s + j, n);
+        for (int64_t i = 0; i < nq; i += HAL_QUERY_GROUP) {
+            query_group(a, w, head, i0, i, hal_cpu_min(HAL_QUERY_GROUP, nq - i), j, n);
+        }
+    }
+    hal_attention_save(hal_cpu_out(call, 0), head * a->t + i0, nq, w->dq, w->dq_buffer);
 }
 
 static void run(const hal_cpu_call *call, int64_t kv, void *scratch) {
     const hal_attention *a = call->plan;
-    const hal_cpu_operand *dq = hal_cpu_out(call, 0), *dk = hal_cpu_out(call, 1), *dv = hal_cpu_out(call, 2);
+    const hal_cpu_operand *dk = hal_cpu_out(call, 1), *dv = hal_cpu_out(call, 2);
     int64_t group = a->hq / a->hk, first_head = kv / a->hk * a->hq + kv % a->hk * group;
     work w;
     work_place(a, scratch, &w);
-    memset(w.dk, 0, (size_t)(a->s * w.dp) * sizeof(float));
-    memset(w.dv, 0, (size_t)(a->s * w.ep) * sizeof(float));
+    w.dk = hal_attention_target(dk, kv * a->s, a->s, w.dp, w.dk_buffer);
+    w.dv = hal_attention_target(dv, kv * a->s, a->s, w.ep, w.dv_buffer);
     for (int64_t head = first_head; head < first_head + group; head++) {
-        for (int64_t i0 = 0; i0 < a->t; i0 += HAL_QUERY_BLOCK) {
-            int64_t nq = hal_cpu_min(HAL_QUERY_BLOCK, a->t - i0), keys = hal_attention_keys(a, i0 + nq);
-            load_queries(call, a, &w, head * a->t + i0, nq);
-            for (int64_t j = 0; j < keys; j += HAL_KEY_BLOCK) key_block(call, a, &w, head, kv, i0, nq, j);
-            save_rows(dq, head * a->t + i0, nq, a->d, w.dp, w.dq);
-        }
+        for (int64_t i0 = 0; i0 < a->t; i0 += HAL_QUERY_BLOCK) query_block(call, a, &w, head, kv, i0);
     }
-    save_rows(dk, kv * a->s, a->s, a->d, w.dp, w.dk);
-    save_rows(dv, kv * a->s, a->s, a->e, w.ep, w.dv);
+    hal_attention_save(dk, kv * a->s, a->s, w.dk, w.dk_buffer);
+    hal_attention_save(dv, kv * a->s, a->s, w.dv, w.dv_buffer);
 }
 
 bool hal_prepare_attention_grad(hal_cpu_call *call) {

@@ -4,7 +4,7 @@
  *
  * exp, expm1, log: reduction by powers of two and a power series; tanh and sigmoid through them. Functions
  * that lose
- * digits in float (erf, gelu and their derivatives, sin, cos) work in double inside: erfc(a) = e^(-a^2) t
+ * digits in float (erf, gelu and their derivatives, sin, cos) work in double inside, or in two floats: erfc(a) = e^(-a^2) t
  * q(t) with
  * t = 3 / (3 + a) and q interpolated at Chebyshev nodes to 6e-10. Special values follow C99 annex F.
  */
@@ -189,21 +189,65 @@ static inline float hal_gelu_gradf(float x, float g) {
     return (float)((double)g * (normal + a * density));
 }
 
-/* a/2 (1 + tanh u) = a sigmoid(2u), the exponent split as in gelu. */
+/* a b + c where the product is nearly -c, without losing the product's low digits. */
+static inline float hal_fma_rest(float a, float b, float c) {
+#ifdef __FMA__
+    return __builtin_fmaf(a, b, c);
+#else
+    return (float)((double)a * (double)b + (double)c);
+#endif
+}
+
+/* e^-(high + low) for 0 <= high < 130. The scale is 2^64 too large first: a subnormal result is rounded once. */
+static inline float hal_exp_parts(float high, float low) {
+    float n = hal_fma(high, -1.44269504f, 0x1.8p23f) - 0x1.8p23f;
+    float r = hal_fma(-n, HAL_LN2_LOW, hal_fma(-n, HAL_LN2_HIGH, -high)) - low;
+    return (1.0f + hal_exp_series(r)) * hal_float_of((uint32_t)((int32_t)n + 191) << 23) * 0x1p-64f;
+}
+
+/* tanh-gelu: a/2 (1 + tanh u) = a / (1 + e^-2u) with 2u = a (A + B a^2), A = sqrt(8 / pi), B = 0.044715 A. Only
+ * the exponent needs more digits than float has. A is split so that the first part has few digits: then all
+ * that is subtracted below is exact. */
+#define HAL_GATE_A 1.59375f
+#define HAL_GATE_A_LOW 2.01912161e-3f
+#define HAL_GATE_B 7.13548139e-2f
+#define HAL_GATE_B_LOW 2.39883240e-9f
+#define HAL_GATE_FAR 11.0f             /* beyond, e^-2u a is 0 in float, and 1 + e^-2u is 1 */
+
+/* At c = |x|: e = e^-2u, s = 1 / (1 + e). */
+typedef struct hal_gate { float c, e, s; } hal_gate;
+
+static inline hal_gate hal_gate_tanh(float x) {
+    float a = fabsf(x), c = a > HAL_GATE_FAR ? HAL_GATE_FAR : a;
+    float q = c * c, q_low = hal_fma_rest(c, c, -q);
+    float w = hal_fma(HAL_GATE_B, q, HAL_GATE_A), low = hal_fma_rest(HAL_GATE_B, q, HAL_GATE_A - w);
+    low = hal_fma(HAL_GATE_B, q_low, hal_fma(HAL_GATE_B_LOW, q, low)) + HAL_GATE_A_LOW;
+    float sum = w + low, rest = (w - sum) + low, z = c * sum;
+    float e = hal_exp_parts(z, hal_fma(c, rest, hal_fma_rest(c, sum, -z)));
+    return (hal_gate){c, e, 1.0f / (1.0f + e)};
+}
+
 static inline float hal_gelu_tanhf(float x) {
-    double a = x < -40.0f ? -40.0 : x > 40.0f ? 40.0 : (double)x;
-    double u = fabs(1.5957691216057308 * (a + 0.044715 * a * a * a));
-    float high = (float)u, low = (float)(u - (double)high), h = hal_expf(-0.5f * high), rest = 1.0f - low;
-    float s = 1.0f / hal_fma(h * h, rest, 1.0f), c = x < -40.0f ? -40.0f : x;
-    float y = x < 0.0f ? c * h * (h * (rest * s)) : x * s;
+    hal_gate g = hal_gate_tanh(x);
+    float y = x < 0.0f ? -(g.c * g.s) * g.e : x * g.s;
     return x != x ? x : y;
 }
 
-static inline float hal_gelu_tanh_gradf(float x, float g) {
-    double a = x < -40.0f ? -40.0 : x > 40.0f ? 40.0 : (double)x;
-    double u = 1.5957691216057308 * (a + 0.044715 * a * a * a), s = 1.0 / (1.0 + hal_exp_wide(-u));
-    double slope = 1.5957691216057308 * (1.0 + 0.134145 * a * a);
-    return (float)((double)g * (s + a * slope * s * (1.0 - s)));
+/* Near its only zero the derivative is (x - zero) times a polynomial, elsewhere nothing cancels: with S = s(|x|)
+ * and t = |x| (2u)' S it is S (1 + t e) above 0 and e S (1 - t) below. */
+static inline float hal_gelu_tanh_gradf(float x, float y) {
+    hal_gate g = hal_gate_tanh(x);
+    float t = g.c * hal_fma(3.0f * HAL_GATE_B * g.c, g.c, 1.59576912f) * g.s;
+    float d = x < 0.0f ? g.e * g.s * (1.0f - t) : g.s * hal_fma(t, g.e, 1.0f);
+    float r = (x + 0x1.8142ap-1f) - 1.13396279e-8f, p = 5.16067026e-3f;
+    p = hal_fma(p, r, 1.94195583e-2f);
+    p = hal_fma(p, r, -1.66162010e-2f);
+    p = hal_fma(p, r, -1.13936290e-1f);
+    p = hal_fma(p, r, -1.57828778e-2f);
+    p = hal_fma(p, r, 3.87518376e-1f);
+    p = hal_fma(p, r, 4.30400103e-1f);
+    d = fabsf(r) < 0.25f ? r * p : d;
+    return x != x ? x * y : y * d;
 }
 
 static inline float hal_silu_gradf(float x, float g) {
