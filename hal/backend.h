@@ -153,7 +153,8 @@ typedef struct hal_host {
     void (*device_lost)(void *context, uint32_t device, const char *text);
     /** A span for the trace that may overlap with others, on a track of the backend. No-op when tracing is off. */
     void (*trace)(void *context, const char *name, int64_t begin_ns, int64_t end_ns);
-    /** Instance option by name, or NULL: "cpu_devices", "cpu_threads", "fault_script", "primitives_only". */
+    /** Instance option by name, or NULL: "cpu_devices", "cpu_threads", "cpu_isa", "cpu_bind",
+     *  "fault_script", "primitives_only". */
     const char *(*option)(void *context, const char *name);
     /** Row of the operator table by number; NULL when this host does not know it. */
     const hal_op_info *(*op_describe)(uint32_t number);

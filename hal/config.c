@@ -53,6 +53,8 @@ static hal_status fill(const hal_instance_options *o, hal_config *c)
     HAL_TRY(take(&c->allocator, o->backends, "HAL_BACKENDS", &c->backends));
     HAL_TRY(take(&c->allocator, o->fault_script, "HAL_FAULT", &c->fault_script));
     HAL_TRY(take(&c->allocator, o->trace_path, "HAL_TRACE", &c->trace_path));
+    HAL_TRY(take(&c->allocator, NULL, "HAL_CPU_ISA", &c->cpu_isa));
+    HAL_TRY(take(&c->allocator, NULL, "HAL_CPU_BIND", &c->cpu_bind));
     HAL_TRY(take_count(o->cpu_devices, "HAL_CPU_DEVICES", c->cpu_devices, sizeof c->cpu_devices));
     HAL_TRY(take_count(o->cpu_threads, "HAL_CPU_THREADS", c->cpu_threads, sizeof c->cpu_threads));
     HAL_TRY(take_switch("HAL_CPU_PRIMITIVES", &c->primitives_only));
@@ -92,7 +94,8 @@ bool hal_config_equal(const hal_config *a, const hal_config *b)
     return a->allocator.allocate == b->allocator.allocate && a->allocator.release == b->allocator.release &&
            a->allocator.context == b->allocator.context && same(a->plugin_path, b->plugin_path) &&
            same(a->backends, b->backends) && same(a->fault_script, b->fault_script) &&
-           same(a->trace_path, b->trace_path) && same(a->cpu_devices, b->cpu_devices) &&
+           same(a->trace_path, b->trace_path) && same(a->cpu_isa, b->cpu_isa) &&
+           same(a->cpu_bind, b->cpu_bind) && same(a->cpu_devices, b->cpu_devices) &&
            same(a->cpu_threads, b->cpu_threads) && a->primitives_only == b->primitives_only;
 }
 
@@ -102,4 +105,6 @@ void hal_config_free(hal_config *c)
     hal_deallocate(&c->allocator, c->backends);
     hal_deallocate(&c->allocator, c->fault_script);
     hal_deallocate(&c->allocator, c->trace_path);
+    hal_deallocate(&c->allocator, c->cpu_isa);
+    hal_deallocate(&c->allocator, c->cpu_bind);
 }

@@ -284,19 +284,23 @@ typedef enum hal_fallback {
     HAL_FALLBACK_ALLOW = 2
 } hal_fallback;
 
-/** Options of hal_instance_create; zero means the default everywhere. */
+/**
+ * Options of hal_instance_create; zero means the default everywhere: the environment variable that is named, read through
+ * secure_getenv when the instance is created, else what stands after it. Three choices are made by the environment alone:
+ * HAL_CPU_ISA, the instruction set of the cpu's kernels ("plain", "avx2"; the best there is), HAL_CPU_BIND, 0 to leave its
+ * workers unbound, and HAL_CPU_PRIMITIVES, 1 to have it refuse every operator that is not primitive. HAL_PROBE names the helper of a build tree. Source: hal(7).
+ */
 typedef struct hal_instance_options {
     hal_head head;
     /** Copied; NULL = malloc. */
     const hal_allocator *allocator;
-    /** Colon-separated absolute directories searched first; NULL = HAL_PLUGIN_PATH, read through secure_getenv,
-     *  then the installed directory. */
+    /** Colon-separated absolute directories searched first; NULL = HAL_PLUGIN_PATH. Then the installed directory. */
     const char *plugin_path;
     /** "cpu,null" allows only these, "^cuda" all but; NULL = HAL_BACKENDS or all. */
     const char *backends;
     /** Devices the cpu presents itself as; 0 = HAL_CPU_DEVICES or 1. */
     uint32_t cpu_devices;
-    /** Workers of the cpu pool; 0 = cores in the affinity mask and cgroup limit. */
+    /** Workers of the cpu pool; 0 = HAL_CPU_THREADS or the cores in the affinity mask and cgroup limit. */
     uint32_t cpu_threads;
     /** File the fault backend reads; NULL = HAL_FAULT. */
     const char *fault_script;

@@ -63,6 +63,10 @@ static const char *host_option(void *context, const char *name)
         value = c->cpu_devices;
     else if (strcmp(name, "cpu_threads") == 0)
         value = c->cpu_threads;
+    else if (strcmp(name, "cpu_isa") == 0)
+        value = c->cpu_isa;
+    else if (strcmp(name, "cpu_bind") == 0)
+        value = c->cpu_bind;
     else if (strcmp(name, "fault_script") == 0)
         value = c->fault_script;
     else if (strcmp(name, "primitives_only") == 0 && c->primitives_only)

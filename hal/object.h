@@ -35,7 +35,7 @@ void hal_turn_give(hal_turn *turn);
 /* Every choice that makes two instances different, after the environment has been read. Strings are owned. */
 typedef struct hal_config {
     hal_allocator allocator;
-    char *plugin_path, *backends, *fault_script, *trace_path;
+    char *plugin_path, *backends, *fault_script, *trace_path, *cpu_isa, *cpu_bind;
     char cpu_devices[16], cpu_threads[16];
     bool primitives_only;
 } hal_config;

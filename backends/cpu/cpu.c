@@ -26,14 +26,13 @@ static hal_status cpu_open(const hal_host *host, void **out) {
     hal_cpu_state *state = calloc(1, sizeof *state);
     if (!state) return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
         "cpu: no memory to start");
-    const char *isa = host->option(host->context, "cpu_isa");
     state->host = host;
     state->n_devices = (uint32_t)hal_cpu_min(option_number(host, "cpu_devices", 1), 64);
     state->threads = hal_cpu_min(option_number(host, "cpu_threads", 0), HAL_CPU_MOST_WORKERS);
-    const char *bind = secure_getenv("HAL_CPU_BIND");
+    const char *bind = host->option(host->context, "cpu_bind");
     state->bind = !bind || strcmp(bind, "0") != 0;
     state->primitives_only = option_set(host, "primitives_only");
-    state->table = hal_cpu_isa_choose(isa ? isa : secure_getenv("HAL_CPU_ISA"), &state->features);
+    state->table = hal_cpu_isa_choose(host->option(host->context, "cpu_isa"), &state->features);
     /* A host older than the hook has a shorter table. */
     state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
     *out = state;

@@ -327,6 +327,33 @@ static void lists_take_dash_for_underscore(void **state)
     }
 }
 
+/* What the environment chooses makes another instance, and none when it chooses the same. */
+static void the_environment_is_read_for_each_instance(void **state)
+{
+    (void)state;
+    static const char *const variables[][2] = {{"HAL_CPU_ISA", "plain"},      {"HAL_CPU_BIND", "0"},
+                                               {"HAL_CPU_THREADS", "1"},      {"HAL_CPU_DEVICES", "2"},
+                                               {"HAL_CPU_PRIMITIVES", "1"},   {"HAL_FAULT", "/dev/null"},
+                                               {"HAL_BACKENDS", "none"},      {"HAL_TRACE", "/dev/null"},
+                                               {"HAL_PLUGIN_PATH", "/"}};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *before = getenv(variables[i][0]);
+        char kept[512];
+        snprintf(kept, sizeof kept, "%s", before != NULL ? before : "");
+        hal_instance *plain = NULL, *chosen = NULL, *again = NULL;
+        assert_ok(hal_instance_create(NULL, &plain));
+        setenv(variables[i][0], variables[i][1], 1);
+        assert_ok(hal_instance_create(NULL, &chosen));
+        assert_ok(hal_instance_create(NULL, &again));
+        setenv(variables[i][0], kept, 1);
+        assert_ptr_not_equal(plain, chosen);
+        assert_ptr_equal(chosen, again);
+        hal_instance_release(again);
+        hal_instance_release(chosen);
+        hal_instance_release(plain);
+    }
+}
+
 static void a_missing_device_is_explained(void **state)
 {
     (void)state;
@@ -366,6 +393,7 @@ int main(void)
         fresh(dlopen_says_why),
         fresh(lists_allow_and_deny),
         fresh(lists_take_dash_for_underscore),
+        fresh(the_environment_is_read_for_each_instance),
         fresh(a_missing_device_is_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
