@@ -16,6 +16,8 @@
 #error "pass -DHAL_PLUGIN_DIR with the installed plugin directory"
 #endif
 
+const char *hal_loader_directory = HAL_PLUGIN_DIR;
+
 #define PREFIX "libhal_"
 #define SUFFIX ".so"
 #define PROBE_MS 5000 /* a vendor library may take its time to load */
@@ -154,11 +156,11 @@ static hal_status list_all(hal_instance *instance, candidates *list)
     while (s == HAL_OK && (one = strsep(&rest, ":")) != NULL) {
         if (one[0] == '\0')
             continue;
-        installed |= strcmp(one, HAL_PLUGIN_DIR) == 0;
+        installed |= strcmp(one, hal_loader_directory) == 0;
         s = list_directory(instance, list, one, rank++, true);
     }
     if (s == HAL_OK && !installed)
-        s = list_directory(instance, list, HAL_PLUGIN_DIR, rank, path == NULL);
+        s = list_directory(instance, list, hal_loader_directory, rank, path == NULL);
     hal_deallocate(a, copy);
     return s;
 }

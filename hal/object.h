@@ -77,6 +77,8 @@ typedef struct hal_loaded {
     hal_host host;
     uint32_t index;
 } hal_loaded;
+/* The installed directory, searched last. Variable for tests, which must not find what lies installed already. */
+extern const char *hal_loader_directory;
 hal_status hal_loader_run(hal_instance *instance);
 void hal_loader_stop(hal_instance *instance);
 void hal_host_fill(hal_loaded *loaded);

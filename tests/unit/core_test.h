@@ -22,6 +22,12 @@
 #define assert_code(expression, code) assert_int_equal(hal_status_code(expression), HAL_CODE_##code)
 #define SOON                          hal_deadline_ms(10000)
 
+/* What is installed on this machine is none of these tests' business. */
+__attribute__((constructor)) static void leave_installed_plugins_alone(void)
+{
+    hal_loader_directory = "/nonexistent";
+}
+
 /* The fake backend. `hold`: submissions stay until fake_finish. `hang`: queue_destroy gives up at the
  * deadline. */
 static struct {
