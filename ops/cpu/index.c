@@ -60,7 +60,7 @@ bool hal_prepare_gather(hal_cpu_call *call) {
     return true;
 }
 
-/* --- scatter_add, embedding_grad: first a list of the updates of each row of y, then a chunk owns rows of y */
+/* --- scatter_add, embedding_grad: a list of the updates of each row of y, then a chunk owns rows of y */
 
 typedef struct scatter { uint32_t index, update; bool has_base, wide; int64_t rows, row; } scatter;
 
@@ -106,7 +106,8 @@ static void add_update(const hal_cpu_operand *u, bool wide, int64_t start, int64
 
 static void run_scatter(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     const scatter *s = call->plan;
-    const hal_cpu_operand *base = &call->operand[0], *u = &call->operand[s->update], *y = hal_cpu_out(call, 0);
+    const hal_cpu_operand *base = &call->operand[0], *u = &call->operand[s->update];
+    const hal_cpu_operand *y = hal_cpu_out(call, 0);
     const int64_t *first = call->shared, *next = first + s->rows, n = s->row;
     double *sum = scratch;
     for (int64_t r = chunk * call->grain; r < hal_cpu_rows_end(call, chunk); r++) {
@@ -128,7 +129,8 @@ static bool prepare_scatter(hal_cpu_call *call, scatter made) {
     *s = made;
     s->rows = y->size[0];
     s->row = s->rows ? y->n / s->rows : 0;
-    s->wide = !hal_dtype_is_small_float(y->dtype) || !hal_dtype_is_small_float(call->operand[s->update].dtype);
+    s->wide = !hal_dtype_is_small_float(y->dtype)
+        || !hal_dtype_is_small_float(call->operand[s->update].dtype);
     call->scratch_bytes = (size_t)s->row * 2 * sizeof(double);
     call->shared_bytes = (size_t)(s->rows + call->operand[s->index].n) * sizeof(int64_t);
     call->phase[call->n_phases++] = (hal_cpu_phase){run_lists, 1};
