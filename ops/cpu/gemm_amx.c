@@ -162,7 +162,7 @@ static const hal_gemm_kernel kernel = {
     .name = "amx_bf16",
     .features = HAL_CPU_AVX512 | HAL_CPU_AMX_BF16,
     .dtypes = 1u << HAL_GEMM_BF16,
-    .mr = MR, .nr = NR, .k_unit = STEP,
+    .mr = MR, .nr = NR, .row_unit = 16, .k_unit = STEP,
     .mc = 8 * MR, .kc = 1024, .nc = 512, .mb = 32 * MR,
     .k_run = 1024, .element = 2,
     .pack_a = pack_a, .pack_b = pack_b,

@@ -348,7 +348,7 @@ static const hal_gemm_kernel kernel = {
     .name = "avx2",
     .features = HAL_CPU_AVX2_FMA | HAL_CPU_F16C,
     .dtypes = 1u << HAL_GEMM_F32 | 1u << HAL_GEMM_BF16 | 1u << HAL_GEMM_F16,
-    .mr = MR, .nr = NR, .k_unit = 1,
+    .mr = MR, .nr = NR, .row_unit = 2, .k_unit = 1,
     .mc = 24 * MR, .kc = 256, .nc = 1024, .mb = 168 * MR,
     .k_run = 64, .element = 4,
     .direct_b = true,

@@ -415,7 +415,7 @@ static const hal_gemm_kernel kernel = {
     .name = "avx512",
     .features = HAL_CPU_AVX512,
     .dtypes = 1u << HAL_GEMM_F32 | 1u << HAL_GEMM_BF16 | 1u << HAL_GEMM_F16,
-    .mr = MR, .nr = NR, .k_unit = 1,
+    .mr = MR, .nr = NR, .row_unit = 2, .k_unit = 1,
     .mc = 16 * MR, .kc = 192, .nc = 1024, .mb = 80 * MR,
     .k_run = 64, .element = 4,
     .direct_b = true,

@@ -118,7 +118,7 @@ static const hal_gemm_kernel kernel = {
     .name = "avx512_bf16",
     .features = HAL_CPU_AVX512 | HAL_CPU_AVX512_BF16,
     .dtypes = 1u << HAL_GEMM_BF16,
-    .mr = MR, .nr = NR, .k_unit = 2,
+    .mr = MR, .nr = NR, .row_unit = 2, .k_unit = 2,
     .mc = 16 * MR, .kc = 384, .nc = 1024, .mb = 80 * MR,
     .k_run = 384, .element = 2,
     .pack_a = pack_a, .pack_b = pack_b,

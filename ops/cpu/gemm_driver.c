@@ -7,12 +7,13 @@
  * the first-level cache and the block of A in the second. Sums stay in a private f32 block of C until k is
  * finished.
  *
- * Only kb and the kernel's k_run decide the order of a sum, and they follow from k and the kernel; the other
- * blocks may differ per part. */
+ * Only kb and run decide the order of a sum, and they follow from k and the kernel; the other blocks may
+ * differ per part. */
 #include "cpu/gemm_kernel.h"
 
 typedef struct block_plan {
     int64_t mb, mc, nb, kb; /* kb is a multiple of k_unit, the others of mr and nr */
+    int64_t run;            /* steps of k summed at a time, a multiple of k_unit */
     int64_t ldc;
     size_t a_bytes, b_bytes, c_bytes;
 } block_plan;
@@ -60,11 +61,23 @@ static size_t padded_bytes(int64_t elements, int64_t element)
     return (size_t)round_up(elements * element, 64) + 64;
 }
 
+/* A run of r equal terms loses up to r/2 roundings of its sum, as they all go the same way; 4 sqrt(k) keeps
+ * that within the 2 sqrt(k) a sum of k terms is allowed. */
+static int64_t run_length(const hal_gemm_kernel *kernel, int64_t k, int64_t kb)
+{
+    int64_t run = kernel->k_run;
+    while (run < kb && run * run < 16 * k) {
+        run += 16;
+    }
+    return equal_block(kb, round_up(run, kernel->k_unit), kernel->k_unit);
+}
+
 /* Blocks for m x n of C; never larger for a smaller rectangle than for the whole product. */
 static block_plan plan_blocks(const hal_gemm_kernel *kernel, int64_t m, int64_t n, int64_t k)
 {
     block_plan plan;
     plan.kb = equal_block(k, kernel->kc, kernel->k_unit);
+    plan.run = run_length(kernel, k, plan.kb);
     plan.nb = equal_block(n, kernel->nc, kernel->nr);
     plan.mb = equal_block(m, k > plan.kb ? kernel->mb : kernel->mc, kernel->mr);
     plan.mc = equal_block(plan.mb, kernel->mc, kernel->mr);
@@ -111,22 +124,22 @@ int64_t hal_gemm_part_limit(const hal_gemm_kernel *kernel, const hal_gemm_proble
 }
 
 /* Time of the largest part on a grid, in columns of multiply-adds: the product plus packing both operands. */
-static double grid_cost(const hal_gemm_kernel *kernel, int64_t row_tiles, int64_t column_tiles,
+static double grid_cost(const hal_gemm_kernel *kernel, int64_t row_units, int64_t column_tiles,
                         int64_t grid_rows, int64_t grid_columns)
 {
-    double rows = (double)(ceil_div(row_tiles, grid_rows) * kernel->mr);
+    double rows = (double)(ceil_div(row_units, grid_rows) * kernel->row_unit);
     double columns = (double)(ceil_div(column_tiles, grid_columns) * kernel->nr);
     return rows * columns + 24.0 * (rows + columns);
 }
 
 /* Rows of the grid the parts form; at most `parts`. */
-static int64_t choose_grid(const hal_gemm_kernel *kernel, int64_t row_tiles, int64_t column_tiles,
+static int64_t choose_grid(const hal_gemm_kernel *kernel, int64_t row_units, int64_t column_tiles,
                            int64_t parts)
 {
     int64_t best = 1;
-    double best_cost = grid_cost(kernel, row_tiles, column_tiles, 1, parts);
-    for (int64_t rows = 2; rows <= least(parts, row_tiles); rows++) {
-        double cost = grid_cost(kernel, row_tiles, column_tiles, rows, parts / rows);
+    double best_cost = grid_cost(kernel, row_units, column_tiles, 1, parts);
+    for (int64_t rows = 2; rows <= least(parts, row_units); rows++) {
+        double cost = grid_cost(kernel, row_units, column_tiles, rows, parts / rows);
         if (cost < best_cost) {
             best_cost = cost;
             best = rows;
@@ -135,7 +148,7 @@ static int64_t choose_grid(const hal_gemm_kernel *kernel, int64_t row_tiles, int
     return best;
 }
 
-/* First element of slice `index` of `count`, in whole tiles. */
+/* First element of slice `index` of `count`, in whole units of `tile`. */
 static int64_t slice_start(int64_t tiles, int64_t index, int64_t count, int64_t tile, int64_t extent)
 {
     int64_t first = tiles / count * index + least(tiles % count, index);
@@ -145,19 +158,15 @@ static int64_t slice_start(int64_t tiles, int64_t index, int64_t count, int64_t 
 static rectangle part_rectangle(const hal_gemm_kernel *kernel, const hal_gemm_problem *p, int64_t part,
                                 int64_t parts)
 {
-    int64_t row_tiles = is_skinny(kernel, p) ? 1 : ceil_div(p->m, kernel->mr);
-    int64_t column_tiles = ceil_div(p->n, kernel->nr);
-    int64_t grid_rows = choose_grid(kernel, row_tiles, column_tiles, parts), grid_columns = parts / grid_rows;
+    int64_t row_unit = is_skinny(kernel, p) ? p->m : kernel->row_unit;
+    int64_t row_units = ceil_div(p->m, row_unit), column_tiles = ceil_div(p->n, kernel->nr);
+    int64_t grid_rows = choose_grid(kernel, row_units, column_tiles, parts), grid_columns = parts / grid_rows;
     int64_t row = part / grid_columns, column = part % grid_columns;
     if (row >= grid_rows) {
         return (rectangle){0, 0, 0, 0};
     }
-    if (row_tiles <= 1) {
-        return (rectangle){0, p->m, slice_start(column_tiles, column, grid_columns, kernel->nr, p->n),
-                           slice_start(column_tiles, column + 1, grid_columns, kernel->nr, p->n)};
-    }
-    return (rectangle){slice_start(row_tiles, row, grid_rows, kernel->mr, p->m),
-                       slice_start(row_tiles, row + 1, grid_rows, kernel->mr, p->m),
+    return (rectangle){slice_start(row_units, row, grid_rows, row_unit, p->m),
+                       slice_start(row_units, row + 1, grid_rows, row_unit, p->m),
                        slice_start(column_tiles, column, grid_columns, kernel->nr, p->n),
                        slice_start(column_tiles, column + 1, grid_columns, kernel->nr, p->n)};
 }
@@ -190,18 +199,31 @@ static bool panel_in_place(const block_job *job, int64_t j)
     return job->direct_b && job->j1 - j >= job->kernel->nr;
 }
 
-static void pack_b_block(const block_job *job)
+/* Steps k0..k1 of all panels of B. */
+static void pack_b_steps(const block_job *job, int64_t k0, int64_t k1)
 {
     const hal_gemm_kernel *kernel = job->kernel;
     const hal_gemm_operand *b = &job->problem->b;
-    char *packed = job->b;
+    char *packed = job->b + (k0 - job->k0) * kernel->nr * kernel->element;
     for (int64_t j = job->j0; j < job->j1; j += kernel->nr, packed += panel_bytes(job, kernel->nr)) {
         if (panel_in_place(job, j)) {
             continue;
         }
-        hal_gemm_panel panel = {b_address(job, j), b->dtype, b->col_stride, b->row_stride,
-                                least(kernel->nr, job->j1 - j), job->k1 - job->k0};
+        const void *at = hal_gemm_address(b->data, b->dtype, k0 * b->row_stride + j * b->col_stride);
+        hal_gemm_panel panel = {at, b->dtype, b->col_stride, b->row_stride, least(kernel->nr, job->j1 - j),
+                                k1 - k0};
         kernel->pack_b(packed, &panel);
+    }
+}
+
+/* Rows of B are read a few at a time over all panels: a panel after the other would come back to every page
+ * of the block for a line or two, and what comes from memory takes almost twice as long. */
+static void pack_b_block(const block_job *job)
+{
+    const int64_t rows = job->kernel->k_unit == 1 ? 8 : 32;
+    const int64_t step = job->problem->b.col_stride == 1 ? rows : job->k1 - job->k0;
+    for (int64_t k = job->k0; k < job->k1; k += step) {
+        pack_b_steps(job, k, least(k + step, job->k1));
     }
 }
 
@@ -219,11 +241,12 @@ static void pack_a_block(const block_job *job, int64_t i0, int64_t i1)
 }
 
 /* One tile over all of the packed k, in runs. */
-static void multiply_tile(const hal_gemm_kernel *kernel, hal_gemm_tile tile, int64_t k, bool accumulate)
+static void multiply_tile(const hal_gemm_kernel *kernel, hal_gemm_tile tile, int64_t k, int64_t run,
+                          bool accumulate)
 {
     int64_t done = 0;
     do {
-        tile.k = least(kernel->k_run, k - done);
+        tile.k = least(run, k - done);
         tile.accumulate = accumulate || done > 0;
         kernel->multiply(&tile);
         tile.a = (const char *)tile.a + tile.k * kernel->mr * kernel->element;
@@ -248,7 +271,7 @@ static void multiply_block(const block_job *job, int64_t i0, int64_t i1)
         for (int64_t i = i0; i < i1; i += kernel->mr) {
             tile.rows = least(kernel->mr, i1 - i);
             tile.c = job->c + (i - job->i0) * tile.ldc + (j - job->j0);
-            multiply_tile(kernel, tile, k, job->k0 > 0);
+            multiply_tile(kernel, tile, k, job->plan.run, job->k0 > 0);
             tile.a = (const char *)tile.a + panel_bytes(job, kernel->mr);
         }
     }

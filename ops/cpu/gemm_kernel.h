@@ -21,8 +21,9 @@ typedef struct hal_gemm_panel {
     int64_t lanes, k;
 } hal_gemm_panel;
 
-/* Writes one panel in the kernel's layout, lanes padded with zeros to mr or nr and k to k_unit. It may write
- * up to 64 bytes beyond the panel's end, so panels are packed in ascending order. */
+/* Writes one panel in the kernel's layout, lanes padded with zeros to mr or nr and k to k_unit. Packing A
+ * may write up to 64 bytes beyond the panel's end, so panels are packed in ascending order; packing B does
+ * not, and may go in pieces of k. */
 typedef void (*hal_gemm_pack)(void *packed, const hal_gemm_panel *panel);
 
 /* One tile of C: c[r*ldc+j] = (accumulate ? c : 0) + sum over k, for r < rows <= mr and all j < cols rounded
@@ -41,9 +42,10 @@ struct hal_gemm_kernel {
     uint32_t features;
     uint32_t dtypes;         /* bit 1 << dtype: accepted operand types */
     int64_t mr, nr, k_unit;  /* tile of C, and what k is padded to */
+    int64_t row_unit;        /* rows below which a tile costs no less; parts are cut between them */
     int64_t mc, kc, nc;      /* largest block: A in the second-level cache, a panel of B in the first */
     int64_t mb;              /* rows whose sums are kept while k is walked in more than one block */
-    int64_t k_run;           /* steps of k summed at a time: short runs keep equal roundings from piling up */
+    int64_t k_run;           /* no need to sum fewer steps of k at a time: see run_length */
     int64_t element;         /* packed bytes per element */
     bool direct_b;           /* the tile function can read f32 rows of B in place */
     hal_gemm_pack pack_a, pack_b;

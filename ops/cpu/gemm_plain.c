@@ -41,7 +41,7 @@ static void multiply(const hal_gemm_tile *tile)
 static const hal_gemm_kernel kernel = {
     .name = "plain",
     .dtypes = 1u << HAL_GEMM_F32 | 1u << HAL_GEMM_BF16 | 1u << HAL_GEMM_F16,
-    .mr = MR, .nr = NR, .k_unit = 1,
+    .mr = MR, .nr = NR, .row_unit = 1, .k_unit = 1,
     .mc = 64, .kc = 256, .nc = 512, .mb = 512,
     .k_run = 64, .element = 4,
     .direct_b = true,

@@ -4,9 +4,11 @@
  * by tile while the
  * product is in cache. Products of f32, f16 and bf16 go to gemm.h, one problem a batch, or a single one where
  * b is shared and
- * the rows of a lie at equal distances; f64 and integers take a plain loop in double, f64 with the epilogue in
- * double. Reference: hal_op_reference_matmul.
+ * the rows of a lie at equal distances; f64 and integers take a plain loop in double, f64 with the epilogue
+ * in double. Reference: hal_op_reference_matmul.
  */
+#include <math.h>
+
 #include "expr.h"
 #include "gemm.h"
 #include "kernels.h"
@@ -173,13 +175,15 @@ static void fold_batch(plan *p, const hal_cpu_operand *b) {
     p->batch = 1;
 }
 
-/* Enough parts to balance the workers, none smaller than about 256 K multiplications. */
+/* A part for each worker, none smaller than about 256 K multiplications; up to four for balance where each
+   still has 16 M, since every part packs what it reads. */
 static void set_parts(plan *p, const hal_cpu_call *call) {
-    double work = (double)p->m * (double)p->n * (double)p->k / (256 * 1024);
-    int64_t by_work = work > 1e6 ? 1000000 : (int64_t)work, wanted = hal_cpu_ceil(4 * call->workers,
-        hal_cpu_max(1, p->batch));
-    int64_t limit = hal_gemm_part_limit(p->kernel, &p->problem);
-    p->parts = hal_cpu_max(1, hal_cpu_min(limit, hal_cpu_min(by_work, call->workers > 1 ? wanted : 1)));
+    double work = fmin((double)p->m * (double)p->n * (double)p->k, 1e12);
+    double share = work * (double)p->batch / (16e6 * (double)call->workers);
+    int64_t pieces = share < 1 ? 1 : share > 4 ? 4 : (int64_t)share;
+    int64_t wanted = hal_cpu_ceil(call->workers * pieces, hal_cpu_max(1, p->batch));
+    int64_t most = hal_cpu_min(hal_gemm_part_limit(p->kernel, &p->problem), (int64_t)(work / (256 * 1024)));
+    p->parts = hal_cpu_max(1, hal_cpu_min(most, call->workers > 1 ? wanted : 1));
 }
 
 static void set_expr(plan *p, const hal_cpu_call *call, const hal_expr *expr, uint32_t product) {
