@@ -170,6 +170,13 @@ def configuration(t, code, says, content):
     ("of no batch", lambda o: {**o, "batch": 0}),
     ("of a batch beyond 32 bits", lambda o: {**o, "batch": 1 << 40}),
     ("of a NaN rate", lambda o: json.dumps({**o, "lr": float("nan")})),
+    ("of a batch beyond reason", lambda o: {**o, "batch": 2**31 - 1}),
+    ("of endless accumulation", lambda o: {**o, "accumulate": 2**31 - 1}),
+    ("of steps beyond reason", lambda o: {**o, "step": 2**62, "steps": 2**62}),
+    ("of an absurd rate", lambda o: {**o, "lr": 1e300}),
+    ("of a dropout beyond all", lambda o: {**o, "dropout": 1.5}),
+    ("of a negative epsilon", lambda o: {**o, "epsilon": -1e-8}),
+    ("of a deep text", lambda o: "[" * 100000),
     ("of a wrong type", lambda o: {**o, "lr": "fast"}),
 )
 def options_of_a_training_state(t, change):
@@ -180,7 +187,7 @@ def options_of_a_training_state(t, change):
     if options is not None:
         header["__metadata__"]["hal.options"] = options if isinstance(options, str) else json.dumps(options)
     write_tensors(path, header, data)
-    t.bad(2, [path, "options"], "hal-run", "train", "--resume", ck, "--text", t.text)
+    t.bad(2, [ck, "options"], "hal-run", "train", "--resume", ck, "--text", t.text)
 
 
 # --- checkpoints in pieces ---

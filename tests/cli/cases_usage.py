@@ -111,6 +111,9 @@ def full_standard_output_is_an_error(t):
         t.bad(1, ["standard output"], "hal-run", "train", "--model", t.config, "--text", t.text, *TRAIN, "--steps", 1, "--json",
               stdout=full)
         t.bad(1, ["standard output"], "hal-run", "devices", "--json", stdout=full)
+        t.bad(1, ["standard output"], "hal-bench", "op", "--m", 4, "--n", 4, "--k", 4, "--json", stdout=full)
+        t.bad(1, ["standard output"], "hal-matrix", "run", "--op", "fill", stdout=full)
+        t.bad(1, ["standard output"], "hal-run", "--help", stdout=full)
 
 
 @variants(

@@ -4,7 +4,7 @@
  * Every function of this directory that can fail returns an int: 0 (TOOL_OK), or the exit code the tool
  * should end with, and fills the tool_error it was given. The text says what failed, where, the observed
  * cause and what to do; it has no trailing newline. Out-parameters are written on success only. A NULL
- * tool_error is allowed: then only the code is reported. Nothing here prints, exits or aborts.
+ * tool_error is allowed: then only the code is reported. Nothing here exits or aborts, and only tool_finish prints.
  */
 #ifndef TOOLS_COMMON_ERROR_H
 #define TOOLS_COMMON_ERROR_H
@@ -37,5 +37,9 @@ int tool_fail_errno(tool_error *err, int errno_value, const char *verb, const ch
 /* Put "PREFIX: " before the text of a failure that is already recorded, and return its code. */
 int tool_fail_within(tool_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The end of a tool: prints "TOOL: TEXT" where it failed, and fails it where standard output could not be
+ * written whole. Returns the exit code. */
+int tool_finish(const char *tool, int code, tool_error *err);
 
 #endif

@@ -70,8 +70,7 @@ static int run(int argc, char **argv, tool_error *err) {
 int main(int argc, char **argv) {
     tool_error err = {0};
     int code = run(argc, argv, &err);
-    if (code) fprintf(stderr, "hal-bench: %s\n", err.text);
-    return code;
+    return tool_finish("hal-bench", code, &err);
 }
 
 static int ascending(const void *a, const void *b) {

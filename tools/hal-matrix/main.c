@@ -258,6 +258,5 @@ int main(int argc, char **argv) {
     if (!code && o.help) fputs(help, stdout);
     else if (!code && o.version) printf("hal-matrix %s\n", hal_version());
     else if (!code) code = run_tool(&o, &err);
-    if (code) fprintf(stderr, "hal-matrix: %s\n", err.text);
-    return code;
+    return tool_finish("hal-matrix", code, &err);
 }

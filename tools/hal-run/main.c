@@ -21,8 +21,5 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN); /* a reader that went away must not cost the checkpoint either */
     int code = run_options_parse(argc, argv, &options, &err);
     if (!code) code = run(&options, &err);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && !code)
-        code = tool_fail(&err, TOOL_INTERNAL, "standard output could not be written whole: a full disk, or a reader that is gone?");
-    if (code) fprintf(stderr, "hal-run: %s\n", err.text);
-    return code;
+    return tool_finish("hal-run", code, &err);
 }

@@ -115,6 +115,25 @@ int run_options_apply(const run_options *options, train_options *train, tool_err
     return TOOL_OK;
 }
 
+static double read_number(const struct number *n, const train_options *train) {
+    const void *field = (const char *)train + n->offset;
+    switch (n->kind) {
+    case NUMBER_U32: return *(const uint32_t *)field;
+    case NUMBER_U64: return (double)*(const uint64_t *)field;
+    default: return *(const double *)field;
+    }
+}
+
+int run_options_check(const train_options *train, const char *where, tool_error *err) {
+    for (size_t i = 0; i < NUMBERS; i++) {
+        const double value = read_number(&numbers[i], train);
+        if (!(value >= numbers[i].low && value <= numbers[i].high))
+            return tool_fail(err, TOOL_BAD_INPUT, "%s: its options say %s %g: must be between %g and %g", where, numbers[i].name,
+                             value, numbers[i].low, numbers[i].high);
+    }
+    return TOOL_OK;
+}
+
 int run_options_dtype(const run_options *options, hal_dtype fallback, hal_dtype *out, tool_error *err) {
     hal_dtype dtype = options->dtype ? hal_dtype_find(options->dtype) : fallback;
     if (dtype != HAL_F32 && dtype != HAL_BF16)

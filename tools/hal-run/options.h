@@ -30,6 +30,8 @@ typedef struct run_options {
 int run_options_parse(int argc, char **argv, run_options *out, tool_error *err);
 /* Applies the training options given on the command line over `train`. */
 int run_options_apply(const run_options *options, train_options *train, tool_error *err);
+/* Whether options that came from a file are in the ranges of the command line; `where` names the file. */
+int run_options_check(const train_options *train, const char *where, tool_error *err);
 /* The matmul dtype by name; `fallback` when none was given. */
 int run_options_dtype(const run_options *options, hal_dtype fallback, hal_dtype *out, tool_error *err);
 /* The text of --help. */

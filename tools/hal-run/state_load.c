@@ -77,39 +77,52 @@ static int open_state(const char *dir, safetensors **file, tool_error *err) {
     return code ? code : safetensors_open(path, file, err);
 }
 
-static int parse_setup(const char *text, const char *dir, trainer_setup *s, uint64_t *step, tool_error *err) {
-    json_error_t problem;
-    json_t *root = text ? json_loads(text, JSON_REJECT_DUPLICATES, &problem) : NULL;
+/* Where the data came from; checkpoints of earlier versions do not say. */
+static void unpack_data(json_t *root, trainer_data *data) {
+    const char *path = "", *kind = "";
+    json_int_t tokens = 0;
+    json_unpack(root, "{s?s,s?s,s?I}", "data", &path, "data_kind", &kind, "data_tokens", &tokens);
+    snprintf(data->path, sizeof data->path, "%s", path);
+    data->is_tokens = strcmp(kind, "tokens") == 0;
+    data->tokens = tokens > 0 ? (uint64_t)tokens : 0;
+}
+
+/* False when a member is missing, of another type, or outside what training takes. */
+static bool unpack_options(json_t *root, trainer_setup *s, uint64_t *step) {
     train_options *o = &s->train;
     int batch = 0, context = 0, accumulate = 0;
-    json_int_t steps = 0, warmup = 0, every = 0, seed = 0, done = 0;
-    const char *dtype = "", *data = "", *kind = "";
-    json_int_t tokens = 0;
-    int bad = !root || json_unpack(root, "{s:I,s:s,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:F,s:F,s:F,s:F,s:F,s:F,s:F,s:F,s?s,s?s,s?I}", "step", &done,
-                                   "dtype", &dtype, "batch", &batch, "context", &context, "accumulate", &accumulate, "steps",
-                                   &steps, "warmup", &warmup, "eval_every", &every, "seed", &seed, "lr", &o->lr, "min_lr",
-                                   &o->min_lr, "beta1", &o->beta1, "beta2", &o->beta2, "epsilon", &o->epsilon, "weight_decay",
-                                   &o->weight_decay, "clip", &o->clip, "dropout", &o->dropout, "data", &data, "data_kind", &kind, "data_tokens", &tokens);
-    s->dtype = bad ? HAL_NO_DTYPE : hal_dtype_find(dtype);
-    if (!bad) {
-        snprintf(s->data.path, sizeof s->data.path, "%s", data);
-        s->data.is_tokens = strcmp(kind, "tokens") == 0;
-        s->data.tokens = tokens > 0 ? (uint64_t)tokens : 0;
-    }
-    json_decref(root);
-    if (bad || batch < 1 || context < 1 || accumulate < 1 || steps < 0 || warmup < 0 || every < 0 || seed < 0 || done < 0 ||
-        (s->dtype != HAL_F32 && s->dtype != HAL_BF16))
-        return tool_fail(err, TOOL_BAD_INPUT, "%s/training_state.safetensors: its options are missing or damaged: "
-                         "train again, or start from the weights alone with --load", dir);
+    json_int_t count[5] = {0};
+    const char *dtype = "";
+    if (json_unpack(root, "{s:I,s:s,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:F,s:F,s:F,s:F,s:F,s:F,s:F,s:F}", "step", &count[0], "dtype",
+                    &dtype, "batch", &batch, "context", &context, "accumulate", &accumulate, "steps", &count[1], "warmup",
+                    &count[2], "eval_every", &count[3], "seed", &count[4], "lr", &o->lr, "min_lr", &o->min_lr, "beta1",
+                    &o->beta1, "beta2", &o->beta2, "epsilon", &o->epsilon, "weight_decay", &o->weight_decay, "clip", &o->clip,
+                    "dropout", &o->dropout))
+        return false;
+    for (int i = 0; i < 5; i++)
+        if (count[i] < 0) return false;
+    s->dtype = hal_dtype_find(dtype);
     o->batch = (uint32_t)batch;
     o->context = (uint32_t)context;
     o->accumulate = (uint32_t)accumulate;
-    o->steps = (uint64_t)steps;
-    o->warmup = (uint64_t)warmup;
-    o->eval_every = (uint64_t)every;
-    o->seed = (uint64_t)seed;
-    *step = (uint64_t)done;
-    return TOOL_OK;
+    o->steps = (uint64_t)count[1];
+    o->warmup = (uint64_t)count[2];
+    o->eval_every = (uint64_t)count[3];
+    o->seed = (uint64_t)count[4];
+    *step = (uint64_t)count[0];
+    return batch > 0 && context > 0 && accumulate > 0 && o->epsilon >= 0 && isfinite(o->epsilon) &&
+           (s->dtype == HAL_F32 || s->dtype == HAL_BF16);
+}
+
+static int parse_setup(const char *text, const char *dir, trainer_setup *s, uint64_t *step, tool_error *err) {
+    json_error_t problem;
+    json_t *root = text ? json_loads(text, JSON_REJECT_DUPLICATES, &problem) : NULL;
+    const bool good = root && unpack_options(root, s, step);
+    if (good) unpack_data(root, &s->data);
+    json_decref(root);
+    return good ? TOOL_OK
+                : tool_fail(err, TOOL_BAD_INPUT, "%s/training_state.safetensors: its options are missing or damaged: "
+                            "train again, or start from the weights alone with --load", dir);
 }
 
 int state_read_setup(const char *dir, trainer_setup *setup, uint64_t *step, tool_error *err) {

@@ -57,6 +57,7 @@ static int choose_model(run *r, tool_error *err) {
     int code;
     if (o->resume) {
         code = state_read_setup(o->resume, s, &r->first, err);
+        if (!code) code = run_options_check(&s->train, o->resume, err);
     } else if ((o->load && !o->model) || ends_with(name, ".json")) {
         code = model_config_load(o->model ? o->model : o->load, &s->model, err);
         if (!code) train_options_default(&s->model, &s->train);
