@@ -61,8 +61,8 @@ int tool_fail_within(tool_error *err, int code, const char *format, ...)
 int tool_finish(const char *tool, int code, tool_error *err)
 {
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == TOOL_OK) {
-        code = tool_fail(err, TOOL_INTERNAL,
-                         "standard output could not be written whole: a full disk, or a reader that is gone?");
+        code = tool_fail(err, TOOL_INTERNAL, "standard output could not be written whole: a full disk, or a "
+                                             "reader that is gone?");
     }
     if (code) {
         fprintf(stderr, "%s: %s\n", tool, err->text);

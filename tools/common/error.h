@@ -4,7 +4,8 @@
  * Every function of this directory that can fail returns an int: 0 (TOOL_OK), or the exit code the tool
  * should end with, and fills the tool_error it was given. The text says what failed, where, the observed
  * cause and what to do; it has no trailing newline. Out-parameters are written on success only. A NULL
- * tool_error is allowed: then only the code is reported. Nothing here exits or aborts, and only tool_finish prints.
+ * tool_error is allowed: then only the code is reported. Nothing here exits or aborts, and only tool_finish
+ * prints.
  */
 #ifndef TOOLS_COMMON_ERROR_H
 #define TOOLS_COMMON_ERROR_H
