@@ -160,7 +160,7 @@ HAL_CLI_TESTS = \
 	tests/cli/wrong.c
 
 EXTRA_DIST += $(HAL_CLI_TESTS)
-EXTRA_DIST += tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
+EXTRA_DIST += tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
 
