@@ -60,21 +60,35 @@ static float healthy(int steps)
 
 /* -------------------------------------------------- driver calls -- */
 
-/* Fails the n-th call of a kind for every n until a training goes through; the number of failures seen. */
-static int sweep(const char *kind, const char *action, hal_damage damage, hal_code code)
+/* A training whose n-th call of a kind fails, or that one and all later ones: true when it went through. */
+static bool goes_through(const char *rule, hal_damage damage, hal_code code, float expected)
 {
     char text[96];
-    float loss, expected = healthy(2);
+    float loss;
+    snprintf(text, sizeof text, "private\n%s\n", rule);
+    hal_instance_options o = with_script(text);
+    hal_status status = tiny_train(&o, NULL, "fault0", 2, &loss);
+    if (status == HAL_OK) {
+        assert_float_equal(loss, expected, 1e-5f);
+        return true;
+    }
+    assert_status(status, damage, code);
+    assert_non_null(strstr(hal_status_last()->text, "because the script says so"));
+    return false;
+}
+
+/* Every n until a training goes through, once and for ever; the number of failures seen of each. */
+static int sweep(const char *kind, const char *action, hal_damage damage, hal_code code)
+{
+    char rule[64];
+    float expected = healthy(2);
     for (int n = 1; n < 1000; n++) {
-        snprintf(text, sizeof text, "private\n%s %d %s\n", kind, n, action);
-        hal_instance_options o = with_script(text);
-        hal_status status = tiny_train(&o, NULL, "fault0", 2, &loss);
-        if (status == HAL_OK) {
-            assert_float_equal(loss, expected, 1e-5f);
+        snprintf(rule, sizeof rule, "%s %d %s", kind, n, action);
+        bool once = goes_through(rule, damage, code, expected);
+        snprintf(rule, sizeof rule, "%s from %d %s", kind, n, action);
+        assert_int_equal(goes_through(rule, damage, code, expected), once);
+        if (once)
             return n - 1;
-        }
-        assert_status(status, damage, code);
-        assert_non_null(strstr(hal_status_last()->text, "because the script says so"));
     }
     fail_msg("%s never succeeds", kind);
     return 0;
