@@ -4,7 +4,7 @@ import os
 import re
 import struct
 
-from support import case, compiled, expect, place, variants
+from support import Skipped, case, compiled, expect, place, variants
 
 
 def good_plugin(t):
@@ -92,8 +92,19 @@ def plugin_directory_that_is_not_absolute(t):
     t.bad(2, ["\"here\"", "not absolute"], "hal-run", "devices", "--plugin-dir", "here")
 
 
+def installed_plugins(t):
+    """Backends in the directory that is always searched last."""
+    words = dict(line.split("=", 1) for line in open(t.build / "hal.pc") if "=" in line and ":" not in line)
+    path = words["plugindir"].strip()
+    while "${" in path:
+        path = re.sub(r"\$\{(\w+)\}", lambda name: words[name.group(1)].strip(), path)
+    return [name for name in os.listdir(path) if name.startswith("libhal_")] if os.path.isdir(path) else []
+
+
 @case
 def plugin_directory_without_backends(t):
+    if installed_plugins(t):
+        raise Skipped("backends are installed in the prefix of this build, and those are found")
     t.path("none").mkdir(mode=0o755)
     t.bad(3, ["no device"], "hal-run", "devices", HAL_PLUGIN_PATH=t.path("none"))
     t.bad(3, ["cpu0", "is not there"], "hal-run", "generate", "--load", t.checkpoint(), HAL_PLUGIN_PATH=t.path("none"))
