@@ -256,12 +256,20 @@ static hal_status stage_symbol(void *handle, hal_backend_query_fn *query)
     return HAL_OK;
 }
 
+static bool complete_devices(const hal_backend *t)
+{
+    return t->open && t->close && t->claim && t->device_open && t->device_close && t->alloc && t->free;
+}
+
+static bool complete_work(const hal_backend *t)
+{
+    return t->support && t->compile && t->program_free && t->queue_create && t->queue_destroy && t->submit && t->copy;
+}
+
 /* Members this version calls without asking; cost and counter may be NULL. */
 static bool complete_table(const hal_backend *t)
 {
-    return t->name && t->description && t->build_id && t->open && t->close && t->claim && t->device_open &&
-           t->device_close && t->alloc && t->free && t->support && t->compile && t->program_free &&
-           t->queue_create && t->queue_destroy && t->submit && t->copy;
+    return t->name && t->description && t->build_id && complete_devices(t) && complete_work(t);
 }
 
 static hal_status stage_version(candidate *c, hal_backend_query_fn query, const hal_backend **out)

@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Second bytes that would spell a number twice, a surrogate, or one beyond Unicode (RFC 3629, section 4). */
+static bool forbidden(unsigned char first, unsigned char second)
+{
+    return (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+           (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
+}
+
 /* Bytes of the UTF-8 character at `s`, 0 when it is none. */
 static int character(const unsigned char *s)
 {
@@ -13,10 +20,7 @@ static int character(const unsigned char *s)
     for (int i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80)
             return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-        (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
+    return n > 1 && forbidden(s[0], s[1]) ? 0 : n;
 }
 
 /* Names are the user's: what JSON cannot hold becomes a question mark. */

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The house limits on size: functions at most 80 lines, median at most 12, nine in ten at most
-40; files at most 700 lines. Where lizard is installed, its complexity is held to 15 as well.
+40; files at most 700 lines. Where lizard is installed, its complexity is held to 15 as well; a
+switch counts once, since a table of cases is read line by line.
 
 usage: functions.py [SOURCE-ROOT]"""
 import os
@@ -37,7 +38,8 @@ def complexity(files):
         print("SKIP: complexity: lizard is not installed")
         return []
     return [f"{i.filename}:{f.start_line}: {f.name} has complexity {f.cyclomatic_complexity}, limit {COMPLEXITY}"
-            for i in lizard.analyze_files([str(f) for f in files]) for f in i.function_list
+            for i in lizard.analyze_files([str(f) for f in files], exts=lizard.get_extensions(["modified"]))
+            for f in i.function_list
             if f.cyclomatic_complexity > COMPLEXITY]
 
 

@@ -49,6 +49,15 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
+/* A new model gets as many positions as the context needs; a `trained` one has those it has. */
+static int fit_positions(trainer_setup *s, bool trained, tool_error *err) {
+    if (s->train.context <= s->model.positions) return TOOL_OK;
+    if (trained)
+        return tool_fail(err, TOOL_BAD_INPUT, "--context %u: the model has %u positions", s->train.context, s->model.positions);
+    s->model.positions = s->train.context;
+    return TOOL_OK;
+}
+
 /* The model: of the checkpoint to resume or to load, of a configuration file, or a preset. */
 static int choose_model(run *r, tool_error *err) {
     const run_options *o = r->options;
@@ -66,13 +75,7 @@ static int choose_model(run *r, tool_error *err) {
     }
     if (!code) code = run_options_apply(o, &s->train, err);
     if (!code) code = run_options_dtype(o, o->resume ? s->dtype : HAL_F32, &s->dtype, err);
-    if (code) return code;
-    if (s->train.context > s->model.positions) {
-        if (o->resume || o->load)
-            return tool_fail(err, TOOL_BAD_INPUT, "--context %u: the model has %u positions", s->train.context, s->model.positions);
-        s->model.positions = s->train.context;
-    }
-    return TOOL_OK;
+    return code ? code : fit_positions(s, o->resume || o->load, err);
 }
 
 /* The tokenizer of a checkpoint, if there is one; otherwise the bytes of the text make one. */
