@@ -32,7 +32,13 @@ static hal_status cpu_open(const hal_host *host, void **out) {
     const char *bind = host->option(host->context, "cpu_bind");
     state->bind = !bind || strcmp(bind, "0") != 0;
     state->primitives_only = option_set(host, "primitives_only");
-    state->table = hal_cpu_isa_choose(host->option(host->context, "cpu_isa"), &state->features);
+    const char *isa = host->option(host->context, "cpu_isa");
+    state->table = hal_cpu_isa_choose(isa, &state->features);
+    if (!state->table) {
+        free(state);
+        return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INVALID_ARGUMENT), 0,
+            "cpu: HAL_CPU_ISA is \"%s\"; use plain, avx2 or best", isa);
+    }
     /* A host older than the hook has a shorter table. */
     state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
     *out = state;

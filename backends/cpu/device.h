@@ -29,7 +29,8 @@ typedef struct hal_cpu_device {
 
 typedef struct hal_cpu_block { void *host; uint64_t bytes; } hal_cpu_block;
 
-/* --- isa.c: kernels for this processor. `wanted` ("plain", "avx2", "avx512") or NULL limits the choice. */
+/* --- isa.c: kernels for this processor. `wanted` limits the choice: "plain", "avx2", or "best" and NULL; NULL for
+   another word. */
 const hal_cpu_table *hal_cpu_isa_choose(const char *wanted, uint32_t *features);
 
 /* --- support.c */

@@ -110,6 +110,12 @@ def plugin_directory_without_backends(t):
     t.bad(3, ["cpu0", "is not there"], "hal-run", "generate", "--load", t.checkpoint(), HAL_PLUGIN_PATH=t.path("none"))
 
 
+@case
+def instruction_set_that_is_none(t):
+    t.bad(3, ["cpu0", "HAL_CPU_ISA is \"sse9\"", "plain, avx2 or best"], "hal-run", "generate", "--load", t.checkpoint(),
+          HAL_CPU_ISA="sse9")
+
+
 CRASHES = (("aborts", "abort();"), ("reads address zero", "raise(SIGSEGV);"), ("divides by zero", "raise(SIGFPE);"))
 
 

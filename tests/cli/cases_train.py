@@ -14,11 +14,12 @@ EVAL = ["event", "step", "train_loss", "val_loss"]
 DONE = ["event", "steps", "tokens_per_second", "step_seconds", "train_loss", "val_loss", "peak_resident_bytes", "devices"]
 
 
-def judge_done(line, steps, devices):
+def judge_done(line, steps, devices, unknown=()):
     expect(list(line) == DONE, f"the keys are {list(line)}")
     expect(line["event"] == "done" and line["steps"] == steps and line["devices"] == devices, f"{line}")
     for key in DONE[2:7]:
-        expect(isinstance(line[key], (int, float)) and line[key] > 0, f"{key} is {line[key]!r}")
+        known = isinstance(line[key], (int, float)) and line[key] > 0
+        expect(line[key] is None if key in unknown else known, f"{key} is {line[key]!r}")
     expect(line["peak_resident_bytes"] > 1 << 20, "no process is that small")
 
 
@@ -35,7 +36,7 @@ def train_prints_the_documented_json(t):
 @case
 def bench_train_prints_the_documented_json(t):
     (done,) = t.good("hal-bench", "train", "--model", "char", "--batch", 2, "--context", 16, "--steps", 3, "--json").lines()
-    judge_done(done, 3, ["cpu0"])
+    judge_done(done, 3, ["cpu0"], unknown=["val_loss"])  # its tokens are random
 
 
 @case
@@ -229,7 +230,7 @@ def what_is_not_known_is_null(t):
     *_, done = t.train("--steps", 0, "--json").lines()
     expect(list(done) == DONE and done["steps"] == 0, f"{done}")
     expect(done["train_loss"] is None and done["tokens_per_second"] is None and done["step_seconds"] is None, f"{done}")
-    expect(done["val_loss"] is None, f"made up: {done}")
+    expect(done["val_loss"] > 0, f"{done}")
 
 
 @case
