@@ -96,6 +96,10 @@ libhal_bad_la_SOURCES = tests/fault/bad_plugin.c
 libhal_bad_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS) -rpath $(halplugindir)
 endif
 
+# Speed is measured on demand, never in a test: make tests/bench/matmul_vs_peers
+EXTRA_PROGRAMS += tests/bench/matmul_vs_peers
+tests_bench_matmul_vs_peers_LDADD = libhal.la
+
 # A fuzz target has no main: the driver brings it, or libFuzzer.
 noinst_HEADERS += tests/fuzz/fuzz.h
 EXTRA_DIST += tests/fuzz/run.sh tests/fuzz/driver.c

@@ -176,10 +176,10 @@ static void fold_batch(plan *p, const hal_cpu_operand *b) {
 }
 
 /* A part for each worker, none smaller than about 256 K multiplications; up to four for balance where each
-   still has 16 M, since every part packs what it reads. */
+   still has 64 M, since every part packs what it reads. */
 static void set_parts(plan *p, const hal_cpu_call *call) {
     double work = fmin((double)p->m * (double)p->n * (double)p->k, 1e12);
-    double share = work * (double)p->batch / (16e6 * (double)call->workers);
+    double share = work * (double)p->batch / (64e6 * (double)call->workers);
     int64_t pieces = share < 1 ? 1 : share > 4 ? 4 : (int64_t)share;
     int64_t wanted = hal_cpu_ceil(call->workers * pieces, hal_cpu_max(1, p->batch));
     int64_t most = hal_cpu_min(hal_gemm_part_limit(p->kernel, &p->problem), (int64_t)(work / (256 * 1024)));
