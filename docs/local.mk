@@ -14,6 +14,7 @@ HAL_DOCS = \
 	docs/adding-an-operator.md \
 	docs/concepts.md \
 	docs/decisions \
+	docs/loss.svg \
 	docs/numerics.md \
 	docs/operators.md \
 	docs/operators.py \
