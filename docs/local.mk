@@ -19,4 +19,5 @@ HAL_DOCS = \
 	docs/operators.md \
 	docs/operators.py \
 	docs/performance.md \
-	docs/reliability.md
+	docs/reliability.md \
+	docs/results
