@@ -335,7 +335,7 @@ typedef hal_status (*hal_backend_query_fn)(uint32_t min, uint32_t max, const hal
 
 /**
  * Defines the query symbol and the note, once a plugin. `table` is a const hal_backend with static storage; name and build
- * must be string literals of at most 31 bytes and equal those of the table: the loader compares them.
+ * must be string literals of at most 31 bytes; the name equals that of the table, or the loader refuses the file.
  */
 #define HAL_BACKEND_EXPORT(table, name_literal, build_literal) \
     __attribute__((visibility("default"))) hal_status hal_backend_query(uint32_t min, uint32_t max, const hal_backend **out); \

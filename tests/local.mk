@@ -64,6 +64,7 @@ HAL_TEST_SOURCES = \
 	tests/unit/interpret.h \
 	tests/unit/plugin_test.h \
 	tests/unit/sched_test.h \
+	tests/unit/scratch_test.h \
 	tests/unit/tool_test.h
 
 if HAVE_CMOCKA

@@ -11,14 +11,14 @@
 
 static char output[16384];
 
-/* Runs `hal-run ARGUMENTS` on plugin_dir with these backends; what it printed is in `output`. */
+/* Runs `hal-run ARGUMENTS` on scratch_root with these backends; what it printed is in `output`. */
 static int hal_run_tool(const char *arguments, const char *backends)
 {
     char command[1024];
     const char *build = getenv("top_builddir");
     if (build == NULL)
         skip();
-    snprintf(command, sizeof command, "HAL_PLUGIN_PATH='%s' HAL_BACKENDS='%s' '%s/hal-run' %s 2>&1", plugin_dir,
+    snprintf(command, sizeof command, "HAL_PLUGIN_PATH='%s' HAL_BACKENDS='%s' '%s/hal-run' %s 2>&1", scratch_root,
              backends, build, arguments);
     FILE *f = popen(command, "r");
     assert_non_null(f);
@@ -39,7 +39,7 @@ static void expect_output(const char *part)
 static void expect_refused(const char *stage, const char *text)
 {
     char where[600];
-    snprintf(where, sizeof where, "not loaded   %s, stopped at %s: ", plugin_path("libhal_bad.so"), stage);
+    snprintf(where, sizeof where, "not loaded   %s, stopped at %s: ", scratch_path("libhal_bad.so"), stage);
     plugin_copy("libhal_null.so");
     assert_int_equal(hal_run_tool("devices", "bad,null"), 0);
     expect_output("null0");
@@ -114,8 +114,8 @@ static void copy_bad(void)
     snprintf(from, sizeof from, "%s/.libs/libhal_bad.so", build != NULL ? build : ".");
     if (access(from, R_OK) != 0)
         skip();
-    snprintf(command, sizeof command, "cp --remove-destination '%s' '%s' && chmod 755 '%s'", from, plugin_path("libhal_bad.so"),
-             plugin_path("libhal_bad.so"));
+    snprintf(command, sizeof command, "cp --remove-destination '%s' '%s' && chmod 755 '%s'", from, scratch_path("libhal_bad.so"),
+             scratch_path("libhal_bad.so"));
     assert_int_equal(system(command), 0);
 }
 
@@ -154,7 +154,7 @@ static void constructors_hang(void **state)
     copy_bad();
     setenv("BAD_PLUGIN", "hang", 1);
     int64_t begin = hal_time_now();
-    hal_status s = hal_probe_run("dlopen", plugin_path("libhal_bad.so"), hal_deadline_ms(300), hint, sizeof hint);
+    hal_status s = hal_probe_run("dlopen", scratch_path("libhal_bad.so"), hal_deadline_ms(300), hint, sizeof hint);
     int64_t took = hal_time_now() - begin;
     unsetenv("BAD_PLUGIN");
     assert_code(s, DEADLINE_EXCEEDED);
@@ -171,10 +171,10 @@ static void hosts_may_ignore_their_children(void **state)
     signal(SIGCHLD, SIG_IGN);
     setenv("BAD_PLUGIN", "chatter", 1);
     hal_status well =
-        hal_probe_run("dlopen", plugin_path("libhal_bad.so"), hal_deadline_ms(20000), hint, sizeof hint);
+        hal_probe_run("dlopen", scratch_path("libhal_bad.so"), hal_deadline_ms(20000), hint, sizeof hint);
     setenv("BAD_PLUGIN", "abort", 1);
     hal_status dead =
-        hal_probe_run("dlopen", plugin_path("libhal_bad.so"), hal_deadline_ms(20000), hint, sizeof hint);
+        hal_probe_run("dlopen", scratch_path("libhal_bad.so"), hal_deadline_ms(20000), hint, sizeof hint);
     unsetenv("BAD_PLUGIN");
     signal(SIGCHLD, SIG_DFL);
     assert_ok(well);
@@ -189,7 +189,7 @@ static void changed_bytes_kill_nobody(void **state)
     char hint[1200];
     int failed = 0;
     copy_bad();
-    FILE *f = fopen(plugin_path("libhal_bad.so"), "rb");
+    FILE *f = fopen(scratch_path("libhal_bad.so"), "rb");
     assert_non_null(f);
     char *bytes = malloc(1 << 20), *changed = malloc(1 << 20);
     assert_true(bytes != NULL && changed != NULL);
@@ -201,7 +201,7 @@ static void changed_bytes_kill_nobody(void **state)
         for (int k = 0; k < 64; k++)
             changed[(size_t)random() % size] = (char)random();
         plugin_write("changed.so", changed, size);
-        failed += hal_probe_run("dlopen", plugin_path("changed.so"), hal_deadline_ms(20000), hint, sizeof hint) !=
+        failed += hal_probe_run("dlopen", scratch_path("changed.so"), hal_deadline_ms(20000), hint, sizeof hint) !=
                   HAL_OK;
     }
     free(changed);
@@ -214,7 +214,7 @@ static void changed_bytes_kill_nobody(void **state)
 /* How far libhal_bad.so came, and the cause. Its table is of no use, so "version" means that it was opened. */
 static hal_load_stage stage_of_bad(char *text, size_t size)
 {
-    hal_instance *instance = plugin_instance(plugin_dir, "bad");
+    hal_instance *instance = plugin_instance(scratch_root, "bad");
     const hal_load_entry *e = hal_instance_report(instance, 0);
     assert_non_null(e);
     hal_load_stage stage = e->stage;
@@ -229,7 +229,7 @@ static void known_ones_are_not_tried_again(void **state)
     char text[1024], helper[512];
     snprintf(helper, sizeof helper, "%s", getenv("HAL_PROBE") != NULL ? getenv("HAL_PROBE") : "");
     copy_bad();
-    setenv("XDG_CACHE_HOME", plugin_path("cache"), 1);
+    setenv("XDG_CACHE_HOME", scratch_path("cache"), 1);
     setenv("HAL_PROBE", "/nonexistent/hal-probe", 1);
     assert_int_equal(stage_of_bad(text, sizeof text), HAL_LOAD_OPEN);
     assert_non_null(strstr(text, "/nonexistent/hal-probe cannot be started: No such file"));
@@ -243,9 +243,9 @@ static void known_ones_are_not_tried_again(void **state)
     assert_int_equal(stage_of_bad(text, sizeof text), HAL_LOAD_VERSION);
 
     /* A list that others can write is not believed. */
-    assert_int_equal(chmod(plugin_path("cache/hal/opened"), 0622), 0);
+    assert_int_equal(chmod(scratch_path("cache/hal/opened"), 0622), 0);
     assert_int_equal(stage_of_bad(text, sizeof text), HAL_LOAD_OPEN);
-    assert_int_equal(chmod(plugin_path("cache/hal/opened"), 0600), 0);
+    assert_int_equal(chmod(scratch_path("cache/hal/opened"), 0600), 0);
     copy_bad(); /* the same bytes, but written anew */
     assert_int_equal(stage_of_bad(text, sizeof text), HAL_LOAD_OPEN);
     setenv("HAL_PROBE", helper, 1);
@@ -255,10 +255,10 @@ static void known_ones_are_not_tried_again(void **state)
 static int no_cache_setup(void **state)
 {
     setenv("XDG_CACHE_HOME", "/nonexistent", 1);
-    return plugin_dir_setup(state);
+    return scratch_setup(state);
 }
 
-#define fresh(test) cmocka_unit_test_setup_teardown(test, no_cache_setup, plugin_dir_teardown)
+#define fresh(test) cmocka_unit_test_setup_teardown(test, no_cache_setup, scratch_teardown)
 
 int main(void)
 {

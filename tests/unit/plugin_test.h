@@ -5,6 +5,7 @@
 #define TESTS_UNIT_PLUGIN_TEST_H
 
 #include "core_test.h"
+#include "scratch_test.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -14,34 +15,6 @@ static inline const char *plugin_source(void)
 {
     const char *path = getenv("HAL_PLUGIN_PATH");
     return path != NULL ? path : "";
-}
-
-static char plugin_dir[256];
-
-static inline int plugin_dir_setup(void **state)
-{
-    const char *base = getenv("TMPDIR");
-    (void)state;
-    snprintf(plugin_dir, sizeof plugin_dir, "%s/hal-plugins-XXXXXX", base && *base ? base : "/tmp");
-    return mkdtemp(plugin_dir) != NULL && chmod(plugin_dir, 0755) == 0 ? 0 : -1;
-}
-
-static inline int plugin_dir_teardown(void **state)
-{
-    char command[320];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", plugin_dir);
-    return system(command) == 0 ? 0 : -1;
-}
-
-/* One of four static buffers. */
-static inline const char *plugin_path(const char *file)
-{
-    static char paths[4][512];
-    static unsigned next;
-    char *p = paths[next++ % 4];
-    snprintf(p, sizeof paths[0], "%s/%s", plugin_dir, file);
-    return p;
 }
 
 /* The bytes of the null backend; freed by the caller. */
@@ -64,12 +37,12 @@ static inline char *null_bytes(size_t *size)
 /* A new file each time: writing over one that is loaded takes the pages of the running code away. */
 static inline void plugin_write(const char *name, const void *bytes, size_t size)
 {
-    unlink(plugin_path(name));
-    FILE *file = fopen(plugin_path(name), "wb");
+    unlink(scratch_path(name));
+    FILE *file = fopen(scratch_path(name), "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(bytes, 1, size, file), size);
     fclose(file);
-    assert_int_equal(chmod(plugin_path(name), 0755), 0);
+    assert_int_equal(chmod(scratch_path(name), 0755), 0);
 }
 
 /* A whole copy of the null backend under another name. */

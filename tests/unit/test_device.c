@@ -166,7 +166,7 @@ static void the_trace_is_json(void **state)
 {
     (void)state;
     hal_instance *instance = NULL;
-    const char *path = plugin_path("trace.json");
+    const char *path = scratch_path("trace.json");
     hal_instance_options options = {HAL_HEAD(hal_instance_options), .backends = "none",
                                     .plugin_path = "/nonexistent/hal-test", .trace_path = path};
     assert_ok(hal_instance_create(&options, &instance));
@@ -187,7 +187,7 @@ static void null_devices_are_two(void **state)
     (void)state;
     hal_device *first = NULL, *second = NULL;
     plugin_copy("libhal_null.so");
-    hal_instance *instance = plugin_instance(plugin_dir, "null");
+    hal_instance *instance = plugin_instance(scratch_root, "null");
     assert_ok(hal_device_find(instance, "null0", &first));
     assert_ok(hal_device_find(instance, "null1", &second));
     hal_buffer *buffer;
@@ -217,5 +217,5 @@ int main(void)
         cmocka_unit_test(the_trace_is_json),
         cmocka_unit_test(null_devices_are_two),
     };
-    return cmocka_run_group_tests(tests, plugin_dir_setup, plugin_dir_teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

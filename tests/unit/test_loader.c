@@ -19,7 +19,7 @@ static void a_good_backend_is_claimed(void **state)
 {
     (void)state;
     plugin_copy("libhal_null.so");
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     const hal_load_entry *e = entry_of(instance, "libhal_null.so");
     assert_int_equal(e->stage, HAL_LOAD_CLAIMED);
     assert_int_equal(e->status, HAL_OK);
@@ -55,7 +55,7 @@ static void other_names_are_not_looked_at(void **state)
     (void)state;
     plugin_copy("null.so");
     plugin_copy("libhal_null.so.1");
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     assert_int_equal(hal_device_count(instance), 0);
     hal_instance_release(instance);
 }
@@ -73,7 +73,7 @@ static void relative_directories_are_an_error(void **state)
 static void a_missing_directory_is_reported(void **state)
 {
     (void)state;
-    hal_instance *instance = plugin_instance(plugin_path("missing"), NULL);
+    hal_instance *instance = plugin_instance(scratch_path("missing"), NULL);
     const hal_load_entry *e = entry_of(instance, "missing");
     assert_int_equal(e->stage, HAL_LOAD_LISTED);
     assert_code(e->status, NOT_FOUND);
@@ -85,16 +85,16 @@ static void a_missing_directory_is_reported(void **state)
 static void expect_untrusted(mode_t file, mode_t directory, const char *hint)
 {
     plugin_copy("libhal_null.so");
-    assert_int_equal(chmod(plugin_path("libhal_null.so"), file), 0);
-    assert_int_equal(chmod(plugin_dir, directory), 0);
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_int_equal(chmod(scratch_path("libhal_null.so"), file), 0);
+    assert_int_equal(chmod(scratch_root, directory), 0);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     const hal_load_entry *e = entry_of(instance, "libhal_null.so");
     assert_int_equal(e->stage, HAL_LOAD_TRUST);
     assert_code(e->status, PERMISSION_DENIED);
     assert_non_null(strstr(e->text, "mode"));
     assert_non_null(strstr(e->text, "owner"));
     assert_non_null(strstr(e->hint, hint));
-    assert_non_null(strstr(e->hint, plugin_dir));
+    assert_non_null(strstr(e->hint, scratch_root));
     hal_instance_release(instance);
 }
 
@@ -117,9 +117,9 @@ static void a_shared_group_that_can_write_is_refused(void **state)
     if (geteuid() != 0)
         skip();
     plugin_copy("libhal_null.so");
-    assert_int_equal(chown(plugin_path("libhal_null.so"), 0, mail), 0);
-    assert_int_equal(chmod(plugin_path("libhal_null.so"), 0775), 0);
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_int_equal(chown(scratch_path("libhal_null.so"), 0, mail), 0);
+    assert_int_equal(chmod(scratch_path("libhal_null.so"), 0775), 0);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     assert_code(entry_of(instance, "libhal_null.so")->status, PERMISSION_DENIED);
     assert_non_null(strstr(entry_of(instance, "libhal_null.so")->hint, "chmod g-w"));
     hal_instance_release(instance);
@@ -131,8 +131,8 @@ static void the_owners_private_group_may_write(void **state)
     if (geteuid() != 0) /* root's group is private everywhere; a builder's own may be shared */
         skip();
     plugin_copy("libhal_null.so");
-    assert_int_equal(chmod(plugin_path("libhal_null.so"), 0775), 0);
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_int_equal(chmod(scratch_path("libhal_null.so"), 0775), 0);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     assert_ok(entry_of(instance, "libhal_null.so")->status);
     hal_instance_release(instance);
 }
@@ -143,8 +143,8 @@ static void a_file_of_another_user_is_refused(void **state)
     if (geteuid() != 0)
         skip();
     plugin_copy("libhal_null.so");
-    assert_int_equal(chown(plugin_path("libhal_null.so"), 12345, 0), 0);
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_int_equal(chown(scratch_path("libhal_null.so"), 12345, 0), 0);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     assert_code(entry_of(instance, "libhal_null.so")->status, PERMISSION_DENIED);
     assert_non_null(strstr(entry_of(instance, "libhal_null.so")->text, "owner 12345"));
     hal_instance_release(instance);
@@ -154,10 +154,10 @@ static void a_file_of_another_user_is_refused(void **state)
 static hal_instance *nested(const char *name, mode_t mode, uid_t owner, gid_t group)
 {
     char inner[512];
-    snprintf(inner, sizeof inner, "%s", plugin_path(name));
+    snprintf(inner, sizeof inner, "%s", scratch_path(name));
     plugin_copy("inner/libhal_null.so");
-    assert_int_equal(chown(plugin_dir, owner, group), 0);
-    assert_int_equal(chmod(plugin_dir, mode), 0);
+    assert_int_equal(chown(scratch_root, owner, group), 0);
+    assert_int_equal(chmod(scratch_root, mode), 0);
     return plugin_instance(inner, NULL);
 }
 
@@ -180,7 +180,7 @@ static void directories_above_are_checked(void **state)
     (void)state;
     const uid_t me = geteuid(), other = 12345;
     const gid_t same = (gid_t)-1, mail = 8;
-    assert_int_equal(mkdir(plugin_path("inner"), 0755), 0);
+    assert_int_equal(mkdir(scratch_path("inner"), 0755), 0);
     assert_int_equal(nested_code(0777, me, same), HAL_CODE_PERMISSION_DENIED);
     assert_int_equal(nested_code(01777, me, same), HAL_CODE_OK); /* nobody moves another's out of a sticky one */
     if (me != 0)
@@ -194,8 +194,8 @@ static void directories_above_are_checked(void **state)
 static void links_to_directories_are_resolved(void **state)
 {
     (void)state;
-    assert_int_equal(mkdir(plugin_path("inner"), 0755), 0);
-    assert_int_equal(symlink("inner", plugin_path("link")), 0);
+    assert_int_equal(mkdir(scratch_path("inner"), 0755), 0);
+    assert_int_equal(symlink("inner", scratch_path("link")), 0);
     hal_instance *instance = nested("link", 01777, geteuid(), (gid_t)-1);
     assert_ok(entry_of(instance, "libhal_null.so")->status);
     assert_non_null(strstr(entry_of(instance, "libhal_null.so")->path, "/inner/"));
@@ -206,9 +206,9 @@ static void links_and_pipes_are_refused(void **state)
 {
     (void)state;
     plugin_copy("real.so");
-    assert_int_equal(symlink("real.so", plugin_path("libhal_link.so")), 0);
-    assert_int_equal(mkfifo(plugin_path("libhal_pipe.so"), 0755), 0);
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    assert_int_equal(symlink("real.so", scratch_path("libhal_link.so")), 0);
+    assert_int_equal(mkfifo(scratch_path("libhal_pipe.so"), 0755), 0);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     assert_int_equal(entry_of(instance, "libhal_link.so")->stage, HAL_LOAD_TRUST);
     assert_int_equal(entry_of(instance, "libhal_pipe.so")->stage, HAL_LOAD_TRUST);
     assert_int_equal(hal_device_count(instance), 0);
@@ -227,7 +227,7 @@ static void another_abi_or_sanitizer_is_refused_before_dlopen(void **state)
     note->sanitizer = 77;
     plugin_write("libhal_other.so", bytes, size);
     free(bytes);
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     const hal_load_entry *future = entry_of(instance, "libhal_future.so"),
                          *other = entry_of(instance, "libhal_other.so");
     assert_int_equal(future->stage, HAL_LOAD_NOTE);
@@ -246,7 +246,7 @@ static void a_note_that_lies_about_the_table_is_refused(void **state)
     memcpy(note_in(bytes, size)->name, "nil", 4);
     plugin_write("libhal_nil.so", bytes, size);
     free(bytes);
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     assert_int_equal(entry_of(instance, "libhal_nil.so")->stage, HAL_LOAD_VERSION);
     assert_int_equal(hal_device_count(instance), 0);
     hal_instance_release(instance);
@@ -257,7 +257,7 @@ static void a_name_is_loaded_once(void **state)
     (void)state;
     plugin_copy("libhal_null.so");
     plugin_copy("libhal_twin.so");
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     assert_ok(entry_of(instance, "libhal_null.so")->status);
     assert_non_null(strstr(entry_of(instance, "libhal_twin.so")->text, "\"null\" is loaded already"));
     assert_int_equal(hal_device_count(instance), 2);
@@ -272,7 +272,7 @@ static void a_truncated_backend_is_refused_before_dlopen(void **state)
     char *bytes = null_bytes(&size);
     plugin_write("libhal_short.so", bytes, (size_t)((char *)(note_in(bytes, size) + 1) - bytes));
     free(bytes);
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     const hal_load_entry *e = entry_of(instance, "libhal_short.so");
     assert_int_equal(e->stage, HAL_LOAD_NOTE);
     assert_code(e->status, DATA_LOSS);
@@ -288,7 +288,7 @@ static void dlopen_says_why(void **state)
     memcpy(needed, "libQ.so", 7); /* a library it links is not there */
     plugin_write("libhal_needy.so", bytes, size);
     free(bytes);
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     const hal_load_entry *e = entry_of(instance, "libhal_needy.so");
     assert_int_equal(e->stage, HAL_LOAD_OPEN);
     assert_code(e->status, UNAVAILABLE);
@@ -300,14 +300,14 @@ static void lists_allow_and_deny(void **state)
 {
     (void)state;
     plugin_copy("libhal_null.so");
-    hal_instance *instance = plugin_instance(plugin_dir, "^null,cuda");
+    hal_instance *instance = plugin_instance(scratch_root, "^null,cuda");
     assert_int_equal(hal_device_count(instance), 0);
     assert_non_null(strstr(entry_of(instance, "libhal_null.so")->text, "left out"));
     hal_instance_release(instance);
-    instance = plugin_instance(plugin_dir, "cpu,null");
+    instance = plugin_instance(scratch_root, "cpu,null");
     assert_int_equal(hal_device_count(instance), 2);
     hal_instance_release(instance);
-    instance = plugin_instance(plugin_dir, "nul");
+    instance = plugin_instance(scratch_root, "nul");
     assert_int_equal(hal_device_count(instance), 0);
     hal_instance_release(instance);
 }
@@ -321,7 +321,7 @@ static void lists_take_dash_for_underscore(void **state)
     } cases[] = {{"no-thing", 2}, {"no_thing", 2}, {"^no-thing", 0}, {"no.thing", 0}, {"no-thin", 0}};
     plugin_copy("libhal_no_thing.so");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        hal_instance *instance = plugin_instance(plugin_dir, cases[i].list);
+        hal_instance *instance = plugin_instance(scratch_root, cases[i].list);
         assert_int_equal(hal_device_count(instance), cases[i].devices);
         hal_instance_release(instance);
     }
@@ -360,7 +360,7 @@ static void a_missing_device_is_explained(void **state)
     hal_device *device = NULL;
     plugin_copy("libhal_null.so");
     plugin_write("libhal_broken.so", "nonsense", 8);
-    hal_instance *instance = plugin_instance(plugin_dir, NULL);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
     assert_code(hal_device_find(instance, "broken0", &device), NOT_FOUND);
     assert_null(device);
     assert_non_null(strstr(hal_status_last()->text, "null0, null1"));
@@ -368,7 +368,7 @@ static void a_missing_device_is_explained(void **state)
     hal_instance_release(instance);
 }
 
-#define fresh(test) cmocka_unit_test_setup_teardown(test, plugin_dir_setup, plugin_dir_teardown)
+#define fresh(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
 int main(void)
 {

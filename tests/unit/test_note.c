@@ -4,7 +4,7 @@
 
 static hal_status read_file(const char *name, hal_backend_note *note)
 {
-    int fd = open(plugin_path(name), O_RDONLY | O_CLOEXEC);
+    int fd = open(scratch_path(name), O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     hal_status s = hal_note_read(fd, note);
     close(fd);
@@ -92,7 +92,7 @@ static void damaged_files_get_an_answer(void **state)
     size_t size;
     uint32_t random = 12345;
     char *bytes = null_bytes(&size), saved[1024];
-    int fd = open(plugin_path("mutant"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+    int fd = open(scratch_path("mutant"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
     assert_true(fd >= 0 && size > sizeof saved);
     assert_int_equal(write(fd, bytes, size), size);
     memcpy(saved, bytes, sizeof saved);
@@ -123,5 +123,5 @@ int main(void)
         cmocka_unit_test(truncated_files_are_refused),
         cmocka_unit_test(damaged_files_get_an_answer),
     };
-    return cmocka_run_group_tests(tests, plugin_dir_setup, plugin_dir_teardown);
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

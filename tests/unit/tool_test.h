@@ -15,36 +15,8 @@
 
 #include <cmocka.h>
 
+#include "scratch_test.h"
 #include "tools/common/error.h"
-
-/* A directory of this test program, removed by scratch_teardown; paths in it are built with scratch_path. */
-static char scratch_root[256];
-
-static inline int scratch_setup(void **state)
-{
-    const char *base = getenv("TMPDIR");
-    (void)state;
-    snprintf(scratch_root, sizeof scratch_root, "%s/hal-test-XXXXXX", base && *base ? base : "/tmp");
-    return mkdtemp(scratch_root) ? 0 : -1;
-}
-
-static inline int scratch_teardown(void **state)
-{
-    char command[320];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", scratch_root);
-    return system(command) == 0 ? 0 : -1;
-}
-
-/* One of four static buffers, so that a few paths live at once. */
-static inline const char *scratch_path(const char *name)
-{
-    static char paths[4][512];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", scratch_root, name);
-    return path;
-}
 
 static inline const char *scratch_file(const char *name, const void *data, size_t bytes)
 {
