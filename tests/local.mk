@@ -155,6 +155,7 @@ HAL_TOOL_ENVIRONMENT = HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins' HAL_PROBE='
 
 HAL_CLI_TESTS = \
 	tests/cli/cases_checkpoint.py \
+	tests/cli/cases_deadline.py \
 	tests/cli/cases_generate.py \
 	tests/cli/cases_matrix.py \
 	tests/cli/cases_plugin.py \

@@ -15,6 +15,7 @@ import time
 import traceback
 
 import cases_checkpoint
+import cases_deadline
 import cases_generate
 import cases_matrix
 import cases_plugin
@@ -22,7 +23,7 @@ import cases_train
 import cases_usage
 from support import CASES, Bench, Failed, Skipped
 
-MODULES = (cases_usage, cases_train, cases_checkpoint, cases_generate, cases_plugin, cases_matrix)
+MODULES = (cases_usage, cases_train, cases_checkpoint, cases_generate, cases_plugin, cases_matrix, cases_deadline)
 
 
 def run(bench, number, name, function):

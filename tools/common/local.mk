@@ -6,6 +6,7 @@ libhal_tools_la_SOURCES = \
 	tools/common/byte_alphabet.c tools/common/byte_alphabet.h \
 	tools/common/checkpoint.c tools/common/checkpoint.h \
 	tools/common/dataset.c tools/common/dataset.h \
+	tools/common/deadline.c tools/common/deadline.h \
 	tools/common/error.c tools/common/error.h \
 	tools/common/file.c tools/common/file.h \
 	tools/common/id_list.c tools/common/id_list.h \

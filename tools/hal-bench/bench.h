@@ -9,6 +9,7 @@ typedef struct bench_options {
     const char *op, *device, *dtype, *model, *plugin_dir;
     int64_t m, n, k;
     uint64_t steps, batch, context;
+    int64_t deadline_ms; /* of a call or step; 0: that of the verb */
     bool json;
 } bench_options;
 

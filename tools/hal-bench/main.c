@@ -3,20 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/common/deadline.h"
 #include "tools/hal-bench/bench.h"
 
 static const char help[] =
     "usage: hal-bench op [--op NAME] [--m N] [--n N] [--k N] [--dtype T] [--device ID] [--steps N] [--json]\n"
     "       hal-bench train [--model char|small|gpt2|llama] [--dtype f32|bf16] [--batch N] [--context N] [--steps N] [--json]\n"
     "       hal-bench overhead [--steps N] [--json]\n"
+    "       --deadline SECONDS      longest wait for one call of op, one step of train\n"
     "       --plugin-dir DIR[:DIR]  look for backends there first (absolute paths)\n"
     "       --help, --version       this text; the version\n"
-    "Exit codes: 0 ok, 1 internal, 2 usage, 3 not found or does not fit.\n";
+    "Exit codes: 0 ok, 1 internal, 2 usage, 3 not found or does not fit, 6 deadline.\n";
 
 static const struct option table[] = {
     {"op", 1, NULL, 'o'}, {"device", 1, NULL, 'd'}, {"dtype", 1, NULL, 't'}, {"model", 1, NULL, 'M'}, {"plugin-dir", 1, NULL, 'p'},
     {"m", 1, NULL, 'm'}, {"n", 1, NULL, 'n'}, {"k", 1, NULL, 'k'}, {"steps", 1, NULL, 's'}, {"batch", 1, NULL, 'b'},
-    {"context", 1, NULL, 'c'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+    {"context", 1, NULL, 'c'}, {"deadline", 1, NULL, 'D'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 
 static int whole(const char *text, int64_t *out, tool_error *err) {
     char *end;
@@ -44,6 +46,7 @@ static int set_option(bench_options *o, int c, tool_error *err) {
     case 's': o->steps = (uint64_t)value; break;
     case 'b': o->batch = (uint64_t)value; break;
     case 'c': o->context = (uint64_t)value; break;
+    case 'D': return deadline_parse(optarg, &o->deadline_ms, err);
     case 'j': o->json = true; break;
     default: return tool_fail(err, TOOL_BAD_INPUT, "unknown option or missing value; see --help");
     }

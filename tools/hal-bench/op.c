@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/common/deadline.h"
 #include "tools/common/load_guard.h"
 #include "tools/hal-bench/bench.h"
 #include "tools/hal-run/model.h"
@@ -15,6 +16,7 @@ typedef struct timed {
     hal_buffer *buffers[3];
     hal_tensor in[2], out;
     uint32_t n_in;
+    int64_t deadline_ms, began; /* of the last call */
 } timed;
 
 static hal_status operand(timed *t, uint32_t i, hal_dtype dtype, const int64_t *size, hal_tensor *tensor) {
@@ -39,12 +41,13 @@ static hal_status make(const bench_options *o, hal_dtype dtype, timed *t) {
     return operand(t, 2, dtype, c, &t->out);
 }
 
-static hal_status once(const timed *t) {
-    return hal_run(t->device, t->op, NULL, 0, t->in, t->n_in, &t->out, 1, hal_deadline_ms(DEADLINE_MS));
+static hal_status once(timed *t) {
+    t->began = hal_time_now();
+    return hal_run(t->device, t->op, NULL, 0, t->in, t->n_in, &t->out, 1, hal_deadline_ms(t->deadline_ms));
 }
 
 /* Median seconds of a call; each sample repeats it for at least 4 ms. */
-static hal_status measure(const timed *t, uint64_t rounds, double *seconds) {
+static hal_status measure(timed *t, uint64_t rounds, double *seconds) {
     double samples[256];
     HAL_TRY(once(t));
     double begin = bench_now();
@@ -59,6 +62,11 @@ static hal_status measure(const timed *t, uint64_t rounds, double *seconds) {
     }
     *seconds = bench_median(samples, rounds);
     return HAL_OK;
+}
+
+static int report(const timed *t, hal_status status, tool_error *err) {
+    if (hal_status_code(status) != HAL_CODE_DEADLINE_EXCEEDED) return model_fail(err, status, t->op);
+    return deadline_fail(err, t->op, (double)(hal_time_now() - t->began) * 1e-9, t->deadline_ms, hal_status_last()->text);
 }
 
 static void print(const bench_options *o, double seconds, double flops) {
@@ -82,11 +90,11 @@ int bench_op(const bench_options *options, tool_error *err) {
     load_guard_end();
     int code = model_fail(err, status, "looking at this machine");
     if (code) return code;
-    timed t = {.op = options->op};
+    timed t = {.op = options->op, .deadline_ms = options->deadline_ms ? options->deadline_ms : DEADLINE_MS};
     double seconds = 0;
     code = model_fail(err, hal_device_find(instance, options->device, &t.device), "finding the device");
     if (!code) code = model_fail(err, make(options, dtype, &t), "making operands");
-    if (!code) code = model_fail(err, measure(&t, options->steps ? options->steps : ROUNDS, &seconds), options->op);
+    if (!code) code = report(&t, measure(&t, options->steps ? options->steps : ROUNDS, &seconds), err);
     if (!code) print(options, seconds, strcmp(options->op, "matmul") == 0 ? 2.0 * (double)options->m * (double)options->n * (double)options->k
                                                                           : (double)options->m * (double)options->n);
     for (int i = 0; i < 3; i++) hal_buffer_release(t.buffers[i]);

@@ -66,8 +66,9 @@ static void print(const bench_options *o, const trainer_setup *s, double seconds
 int bench_train(const bench_options *options, tool_error *err) {
     trainer_setup s = {0};
     dataset *data = NULL;
-    trainer t = {0};
-    const run_options o = {.plugin_dir = options->plugin_dir, .devices = {options->device}, .n_devices = 1};
+    static trainer t; /* static, as a device that missed a deadline may use it to the end of the process */
+    const run_options o = {.plugin_dir = options->plugin_dir, .devices = {options->device}, .n_devices = 1,
+                           .deadline_ms = options->deadline_ms};
     double loss = 0;
     int code = setup_of(options, &s, err);
     if (!code) code = random_tokens(s.model.vocabulary, &data, err);
@@ -75,6 +76,7 @@ int bench_train(const bench_options *options, tool_error *err) {
     if (!code && !times) code = tool_fail(err, TOOL_INTERNAL, "out of memory");
     if (!code) code = trainer_open(&o, &s, data, &t, err);
     if (!code) code = timed_steps(&t, times, &loss, err);
+    if (code == TOOL_DEADLINE) return code;
     /* The first fifth warms up, as the peer's does. */
     const size_t warm = s.train.steps / 5 > 3 ? s.train.steps / 5 : 3;
     const size_t skip = warm < s.train.steps ? warm : 0;

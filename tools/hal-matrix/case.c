@@ -4,8 +4,6 @@
 
 #include "tools/hal-matrix/matrix.h"
 
-enum { CASE_DEADLINE_MS = 60000 };
-
 /* Everything one case needs. */
 typedef struct work {
     matrix_operand in[MATRIX_MAX_TENSORS], out[MATRIX_MAX_TENSORS];
@@ -89,7 +87,7 @@ static hal_status run_reference(const hal_case *c, work *w) {
     return hal_op_reference(c->op, c->attrs, in, c->n_in, w->reference, c->n_out, w->scale);
 }
 
-static hal_status run_device(hal_device *device, const hal_case *c, work *w) {
+static hal_status run_device(hal_device *device, const hal_case *c, int64_t deadline_ms, work *w) {
     hal_tensor in[MATRIX_MAX_TENSORS] = {0}, out[MATRIX_MAX_TENSORS] = {0};
     hal_attr pairs[MATRIX_MAX_PAIRS];
     char *text = malloc(MATRIX_EXPR_SIZE);
@@ -107,7 +105,7 @@ static hal_status run_device(hal_device *device, const hal_case *c, work *w) {
     const hal_op_info *op = hal_op_describe(c->op);
     if (status == HAL_OK)
         status = hal_run(device, op->name, pairs, matrix_attr_pairs(op, c->attrs, pairs, text, MATRIX_EXPR_SIZE), in, c->n_in, out, c->n_out,
-                         hal_deadline_ms(CASE_DEADLINE_MS));
+                         hal_deadline_ms(deadline_ms));
     for (uint32_t i = 0; i < c->n_out && status == HAL_OK; i++) status = matrix_operand_download(&w->out[i]);
     free(text);
     return status;
@@ -129,8 +127,8 @@ static void judge(const hal_case *c, work *w, double loosen, matrix_result *r) {
     r->verdict = VERDICT_PASSED;
 }
 
-int matrix_run_case(hal_device *device, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen, matrix_result *out,
-                    tool_error *err) {
+int matrix_run_case(hal_device *device, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen,
+                    int64_t deadline_ms, matrix_result *out, tool_error *err) {
     work *w = calloc(1, sizeof *w);
     if (!w) return tool_fail(err, TOOL_INTERNAL, "out of memory for a case");
     matrix_result r = {.verdict = VERDICT_FAILED};
@@ -138,11 +136,13 @@ int matrix_run_case(hal_device *device, const hal_case *c, hal_dtype dtype, matr
     int code = make_operands(c, layout, w, err);
     if (!code) {
         hal_status status = run_reference(c, w);
-        if (status == HAL_OK) status = run_device(device, c, w);
+        const int64_t begin = hal_time_now();
+        if (status == HAL_OK) status = run_device(device, c, deadline_ms, w);
         if (status == HAL_OK) {
             judge(c, w, loosen, &r);
         } else {
             if (hal_status_code(status) == HAL_CODE_UNSUPPORTED) r.verdict = VERDICT_UNSUPPORTED;
+            if (hal_status_code(status) == HAL_CODE_DEADLINE_EXCEEDED) r.late = (double)(hal_time_now() - begin) * 1e-9;
             snprintf(r.reason, sizeof r.reason, "%s: %s", hal_status_name(status), hal_status_last()->text);
         }
         *out = r;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/common/deadline.h"
 #include "tools/common/load_guard.h"
 #include "tools/hal-matrix/report.h"
 #include "tools/hal-matrix/repro.h"
@@ -13,6 +14,7 @@ typedef struct options {
     verb verb;
     const char *device, *backend, *op, *dtype, *list, *json, *plugin_dir, *expect, *one;
     uint64_t floor;
+    int64_t deadline_ms;
     double loosen;
     bool verbose, help, version;
 } options;
@@ -29,12 +31,13 @@ typedef struct run {
 
 static const char help[] =
     "usage: hal-matrix run [--device ID | --backend NAME] [--op NAME] [--dtype T] [--list quick|full] [--json F]\n"
-    "                      [--floor N] [--expect FILE] [--loosen X] [--verbose]\n"
+    "                      [--floor N] [--expect FILE] [--loosen X] [--deadline SECONDS] [--verbose]\n"
     "       hal-matrix explain CASE     what the case computes, and how the device does on it\n"
     "       hal-matrix repro CASE       a C program that runs the operator of the case\n"
     "       --plugin-dir DIR[:DIR]      look for backends there first (absolute paths)\n"
     "       --help, --version           this text; the version\n"
-    "A case is op/dtype/shape/layout. Exit codes: 0 green, 1 a case failed, 2 usage, 3 not found, 4 below the floor or loosened.\n";
+    "A case is op/dtype/shape/layout. Exit codes: 0 green, 1 a case failed, 2 usage, 3 not found, 4 below the floor or loosened,\n"
+    "6 a case missed its deadline.\n";
 
 static const hal_dtype dtypes[] = {HAL_F32, HAL_BF16, HAL_F16, HAL_F64, HAL_I32, HAL_I64};
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
@@ -65,7 +68,7 @@ static int number(const char *name, const char *text, double *out, tool_error *e
 static const struct option table[] = {
     {"device", 1, NULL, 'd'}, {"backend", 1, NULL, 'b'}, {"op", 1, NULL, 'o'}, {"dtype", 1, NULL, 't'}, {"list", 1, NULL, 'l'},
     {"json", 1, NULL, 'j'}, {"plugin-dir", 1, NULL, 'p'}, {"expect", 1, NULL, 'e'}, {"floor", 1, NULL, 'f'}, {"loosen", 1, NULL, 'x'},
-    {"verbose", 0, NULL, 'v'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+    {"deadline", 1, NULL, 'D'}, {"verbose", 0, NULL, 'v'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 
 static int set_option(options *o, int c, tool_error *err) {
     double value = 0;
@@ -81,6 +84,7 @@ static int set_option(options *o, int c, tool_error *err) {
     case 'e': o->expect = optarg; break;
     case 'f': code = number("floor", optarg, &value, err); o->floor = (uint64_t)value; break;
     case 'x': code = number("loosen", optarg, &o->loosen, err); break;
+    case 'D': code = deadline_parse(optarg, &o->deadline_ms, err); break;
     case 'v': o->verbose = true; break;
     case 'h': o->help = true; break;
     case 'V': o->version = true; break;
@@ -101,7 +105,7 @@ static int check(const options *o, tool_error *err) {
 }
 
 static int parse(int argc, char **argv, options *o, tool_error *err) {
-    *o = (options){.list = "quick", .loosen = 1};
+    *o = (options){.list = "quick", .loosen = 1, .deadline_ms = 60000};
     int code = parse_verb(&argc, &argv, o, err);
     opterr = 0;
     for (int c; !code && (c = getopt_long(argc, argv, "", table, NULL)) != -1;) code = set_option(o, c, err);
@@ -144,12 +148,15 @@ static int run_one(run *r, const hal_case *c, hal_dtype dtype, matrix_layout lay
     }
     if (o->verb == VERB_REPRO) return matrix_repro(c, dtype, layout, r->alias, err);
     r->report.declared++;
-    int code = matrix_run_case(r->device, c, dtype, layout, o->loosen, &result, err);
+    int code = matrix_run_case(r->device, c, dtype, layout, o->loosen, o->deadline_ms, &result, err);
     if (code) return code;
     if (o->verb == VERB_EXPLAIN) explain(c, &result);
     if (o->verb == VERB_RUN && (o->verbose || result.verdict == VERDICT_FAILED))
         printf("%-12s %s%s%s\n", matrix_verdict_name(result.verdict), result.id, result.reason[0] ? ": " : "", result.reason);
-    return matrix_report_add(&r->report, result, err);
+    code = matrix_report_add(&r->report, result, err);
+    if (code || result.late <= 0) return code;
+    /* What hangs would hold up every case after it. */
+    return deadline_fail(err, result.id, result.late, o->deadline_ms, result.reason);
 }
 
 static bool any_input_differs(const hal_case *c, matrix_layout layout) {
@@ -245,6 +252,7 @@ static int run_tool(const options *o, tool_error *err) {
     if (!code && o->expect) code = matrix_report_read_expected(&r.report, o->expect, err);
     if (!code) code = run_all(&r, err);
     if (!code) code = conclude(&r, err);
+    else if (code == TOOL_DEADLINE) conclude(&r, NULL);
     matrix_report_clear(&r.report);
     hal_device_release(r.device);
     hal_instance_release(r.instance);

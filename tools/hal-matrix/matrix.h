@@ -23,6 +23,7 @@ const char *matrix_verdict_name(matrix_verdict verdict);
 typedef struct matrix_result {
     char id[MATRIX_ID_SIZE];
     matrix_verdict verdict;
+    double late;           /* the deadline passed after so many seconds, and the device may still be at work; else 0 */
     char reason[256];      /* why it failed, is unsupported or was skipped */
     double worst;          /* largest error as a share of its bound; 0 for exact rows */
 } matrix_result;
@@ -61,8 +62,8 @@ bool matrix_compare(const hal_tolerance *tolerance, const hal_tensor *result, co
                     double *worst, char *reason, size_t reason_size);
 
 /* Runs one case on a device. `loosen` multiplies the bound (1; the gate's own test uses others). */
-int matrix_run_case(hal_device *device, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen, matrix_result *out,
-                    tool_error *err);
+int matrix_run_case(hal_device *device, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen,
+                    int64_t deadline_ms, matrix_result *out, tool_error *err);
 /* Seed of the numbers of input i. */
 uint64_t matrix_seed(const hal_case *c, uint32_t i);
 /* Attribute structs become name/value pairs, which is what hal_run takes; expressions are printed into `text`. Returns how

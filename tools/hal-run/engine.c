@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "tools/common/deadline.h"
 #include "tools/common/load_guard.h"
 
 enum { STEP_DEADLINE_MS = 3600 * 1000 };
@@ -33,8 +34,8 @@ void engine_release(engine_step *step) {
 }
 
 int engine_prepare(run_engine *engine, hal_graph *graph, engine_step *out, tool_error *err) {
-    engine_step step = {.graph = graph};
     const run_options *o = engine->options;
+    engine_step step = {.graph = graph, .deadline_ms = o->deadline_ms ? o->deadline_ms : STEP_DEADLINE_MS};
     hal_plan_options plan = {HAL_HEAD(hal_plan_options), .devices = o->devices, .n_devices = o->n_devices, .pins = o->pins,
                              .n_pins = o->n_pins, .primitives_only = o->primitives_only};
     hal_session_options session = {HAL_HEAD(hal_session_options), .variables_of = engine->variables};
@@ -51,8 +52,10 @@ int engine_prepare(run_engine *engine, hal_graph *graph, engine_step *out, tool_
 
 int engine_run(engine_step *step, const hal_feed *feeds, uint32_t n_feeds, const hal_fetch *fetches, uint32_t n_fetches,
                tool_error *err) {
-    hal_status status = hal_session_run(step->session, feeds, n_feeds, fetches, n_fetches, hal_deadline_ms(STEP_DEADLINE_MS));
-    return model_fail(err, status, "running a step");
+    const int64_t begin = hal_time_now();
+    hal_status status = hal_session_run(step->session, feeds, n_feeds, fetches, n_fetches, hal_deadline_ms(step->deadline_ms));
+    if (hal_status_code(status) != HAL_CODE_DEADLINE_EXCEEDED) return model_fail(err, status, "running a step");
+    return deadline_fail(err, "running a step", (double)(hal_time_now() - begin) * 1e-9, step->deadline_ms, hal_status_last()->text);
 }
 
 hal_feed engine_feed(hal_value value, hal_dtype dtype, uint32_t rank, const int64_t *size, const void *data) {

@@ -20,6 +20,7 @@ typedef struct engine_step {
     hal_graph *graph;
     hal_plan *plan;
     hal_session *session;
+    int64_t deadline_ms;
 } engine_step;
 
 int engine_open(const run_options *options, run_engine *out, tool_error *err);
@@ -27,7 +28,8 @@ void engine_close(run_engine *engine);
 /* Plans `graph`, whose reference it takes, and makes a session that shares the engine's variables. */
 int engine_prepare(run_engine *engine, hal_graph *graph, engine_step *out, tool_error *err);
 void engine_release(engine_step *step);
-/* Runs one step; a step may take an hour, then TOOL_DEADLINE. */
+/* Runs one step. It may take as long as --deadline says, an hour unless given. On TOOL_DEADLINE the device may still be
+ * at work: then nothing of the step is released, and what was fed and fetched stays until the process ends. */
 int engine_run(engine_step *step, const hal_feed *feeds, uint32_t n_feeds, const hal_fetch *fetches, uint32_t n_fetches,
                tool_error *err);
 /* A feed or fetch of a contiguous host array. */

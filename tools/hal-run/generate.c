@@ -17,6 +17,9 @@ typedef struct chunk {
     model_graph model;
     engine_step step;
     hal_value last, uniform_counter, temperature, top_p, next;
+    int32_t start_now, last_now; /* what a step is fed: here, as the device may still use it when a deadline has passed */
+    int64_t counter_now;
+    float temperature_now, top_p_now;
 } chunk;
 
 typedef struct generator {
@@ -32,6 +35,7 @@ typedef struct generator {
     uint64_t n_ids, capacity;
     int64_t cached;             /* tokens in the caches */
     uint64_t first;             /* index in ids of the first cached token */
+    int32_t next;               /* the token that a step makes */
     uint64_t prompt_compilations; /* programs compiled when the prompt had been read */
 } generator;
 
@@ -75,20 +79,22 @@ static int open_chunk(generator *g, int64_t size, chunk *c, tool_error *err) {
 }
 
 /* Runs tokens ids[from .. from + n) at the end of the caches. */
-static int run_chunk(generator *g, chunk *c, uint64_t from, int64_t n, int32_t *next, tool_error *err) {
+static int run_chunk(generator *g, chunk *c, uint64_t from, int64_t n, tool_error *err) {
     const int64_t tokens[] = {1, c->size}, none[1] = {0};
-    const int32_t start = (int32_t)g->cached, last = (int32_t)(n - 1);
-    const int64_t counter = (int64_t)g->n_ids;
-    const float temperature = (float)g->options->temperature, top_p = (float)g->options->top_p;
+    c->start_now = (int32_t)g->cached;
+    c->last_now = (int32_t)(n - 1);
+    c->counter_now = (int64_t)g->n_ids;
+    c->temperature_now = (float)g->options->temperature;
+    c->top_p_now = (float)g->options->top_p;
     /* Positions beyond the real tokens lie outside the caches, where nothing is stored. */
-    for (int64_t i = 0; i < c->size; i++) g->positions[i] = i < n ? start + (int32_t)i : (int32_t)g->config.positions;
+    for (int64_t i = 0; i < c->size; i++) g->positions[i] = i < n ? c->start_now + (int32_t)i : (int32_t)g->config.positions;
     const hal_feed feeds[] = {
         engine_feed(c->model.tokens, HAL_I32, 2, tokens, g->ids + from), engine_feed(c->model.positions, HAL_I32, 1, tokens + 1, g->positions),
-        engine_feed(c->model.start, HAL_I32, 0, none, &start), engine_feed(c->last, HAL_I32, 0, none, &last),
-        engine_feed(c->uniform_counter, HAL_I64, 0, none, &counter),
-        engine_feed(c->temperature, HAL_F32, 0, none, &temperature), engine_feed(c->top_p, HAL_F32, 0, none, &top_p)};
+        engine_feed(c->model.start, HAL_I32, 0, none, &c->start_now), engine_feed(c->last, HAL_I32, 0, none, &c->last_now),
+        engine_feed(c->uniform_counter, HAL_I64, 0, none, &c->counter_now),
+        engine_feed(c->temperature, HAL_F32, 0, none, &c->temperature_now), engine_feed(c->top_p, HAL_F32, 0, none, &c->top_p_now)};
     const int64_t one[] = {1};
-    hal_fetch fetch = {c->next, hal_tensor_host(next, HAL_I32, 1, one)};
+    hal_fetch fetch = {c->next, hal_tensor_host(&g->next, HAL_I32, 1, one)};
     int code = engine_run(&c->step, feeds, 7, &fetch, 1, err);
     if (!code) g->cached += n;
     return code;
@@ -111,21 +117,21 @@ static int prefill_for(generator *g, int64_t n, chunk **out, tool_error *err) {
 }
 
 /* Reads the newest n tokens into empty caches. */
-static int prefill(generator *g, int64_t n, int32_t *next, tool_error *err) {
+static int prefill(generator *g, int64_t n, tool_error *err) {
     chunk *c;
     int code = prefill_for(g, n, &c, err);
     if (code) return code;
     g->cached = 0;
     g->first = g->n_ids - (uint64_t)n;
-    return run_chunk(g, c, g->first, n, next, err);
+    return run_chunk(g, c, g->first, n, err);
 }
 
-static int next_token(generator *g, int32_t *next, tool_error *err) {
+static int next_token(generator *g, tool_error *err) {
     const int64_t context = g->config.positions;
     const uint64_t unread = g->n_ids - g->first - (uint64_t)g->cached;
-    if (g->cached == 0) return prefill(g, g->n_ids < (uint64_t)context ? (int64_t)g->n_ids : context, next, err);
-    if (g->cached + 1 > context) return prefill(g, context > 1 ? context / 2 : 1, next, err);
-    return run_chunk(g, &g->decode, g->n_ids - unread, 1, next, err);
+    if (g->cached == 0) return prefill(g, g->n_ids < (uint64_t)context ? (int64_t)g->n_ids : context, err);
+    if (g->cached + 1 > context) return prefill(g, context > 1 ? context / 2 : 1, err);
+    return run_chunk(g, &g->decode, g->n_ids - unread, 1, err);
 }
 
 /* --------------------------------------------------------------------------------------------- the prompt -- */
@@ -244,11 +250,10 @@ static int print_result(const generator *g, tool_error *err) {
 static int generate(generator *g, tool_error *err) {
     int code = open_all(g, err);
     for (uint64_t i = 0; !code && i < g->options->tokens; i++) {
-        int32_t next = 0;
-        code = next_token(g, &next, err);
+        code = next_token(g, err);
         if (i == 0) g->prompt_compilations = hal_program_compilations(g->engine.instance);
-        if (!code) code = keep(g, next, err);
-        if (!code && g->config.eos_token >= 0 && next == (int32_t)g->config.eos_token) break;
+        if (!code) code = keep(g, g->next, err);
+        if (!code && g->config.eos_token >= 0 && g->next == (int32_t)g->config.eos_token) break;
     }
     return code ? code : print_result(g, err);
 }
@@ -259,8 +264,10 @@ static void close_chunk(chunk *c) {
 }
 
 int verb_generate(const run_options *options, tool_error *err) {
-    generator g = {.options = options};
+    static generator g; /* static, as a device that missed a deadline may use it to the end of the process */
+    g.options = options;
     int code = generate(&g, err);
+    if (code == TOOL_DEADLINE) return tool_fail_within(err, code, "after %llu tokens", (unsigned long long)g.n_ids);
     close_chunk(&g.decode);
     for (uint32_t i = 0; i < g.n_prefill; i++) close_chunk(&g.prefill[i]);
     engine_close(&g.engine);

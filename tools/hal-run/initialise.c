@@ -34,7 +34,7 @@ int trainer_initialise(trainer *t, tool_error *err) {
     run_engine engine = t->engine;
     plain.n_pins = 0;
     engine.options = &plain;
-    const int64_t counter = 0, size[1] = {0};
+    static const int64_t counter = 0, size[1] = {0};
     int code = build(t, &m, err);
     if (!code) code = engine_prepare(&engine, m.graph, &step, err);
     else hal_graph_release(m.graph);
@@ -42,7 +42,7 @@ int trainer_initialise(trainer *t, tool_error *err) {
         hal_feed feed = engine_feed(m.counter, HAL_I64, 0, size, &counter);
         code = engine_run(&step, &feed, 1, NULL, 0, err);
     }
-    engine_release(&step);
+    if (code != TOOL_DEADLINE) engine_release(&step);
     free(m.weights);
     return code;
 }

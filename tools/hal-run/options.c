@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/common/deadline.h"
+
 /* Numeric training options: where the number goes and what it may be. */
 typedef enum number_kind { NUMBER_U32, NUMBER_U64, NUMBER_REAL } number_kind;
 static const struct number {
@@ -36,7 +38,7 @@ enum { NUMBERS = sizeof numbers / sizeof numbers[0], OPTION_NUMBER = 1000, OPTIO
 typedef enum word {
     WORD_MODEL, WORD_TEXT, WORD_TOKEN_FILE, WORD_LOAD, WORD_SAVE, WORD_RESUME, WORD_PLOT, WORD_PLUGIN_DIR, WORD_PROMPT,
     WORD_PROMPT_IDS, WORD_DTYPE, WORD_DEVICES, WORD_PIN, WORD_JSON, WORD_QUIET, WORD_PRIMITIVES, WORD_TOKENS,
-    WORD_TEMPERATURE, WORD_TOP_K, WORD_TOP_P, WORD_HELP, WORD_VERSION
+    WORD_TEMPERATURE, WORD_TOP_K, WORD_TOP_P, WORD_DEADLINE, WORD_HELP, WORD_VERSION
 } word;
 static const struct option words[] = {
     {"model", 1, NULL, OPTION_WORD + WORD_MODEL},
@@ -59,6 +61,7 @@ static const struct option words[] = {
     {"temperature", 1, NULL, OPTION_WORD + WORD_TEMPERATURE},
     {"top-k", 1, NULL, OPTION_WORD + WORD_TOP_K},
     {"top-p", 1, NULL, OPTION_WORD + WORD_TOP_P},
+    {"deadline", 1, NULL, OPTION_WORD + WORD_DEADLINE},
     {"help", 0, NULL, OPTION_WORD + WORD_HELP},
     {"version", 0, NULL, OPTION_WORD + WORD_VERSION},
 };
@@ -74,6 +77,7 @@ const char *run_options_help(void) {
            "               [--save DIR] [--resume DIR] [--plot FILE.svg] [--primitives-only] [--json] [--quiet]\n"
            "       hal-run generate --load DIR [--prompt TEXT | --prompt-ids LIST] [--tokens N] [--temperature X]\n"
            "               [--top-k N] [--top-p X] [--seed N] [--devices a,b] [--json]\n"
+           "       --deadline SECONDS      longest wait for one step of train or generate; then exit code 6\n"
            "       --plugin-dir DIR[:DIR]  look for backends there first (absolute paths)\n"
            "       --help, --version       this text; the version\n"
            "Exit codes: 0 ok, 1 internal, 2 usage or bad input, 3 not found or does not fit, 4 degraded, 6 deadline.\n"
@@ -191,6 +195,7 @@ static int set_word(run_options *o, word w, char *text, tool_error *err) {
     case WORD_JSON: o->json = true; return TOOL_OK;
     case WORD_QUIET: o->quiet = true; return TOOL_OK;
     case WORD_PRIMITIVES: o->primitives_only = true; return TOOL_OK;
+    case WORD_DEADLINE: return deadline_parse(text, &o->deadline_ms, err);
     case WORD_HELP: o->verb = RUN_HELP; return TOOL_OK;
     case WORD_VERSION: o->verb = RUN_VERSION; return TOOL_OK;
     default: return generate_number(o, w, text, err);

@@ -21,6 +21,7 @@ typedef struct run_options {
     hal_pin pins[RUN_MAX_PINS];
     uint32_t n_pins;
     bool json, quiet, primitives_only;
+    int64_t deadline_ms;                   /* of one step; 0: the engine's own */
     uint64_t tokens, seed;                 /* generate */
     double temperature, top_p;
     int64_t top_k;

@@ -285,6 +285,15 @@ static int finish(run *r, tool_error *err) {
                      (unsigned long long)r->trainer.step, dir);
 }
 
+/* The device may still be changing the parameters: there is no state to save, and none to tidy up. */
+static int explain_deadline(const run *r, tool_error *err) {
+    const tool_error cause = *err;
+    const char *dir = save_directory(r);
+    return tool_fail(err, TOOL_DEADLINE, "after step %llu of %llu: %s; the steps of this run are not saved, as the device may still be "
+                     "changing the parameters%s%s%s", (unsigned long long)r->trainer.step, (unsigned long long)r->setup.train.steps,
+                     cause.text, dir ? "; " : "", dir ? dir : "", dir ? " is as it was" : "");
+}
+
 static int train(run *r, tool_error *err) {
     int code = choose_model(r, err);
     if (!code) code = load_data(r, err);
@@ -301,13 +310,15 @@ static int train(run *r, tool_error *err) {
 }
 
 int verb_train(const run_options *options, tool_error *err) {
-    run r = {.options = options};
+    static run r; /* static, as a device that missed a deadline may use it to the end of the process */
     struct sigaction action = {.sa_handler = on_interrupt}, before;
+    r.options = options;
     action.sa_flags = (int)SA_RESETHAND; /* a second Ctrl-C ends at once */
     sigaction(SIGINT, &action, &before);
     int code = train(&r, err);
     sigaction(SIGINT, &before, NULL);
     progress_end(r.progress);
+    if (code == TOOL_DEADLINE) return explain_deadline(&r, err);
     trainer_close(&r.trainer);
     dataset_free(r.data);
     tokenizer_free(r.codec);

@@ -125,19 +125,19 @@ void trainer_close(trainer *t) {
 /* Runs one batch that is in t->inputs and t->targets. `micro` numbers the random counters of a step. */
 static int run_batch(trainer *t, engine_step *step, const model_graph *m, hal_value loss, uint64_t micro, double *out, tool_error *err) {
     const int64_t size[] = {t->setup.train.batch, t->setup.train.context};
-    const int64_t counter = (int64_t)(t->step * t->setup.train.accumulate + micro);
-    const float rate = (float)train_options_rate(&t->setup.train, t->step), number = (float)(t->step + 1);
-    float value = 0;
+    t->random_counter = (int64_t)(t->step * t->setup.train.accumulate + micro);
+    t->rate_now = (float)train_options_rate(&t->setup.train, t->step);
+    t->number_now = (float)(t->step + 1);
     hal_feed feeds[5] = {engine_feed(m->tokens, HAL_I32, 2, size, t->inputs), engine_feed(m->targets, HAL_I32, 2, size, t->targets)};
     uint32_t n = 2;
-    if (m->counter.id) feeds[n++] = engine_feed(m->counter, HAL_I64, 0, no_size, &counter);
+    if (m->counter.id) feeds[n++] = engine_feed(m->counter, HAL_I64, 0, no_size, &t->random_counter);
     if (m == &t->update_model) {
-        feeds[n++] = engine_feed(t->rate, HAL_F32, 0, no_size, &rate);
-        feeds[n++] = engine_feed(t->step_number, HAL_F32, 0, no_size, &number);
+        feeds[n++] = engine_feed(t->rate, HAL_F32, 0, no_size, &t->rate_now);
+        feeds[n++] = engine_feed(t->step_number, HAL_F32, 0, no_size, &t->number_now);
     }
-    hal_fetch fetch = {loss, hal_tensor_host(&value, HAL_F32, 0, no_size)};
+    hal_fetch fetch = {loss, hal_tensor_host(&t->loss_now, HAL_F32, 0, no_size)};
     int code = engine_run(step, feeds, n, &fetch, 1, err);
-    if (!code) *out = (double)value;
+    if (!code) *out = (double)t->loss_now;
     return code;
 }
 

@@ -31,11 +31,14 @@ typedef struct trainer {
     model_graph update_model, micro_model, eval_model;
     hal_value loss, micro_loss, eval_loss, rate, step_number;
     int32_t *inputs, *targets;        /* one batch */
+    int64_t random_counter;           /* what else a batch is fed, and what it answers: here, as the device may */
+    float rate_now, number_now, loss_now; /* still use them when a deadline has passed */
     uint64_t step;                    /* steps done */
 } trainer;
 
 /* Builds and plans everything; parameters and moments are zero until trainer_initialise or a checkpoint fills them.
- * On failure nothing is left behind. Does not move: call with the final address of *out. */
+ * On failure nothing is left behind. Does not move: call with the final address of *out. After TOOL_DEADLINE of a later
+ * call it is not closed, but stays as it is until the process ends: see engine_run. */
 int trainer_open(const run_options *options, const trainer_setup *setup, const dataset *data, trainer *out, tool_error *err);
 void trainer_close(trainer *t);
 /* Random initial parameters from the seed, by a hal graph of its own. */
