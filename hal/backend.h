@@ -213,6 +213,14 @@ typedef struct hal_support_answer { uint32_t support; char reason[124]; } hal_su
 typedef struct hal_cost { double seconds, bytes, confidence; } hal_cost;
 
 /**
+ * In which layout a device wants an operand: `id` 0 strided, else the backend's number of an opaque layout, and the
+ * `bytes` that this tensor takes in it under any symbol values. A backend numbers its layouts from 1; a number means the
+ * same on each device of one build with the same options. Two tensors of equal dtype and sizes in one layout have equal
+ * bytes, whichever op reads them.
+ */
+typedef struct hal_layout_answer { uint32_t id, reserved; uint64_t bytes; } hal_layout_answer;
+
+/**
  * Bytes of a submission: a block from `alloc` (`memory`), or host memory (`host`) when `memory` is NULL, and the offset of
  * the first byte into either. Any element-aligned address may occur.
  */
@@ -226,8 +234,8 @@ typedef struct hal_backend_binding { void *memory; void *host; uint64_t offset; 
 #define HAL_FEATURE_IN_PLACE 4u
 
 /**
- * The table of a backend: static, const, the same for every query. A NULL member is an error at load, but for `cost` and
- * `counter`.
+ * The table of a backend: static, const, the same for every query. A NULL member is an error at load, but for `cost`,
+ * `counter` and `layout`; a table may end before `layout`.
  */
 typedef struct hal_backend {
     hal_head head;
@@ -282,7 +290,17 @@ typedef struct hal_backend {
                        void *completion);
     /** Counters for tests: "ops" executed, "programs" compiled. NULL: not counted. */
     uint64_t (*counter)(void *device, const char *name);
+
+    /** In which layout the device would like to read input `operand` of op `op` of the program, all else as it stands there;
+     *  and for the output of a `pack`, what its layout takes. Pure and cheap. Who names an opaque layout runs `pack` and
+     *  `unpack` of it for such a tensor, and the op with that operand packed: then the description's tensor says so in
+     *  layout_kind, layout_id and layout_bytes, its strides mean nothing, and the op's result is the same bit by bit as
+     *  from a strided tensor without gaps. NULL: the device knows strided tensors only. */
+    hal_status (*layout)(void *device, const hal_description *program, uint32_t op, uint32_t operand,
+                         hal_layout_answer *answer);
 } hal_backend;
+/** Bytes of the shortest table of this ABI number: what came with its first release. */
+#define HAL_BACKEND_LEAST_SIZE offsetof(hal_backend, layout)
 
 /**
  * What this translation unit was instrumented with: 0 nothing, 1 addresses, 2 threads. gcc defines macros, clang features. A backend

@@ -41,6 +41,9 @@ uint32_t hal_device_index(const hal_device *device);
 const char *hal_device_alias(const hal_device *device);
 /* Support of each op of a description; answers has n_ops entries. */
 hal_status hal_device_support(hal_device *device, const hal_description *program, hal_support_answer *answers);
+/* In which layout the device would read an operand (hal_backend.layout). A device without the question answers strided. */
+hal_status hal_device_layout(hal_device *device, const hal_description *program, uint32_t op, uint32_t operand,
+                             hal_layout_answer *answer);
 /* A queue of the device made on first use and shared by hal_run and copies. Borrowed: lives as long as handles do. */
 hal_status hal_device_queue(hal_device *device, hal_queue **queue);
 /* The eager cache slot: one opaque pointer a device, freed through `release` with the device. */

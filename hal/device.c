@@ -189,6 +189,20 @@ hal_status hal_device_support(hal_device *device, const hal_description *program
     return device->loaded->table->support(opened, program, answers);
 }
 
+hal_status hal_device_layout(hal_device *device, const hal_description *program, uint32_t op, uint32_t operand,
+                             hal_layout_answer *answer)
+{
+    const hal_backend *table = device->loaded->table;
+    hal_layout_answer a = {0};
+    void *opened;
+    HAL_TRY(hal_device_activate(device, &opened));
+    /* A backend built before the question has a shorter table. */
+    if (table->head.size >= offsetof(hal_backend, layout) + sizeof table->layout && table->layout != NULL)
+        HAL_TRY(table->layout(opened, program, op, operand, &a));
+    *answer = a;
+    return HAL_OK;
+}
+
 hal_status hal_device_queue(hal_device *device, hal_queue **queue)
 {
     hal_queue *q = atomic_load_explicit(&device->shared, memory_order_acquire), *none = NULL;

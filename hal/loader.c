@@ -266,7 +266,7 @@ static bool complete_work(const hal_backend *t)
     return t->support && t->compile && t->program_free && t->queue_create && t->queue_destroy && t->submit && t->copy;
 }
 
-/* Members this version calls without asking; cost and counter may be NULL. */
+/* Members this version calls without asking; cost, counter and layout may be NULL. */
 static bool complete_table(const hal_backend *t)
 {
     return t->name && t->description && t->build_id && complete_devices(t) && complete_work(t);
@@ -279,14 +279,14 @@ static hal_status stage_version(candidate *c, hal_backend_query_fn query, const 
     if (s != HAL_OK || t == NULL)
         return HAL_FAIL(VERSION_MISMATCH, "hal_backend_query answered %s for ABI %u", hal_status_name(s),
                         HAL_BACKEND_ABI);
-    if (t->head.size < sizeof *t || t->abi != HAL_BACKEND_ABI)
+    if (t->head.size < HAL_BACKEND_LEAST_SIZE || t->abi != HAL_BACKEND_ABI)
         return HAL_FAIL(VERSION_MISMATCH, "table of %u bytes and ABI %u; %zu bytes and ABI %u are needed",
-                        t->head.size, t->abi, sizeof *t, HAL_BACKEND_ABI);
+                        t->head.size, t->abi, HAL_BACKEND_LEAST_SIZE, HAL_BACKEND_ABI);
     if (t->sanitizer != c->note.sanitizer)
         return HAL_FAIL(VERSION_MISMATCH, "the table says sanitizer kind %u, the note %u", t->sanitizer,
                         c->note.sanitizer);
     if (!complete_table(t))
-        return HAL_FAIL(VERSION_MISMATCH, "a function of the table is NULL; only cost and counter may be");
+        return HAL_FAIL(VERSION_MISMATCH, "a function of the table is NULL; only cost, counter and layout may be");
     if (strcmp(t->name, c->note.name) != 0)
         return HAL_FAIL(VERSION_MISMATCH, "the table is called \"%s\", the note \"%s\"", t->name,
                         c->note.name);

@@ -54,6 +54,9 @@ typedef struct hal_plan_options {
     bool primitives_only;
     /** Keep every node apart. Same bits, more memory traffic; for proving fusion. */
     bool no_fusion;
+    /** Keep variables that only products read, and nothing assigns, in the layout their device asks for. Same bits; reads and
+     *  writes convert. Sessions that share variables need plans that agree on it. */
+    bool pack_variables;
 } hal_plan_options;
 
 /**
@@ -98,6 +101,9 @@ typedef struct hal_session_options {
     hal_session *variables_of;
     /** Steps that may run at once, each with an arena of its own; 0 = 1. */
     uint32_t in_flight;
+    /** Longest wait of a read or write of a packed variable (hal_plan_options.pack_variables) for the device that converts
+     *  it, in milliseconds; then DEADLINE_EXCEEDED. 0 = ten minutes. */
+    int64_t convert_ms;
 } hal_session_options;
 
 /**

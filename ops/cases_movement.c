@@ -65,6 +65,34 @@ hal_status hal_op_cases_transpose(hal_case_list *list, const hal_op_info *op, ha
     return list->status;
 }
 
+/* Matrices around the panels that second operands of products are packed in. */
+static const struct { bool quick; int64_t rows, columns; } matrices[] = {
+    {true, 1, 1}, {true, 3, 5}, {true, 33, 65}, {true, 64, 32}, {true, 1, 70}, {true, 31, 1},
+    {true, 0, 3}, {true, 4, 0}, {false, 768, 2304}, {false, 1031, 3}, {false, 5, 4099},
+};
+
+static void pack_case(hal_case_list *list, const hal_op_info *op, hal_dtype dtype, uint32_t i, int64_t layout) {
+    hal_case *c = hal_case_begin(list, op, matrices[i].quick, "[%lld,%lld],layout=%lld", (long long)matrices[i].rows,
+                                 (long long)matrices[i].columns, (long long)layout);
+    if (op->number == HAL_OP_PACK) ((hal_pack_attrs *)c->attrs)->layout = layout;
+    HAL_CASE_INPUT(c, dtype, matrices[i].rows, matrices[i].columns);
+    hal_case_end(list, c, 1);
+}
+
+hal_status hal_op_cases_pack(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
+    if (!hal_dtype_is_float(dtype)) return HAL_OK;
+    for (uint32_t i = 0; i < COUNT(matrices); i++)
+        for (int64_t layout = 1; layout <= 2; layout++) pack_case(list, op, dtype, i, layout);
+    return list->status;
+}
+
+/* The runner packs the input in layout 1. */
+hal_status hal_op_cases_unpack(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
+    if (!hal_dtype_is_float(dtype)) return HAL_OK;
+    for (uint32_t i = 0; i < COUNT(matrices); i++) pack_case(list, op, dtype, i, 1);
+    return list->status;
+}
+
 hal_status hal_op_cases_slice(hal_case_list *list, const hal_op_info *op, hal_dtype dtype) {
     static const struct { bool quick; uint32_t rank; int64_t size[4], axis, start, n, step; } table[] = {
         {true, 1, {1}, 0, 0, 1, 1},

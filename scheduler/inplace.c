@@ -63,7 +63,8 @@ static bool over_variable(hal_plan *plan, uint32_t node, uint32_t k, uint32_t va
 {
     const hal_node_record *n = hal_graph_node_at(plan->graph, node);
     const hal_plan_device *device = &plan->devices[plan->device_of[node]];
-    if (!variable || plan->storages[plan->home[variable]].memory != device->memory)
+    if (!variable || plan->storages[plan->home[variable]].memory != device->memory ||
+        hal_layout_opaque(plan, n->first_out + k))
         return false;
     if (plan->last_use[variable] > node)
         return false;

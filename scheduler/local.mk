@@ -6,6 +6,7 @@ HAL_SCHED_SOURCES = \
 	scheduler/describe.c \
 	scheduler/describe.h \
 	scheduler/inplace.c \
+	scheduler/layout.c \
 	scheduler/lower.c \
 	scheduler/place.c \
 	scheduler/plan.c \
@@ -21,6 +22,7 @@ HAL_SCHED_SOURCES = \
 	scheduler/session.c \
 	scheduler/session_bind.c \
 	scheduler/session_internal.h \
+	scheduler/session_layout.c \
 	scheduler/session_run.c \
 	scheduler/support.c \
 	scheduler/view.c \

@@ -40,7 +40,7 @@ static hal_status own_view(hal_plan *plan, uint32_t value)
 /* All outputs of a node as aliases of its input; false when one of them needs computing. */
 static bool alias(hal_plan *plan, const hal_node_record *n)
 {
-    if (hal_op_describe(n->op)->kind != HAL_OP_KIND_VIEW)
+    if (hal_op_describe(n->op)->kind != HAL_OP_KIND_VIEW || hal_layout_opaque(plan, n->in[0]))
         return false;
     for (uint32_t k = 0; k < n->n_out; k++)
         if (!hal_view_derive(plan->graph, n, k, &plan->views[n->in[0]], &plan->views[n->first_out + k]))
@@ -53,11 +53,15 @@ hal_status hal_lower_views(hal_plan *plan)
     const hal_graph *g = plan->graph;
     hal_deallocate(plan->allocator, plan->live);
     hal_deallocate(plan->allocator, plan->views);
+    hal_deallocate(plan->allocator, plan->layouts);
     plan->views = NULL;
+    plan->layouts = NULL;
     plan->live = hal_allocate_array(plan->allocator, g->n_nodes + 1, sizeof *plan->live);
     if (plan->live)
         plan->views = hal_allocate_array(plan->allocator, g->n_values, sizeof *plan->views);
-    if (!plan->views)
+    if (plan->views)
+        plan->layouts = hal_allocate_array(plan->allocator, g->n_values, sizeof *plan->layouts);
+    if (!plan->layouts)
         return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     mark_live(plan);
     for (uint32_t v = 1; v < g->n_values; v++)
@@ -118,6 +122,17 @@ static hal_status add_storage(hal_plan *plan, hal_binding_kind kind, uint32_t va
     return HAL_OK;
 }
 
+/* A storage for the bytes of a root as they are, strided or not. */
+static hal_status add_root(hal_plan *plan, hal_binding_kind kind, uint32_t root, uint32_t memory, uint32_t *storage)
+{
+    HAL_TRY(add_storage(plan, kind, root, memory, storage));
+    hal_storage *s = &plan->storages[*storage];
+    s->layout = plan->layouts[root];
+    if (s->layout.opaque)
+        s->bytes = s->layout.bytes;
+    return HAL_OK;
+}
+
 static hal_status add_source(hal_plan *plan, uint32_t value)
 {
     const hal_value_record *v = hal_graph_value(plan->graph, value);
@@ -125,7 +140,7 @@ static hal_status add_source(hal_plan *plan, uint32_t value)
     if (v->origin == HAL_ORIGIN_INPUT && !plan->last_use[value])
         return HAL_OK;
     hal_binding_kind kind = v->origin == HAL_ORIGIN_INPUT ? HAL_BINDING_INPUT : HAL_BINDING_VARIABLE;
-    HAL_TRY(add_storage(plan, kind, value, plan->devices[device].memory, &plan->home[value]));
+    HAL_TRY(add_root(plan, kind, value, plan->devices[device].memory, &plan->home[value]));
     if (kind == HAL_BINDING_INPUT)
         plan->storages[plan->home[value]].first = 0;
     return HAL_OK;
@@ -143,8 +158,8 @@ static hal_status add_homes(hal_plan *plan)
         const hal_node_record *record = hal_graph_node_at(g, n);
         for (uint32_t k = 0; hal_lower_computes(plan, n) && k < record->n_out; k++) {
             uint32_t value = record->first_out + k;
-            HAL_TRY(add_storage(plan, HAL_BINDING_ARENA, value, plan->devices[plan->device_of[n]].memory,
-                                &plan->home[value]));
+            HAL_TRY(add_root(plan, HAL_BINDING_ARENA, value, plan->devices[plan->device_of[n]].memory,
+                             &plan->home[value]));
         }
     }
     return HAL_OK;
@@ -211,7 +226,7 @@ static hal_status transfer(hal_plan *plan, uint32_t from, uint32_t to)
     if (plan->devices[target].host_access)
         return add_transfer(plan, source, from, to);
     uint32_t half;
-    HAL_TRY(add_storage(plan, HAL_BINDING_ARENA, plan->storages[from].value, HAL_MEMORY_HOST, &half));
+    HAL_TRY(add_root(plan, HAL_BINDING_ARENA, plan->storages[from].value, HAL_MEMORY_HOST, &half));
     HAL_TRY(add_transfer(plan, source, from, half));
     return add_transfer(plan, target, half, to);
 }
@@ -228,7 +243,7 @@ static hal_status reach(lowering *l, uint32_t root, uint32_t device, uint32_t *s
     uint32_t *replica = &l->replicas[(uint64_t)device_with(plan, memory) * plan->graph->n_values + root];
     if (!*replica) {
         uint32_t made;
-        HAL_TRY(add_storage(plan, HAL_BINDING_ARENA, root, memory, &made));
+        HAL_TRY(add_root(plan, HAL_BINDING_ARENA, root, memory, &made));
         HAL_TRY(transfer(plan, home, made));
         *replica = made + 1;
     }
@@ -258,7 +273,8 @@ static hal_status lower_node(lowering *l, uint32_t node)
 
 /* --------------------------------------------------------------------------------- the end of a step -- */
 
-/* Copies `value`, or its row-major copy in `from` unless HAL_NONE, into the row-major storage `to`. */
+/* Copies `value`, or its row-major copy in `from` unless HAL_NONE, into the row-major storage `to`; what is packed is
+ * unpacked. */
 static hal_status copy_into(lowering *l, uint32_t value, uint32_t from, uint32_t to)
 {
     hal_plan *plan = l->plan;
@@ -267,7 +283,8 @@ static hal_status copy_into(lowering *l, uint32_t value, uint32_t from, uint32_t
         HAL_TRY(reach(l, plan->views[value].root, device, &source));
     HAL_TRY(add_operand(plan, value, source, from != HAL_NONE));
     HAL_TRY(add_operand(plan, value, to, true));
-    return add_action(plan, (hal_action){.op = HAL_OP_COPY, .device = device, .n_in = 1, .n_out = 1});
+    uint32_t op = plan->storages[source].layout.opaque ? HAL_OP_UNPACK : HAL_OP_COPY;
+    return add_action(plan, (hal_action){.op = op, .device = device, .n_in = 1, .n_out = 1});
 }
 
 /* Whether a view covers its whole root in row-major order. */
@@ -277,7 +294,8 @@ static bool covers(const hal_plan *plan, uint32_t value)
     const hal_shape *shape = &hal_graph_value(plan->graph, value)->shape;
     hal_dim stride[HAL_MAX_RANK];
     uint64_t bytes;
-    if (view->offset || !hal_view_contiguous(shape, plan->graph->symbols, stride))
+    if (view->offset || hal_layout_opaque(plan, value) ||
+        !hal_view_contiguous(shape, plan->graph->symbols, stride))
         return false;
     for (uint32_t d = 0; d < shape->rank; d++)
         if (!hal_dim_equal(stride[d], view->stride[d]))

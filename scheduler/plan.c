@@ -19,7 +19,7 @@ static void plan_free(hal_plan *plan)
         hal_deallocate(a, plan->reasons[r]);
     for (uint32_t d = 0; d < plan->n_devices && !plan->weak; d++)
         hal_device_release(plan->devices[d].device);
-    void *arrays[] = {plan->map,      plan->device_of, plan->reason_of, plan->live,     plan->views,
+    void *arrays[] = {plan->map,      plan->device_of, plan->reason_of, plan->live,     plan->views,    plan->layouts,
                       plan->pin_of,   plan->last_use,  plan->home,      plan->fetch,    plan->reasons,
                       plan->devices,  plan->storages,  plan->actions,   plan->operands, plan->steps,
                       plan->bindings, plan->arenas};
@@ -111,6 +111,8 @@ static hal_status fill(hal_plan *plan, hal_graph *graph, const hal_plan_options 
     HAL_TRY(hal_support_settle(plan, options, refused));
     if (*refused)
         return HAL_OK;
+    if (options->pack_variables)
+        HAL_TRY(hal_layout_choose(plan));
     HAL_TRY(hal_lower(plan));
     if (!plan->n_actions)
         return HAL_FAIL(INVALID_ARGUMENT, "the graph computes nothing: mark an output or assign a variable");

@@ -20,6 +20,13 @@
 #define HAL_MEMORY_HOST UINT32_MAX
 #define HAL_NONE        UINT32_MAX
 
+/* How a value lies in memory: strided, or as its device's backend numbers its layouts. */
+typedef struct hal_plan_layout {
+    bool opaque;
+    uint32_t id, device; /* id 0: asked for by a node, and the device has no such layout */
+    uint64_t bytes;
+} hal_plan_layout;
+
 /* Bytes that live for a while: one value's layout. */
 typedef struct hal_storage {
     hal_binding_kind kind;
@@ -28,6 +35,7 @@ typedef struct hal_storage {
     uint32_t first, last;         /* actions between which the content matters */
     uint64_t bytes, offset;       /* offset in the arena of `memory`; unused for variables */
     hal_dim stride[HAL_MAX_RANK]; /* row-major, whatever view the value itself is */
+    hal_plan_layout layout;       /* opaque: the strides are those of the logical value only */
 } hal_storage;
 
 /* An operand of an action: the value's shape over a storage. value 0: absent. */
@@ -81,6 +89,7 @@ struct hal_plan {
     uint32_t *reason_of;     /* by node: index into reasons */
     bool *live;              /* by node: computed, or a view that something reads */
     hal_view *views;         /* by value */
+    hal_plan_layout *layouts; /* by root */
     uint32_t *pin_of;        /* by value: device an input or variable is pinned to; HAL_NONE */
     uint32_t
         *last_use;   /* by root: last node that reads it, n_nodes when the end of the step does; 0: nothing */
@@ -119,6 +128,7 @@ const char *hal_plan_node_name(const hal_graph *graph, uint32_t node);
 void hal_plan_weaken(hal_plan *plan);
 /* Names for people: of a memory, of what an action computes or moves. plan_print.c. */
 const char *hal_plan_memory_name(const hal_plan *plan, uint32_t memory);
+const char *hal_plan_layout_reason(const hal_storage *storage); /* NULL: strided, as everything is unless asked */
 const char *hal_plan_action_name(const hal_plan *plan, const hal_action *action);
 
 /* place.c: device_of, reason_of and pin_of. */
@@ -126,6 +136,18 @@ hal_status hal_place(hal_plan *plan, const hal_plan_options *options);
 /* support.c: simplify, ask, decompose, fuse. `refused`: a device does not take a fused node; plan again
  * without fusion. */
 hal_status hal_support_settle(hal_plan *plan, const hal_plan_options *options, bool *refused);
+/* layout.c: layouts of what `pack` nodes make, as their devices answer now. */
+hal_status hal_layout_ask(hal_plan *plan);
+/* Layouts of variables; the graph and the devices of its nodes are settled. */
+hal_status hal_layout_choose(hal_plan *plan);
+/* Whether the bytes of a value, or of what it is a view of, are opaque. */
+bool hal_layout_opaque(const hal_plan *plan, uint32_t value);
+/* What speaks against a node for the layouts of its operands, whatever its device says; NULL when nothing does. */
+const char *hal_layout_objection(const hal_plan *plan, uint32_t node);
+/* A description for questions: its binding and symbols; a node; a tensor of it with its layout. */
+void hal_layout_describe_begin(const hal_plan *plan, hal_describe *d);
+void hal_layout_describe_node(const hal_plan *plan, hal_describe *d, uint32_t node);
+void hal_layout_mark(hal_description_tensor *t, const hal_plan_layout *layout);
 /* lower.c: live nodes and views of the plan's present graph; actions and storages. */
 hal_status hal_lower_views(hal_plan *plan);
 hal_status hal_lower(hal_plan *plan);

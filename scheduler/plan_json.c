@@ -56,8 +56,10 @@ static json_t *variables(const hal_plan *plan)
         const hal_storage *t = &plan->storages[s];
         if (t->kind != HAL_BINDING_VARIABLE)
             continue;
-        json_t *o = json_pack("{s:s, s:s, s:I}", "name", hal_graph_value(plan->graph, t->value)->name,
-                              "memory", hal_plan_memory_name(plan, t->memory), "bytes", (json_int_t)t->bytes);
+        json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:s?}", "name",
+                              hal_graph_value(plan->graph, t->value)->name, "memory",
+                              hal_plan_memory_name(plan, t->memory), "bytes", (json_int_t)t->bytes, "layout",
+                              (json_int_t)t->layout.id, "reason", hal_plan_layout_reason(t));
         if (!append(list, o))
             return json_decref(list), NULL;
     }

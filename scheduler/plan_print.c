@@ -18,6 +18,23 @@ const char *hal_plan_action_name(const hal_plan *plan, const hal_action *a)
     return hal_graph_value(plan->graph, plan->operands[a->first].value)->name;
 }
 
+const char *hal_plan_layout_reason(const hal_storage *storage)
+{
+    return storage->layout.opaque ? "packed: only products read it, and nothing assigns it" : NULL;
+}
+
+static void print_layouts(const hal_plan *plan, FILE *f)
+{
+    for (uint32_t s = 0; s < plan->n_storages; s++) {
+        const hal_storage *t = &plan->storages[s];
+        if (t->kind == HAL_BINDING_VARIABLE && t->layout.opaque)
+            fprintf(f, "  %-10s layout %u of %s, %llu bytes  (%s)\n",
+                    hal_graph_value(plan->graph, t->value)->name, t->layout.id,
+                    plan->devices[t->layout.device].alias, (unsigned long long)t->bytes,
+                    hal_plan_layout_reason(t));
+    }
+}
+
 static void print_devices(const hal_plan *plan, FILE *f)
 {
     fprintf(f, "devices\n");
@@ -33,6 +50,7 @@ static void print_memory(const hal_plan *plan, const hal_plan_info *info, FILE *
         fprintf(f, "  %-10s arena %llu bytes\n", hal_plan_memory_name(plan, plan->arenas[a].memory),
                 (unsigned long long)plan->arenas[a].bytes);
     fprintf(f, "  %-10s %llu bytes\n", "variables", (unsigned long long)info->variable_bytes);
+    print_layouts(plan, f);
 }
 
 static void print_op(const hal_plan *plan, const hal_action *a, FILE *f)

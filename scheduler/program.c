@@ -61,6 +61,7 @@ static hal_status describe_operand(cutter *c, const hal_operand *o)
     HAL_TRY(bind(c, o->storage, &binding));
     uint64_t base = s->kind == HAL_BINDING_ARENA ? s->offset : 0;
     hal_description_tensor t = hal_program_tensor(c->plan, o->value, o->contiguous, binding, base);
+    hal_layout_mark(&t, &s->layout);
     hal_describe_operand(&c->d, &t);
     return HAL_OK;
 }
@@ -68,8 +69,10 @@ static hal_status describe_operand(cutter *c, const hal_operand *o)
 static hal_status describe_action(cutter *c, const hal_action *a)
 {
     static const hal_copy_attrs copy = {HAL_HEAD(hal_copy_attrs)};
+    static const hal_unpack_attrs unpack = {HAL_HEAD(hal_unpack_attrs)};
     const hal_plan *plan = c->plan;
-    const void *attrs = a->node ? hal_graph_node_at(plan->graph, a->node)->attrs : &copy;
+    const void *own = a->op == HAL_OP_UNPACK ? (const void *)&unpack : &copy;
+    const void *attrs = a->node ? hal_graph_node_at(plan->graph, a->node)->attrs : own;
     const char *name = a->node ? hal_plan_node_name(plan->graph, a->node)
                                : hal_graph_value(plan->graph, plan->operands[a->first].value)->name;
     hal_describe_op(&c->d, hal_op_describe(a->op), attrs, name, a->n_in, a->n_out);

@@ -91,6 +91,16 @@ static uint32_t find_variable(const hal_session *s, const char *name)
     return HAL_NONE;
 }
 
+/* Whether the same bytes mean the same to both. */
+static bool same_layout(const hal_session *s, const hal_storage *a, const hal_session *t, const hal_storage *b)
+{
+    if (!a->layout.opaque || !b->layout.opaque)
+        return a->layout.opaque == b->layout.opaque;
+    return a->layout.id == b->layout.id && a->bytes == b->bytes &&
+           hal_device_backend(s->plan->devices[a->layout.device].device) ==
+               hal_device_backend(t->plan->devices[b->layout.device].device);
+}
+
 static hal_status share_variable(hal_session *s, uint32_t storage)
 {
     const hal_storage *mine = &s->plan->storages[storage];
@@ -106,6 +116,12 @@ static hal_status share_variable(hal_session *s, uint32_t storage)
             INVALID_ARGUMENT,
             "variable \"%s\" cannot be shared: the sessions keep it in different memories; pin it to "
             "the same device in both plans",
+            value->name);
+    if (!same_layout(s, mine, s->parent, theirs))
+        return HAL_FAIL(
+            INVALID_ARGUMENT,
+            "variable \"%s\" cannot be shared: one session keeps it packed and the other does not, or "
+            "otherwise; plan both with or without pack_variables, and both with products as its only readers",
             value->name);
     s->variables[storage] = hal_buffer_retain(s->parent->variables[other]);
     s->shared[storage] = true;
@@ -333,6 +349,8 @@ hal_status hal_session_create(hal_plan *plan, const hal_session_options *options
         memcpy(&o, options, options->head.size < sizeof o ? options->head.size : sizeof o);
     if (o.in_flight > 1024)
         return HAL_FAIL(INVALID_ARGUMENT, "%u steps in flight are too many: at most 1024", o.in_flight);
+    if (o.convert_ms < 0)
+        return HAL_FAIL(INVALID_ARGUMENT, "convert_ms is %lld: a wait cannot be negative", (long long)o.convert_ms);
     hal_session *s = hal_allocate(plan->allocator, sizeof *s);
     if (!s)
         return no_memory;
@@ -340,6 +358,7 @@ hal_status hal_session_create(hal_plan *plan, const hal_session_options *options
     s->plan = hal_plan_retain(plan);
     s->allocator = plan->allocator;
     s->parent = hal_session_retain(o.variables_of);
+    s->convert_ms = o.convert_ms ? o.convert_ms : PATIENCE_MS;
     hal_status status = fill(s, &o);
     if (status == HAL_OK)
         *session = s;
@@ -359,35 +378,44 @@ hal_status hal_session_settle(hal_session *session)
     return HAL_OK;
 }
 
-/* The buffer of a variable for reading or writing all of it. */
+/* The storage of a variable for reading or writing all of it: bytes of its logical, row-major form. */
 static hal_status open_variable(hal_session *s, const char *name, const void *host, uint64_t bytes,
-                                hal_buffer **buffer)
+                                uint32_t *storage)
 {
+    uint64_t there;
     if (!s || !name || (!host && bytes))
         return HAL_FAIL(INVALID_ARGUMENT, "a session, a variable's name and host memory are needed");
     HAL_TRY(hal_instance_check(s->plan->instance));
-    uint32_t storage = find_variable(s, name);
-    if (storage == HAL_NONE)
+    uint32_t found = find_variable(s, name);
+    if (found == HAL_NONE)
         return HAL_FAIL(NOT_FOUND, "the session has no variable \"%s\"", name);
-    uint64_t there = s->plan->storages[storage].bytes;
-    if (there != bytes)
+    const hal_shape *shape = &hal_graph_value(s->plan->graph, s->plan->storages[found].value)->shape;
+    if (!hal_view_bytes(shape, s->plan->graph->symbols, &there) || there != bytes)
         return HAL_FAIL(INVALID_ARGUMENT, "variable \"%s\" has %llu bytes, not %llu", name,
                         (unsigned long long)there, (unsigned long long)bytes);
     HAL_TRY(hal_session_settle(s));
-    *buffer = s->variables[storage];
+    *storage = found;
     return HAL_OK;
 }
 
 hal_status hal_session_write(hal_session *session, const char *variable, const void *host, uint64_t bytes)
 {
-    hal_buffer *buffer;
-    HAL_TRY(open_variable(session, variable, host, bytes, &buffer));
-    return bytes ? hal_buffer_write(buffer, 0, host, bytes) : HAL_OK;
+    uint32_t i;
+    HAL_TRY(open_variable(session, variable, host, bytes, &i));
+    if (!bytes)
+        return HAL_OK;
+    if (session->plan->storages[i].layout.opaque)
+        return hal_session_pack(session, i, host, bytes);
+    return hal_buffer_write(session->variables[i], 0, host, bytes);
 }
 
 hal_status hal_session_read(hal_session *session, const char *variable, void *host, uint64_t bytes)
 {
-    hal_buffer *buffer;
-    HAL_TRY(open_variable(session, variable, host, bytes, &buffer));
-    return bytes ? hal_buffer_read(buffer, 0, host, bytes) : HAL_OK;
+    uint32_t i;
+    HAL_TRY(open_variable(session, variable, host, bytes, &i));
+    if (!bytes)
+        return HAL_OK;
+    if (session->plan->storages[i].layout.opaque)
+        return hal_session_unpack(session, i, host, bytes);
+    return hal_buffer_read(session->variables[i], 0, host, bytes);
 }

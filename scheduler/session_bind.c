@@ -35,7 +35,7 @@ uint64_t hal_session_bytes(const hal_session *s, uint32_t storage)
     const hal_dim *stride = plan->storages[storage].stride;
     const hal_shape *shape = &hal_graph_value(plan->graph, plan->storages[storage].value)->shape;
     uint64_t bytes = hal_dtype_describe(shape->dtype)->block_bytes;
-    if (hal_dtype_describe(shape->dtype)->block_elements != 1)
+    if (hal_dtype_describe(shape->dtype)->block_elements != 1 || plan->storages[storage].layout.opaque)
         return plan->storages[storage].bytes;
     for (uint32_t d = 0; d < shape->rank; d++) {
         int64_t size = hal_dim_value(shape->size[d], s->symbols);

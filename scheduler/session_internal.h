@@ -60,6 +60,7 @@ struct hal_session {
     hal_timeline *timeline;
     uint64_t point; /* point: of the last link queued */
     uint64_t step;  /* steps begun */
+    int64_t convert_ms; /* longest wait for a packed variable to be converted */
 };
 
 /* session_bind.c: checks feeds and fetches, gives symbols their values, sets `where`; `copies` is what has to
@@ -82,6 +83,9 @@ uint32_t hal_session_device(const hal_session *session, uint32_t memory);
 /* session.c: waits for all steps of the session and of those it shares variables with; failures are not
  * reported. */
 hal_status hal_session_settle(hal_session *session);
+/* session_layout.c: the content of an opaque variable, from and to row-major bytes; bytes > 0. */
+hal_status hal_session_pack(hal_session *session, uint32_t storage, const void *host, uint64_t bytes);
+hal_status hal_session_unpack(hal_session *session, uint32_t storage, void *host, uint64_t bytes);
 /* Programs for the present symbols. */
 hal_status hal_session_variant(hal_session *session, hal_program ***programs);
 

@@ -70,32 +70,15 @@ static hal_status adopt(hal_plan *plan, hal_graph *to, const uint32_t *map)
 
 /* ----------------------------------------------------------------------------------------- questions -- */
 
-static void describe_node(const hal_plan *plan, hal_describe *d, uint32_t node)
-{
-    const hal_node_record *n = hal_graph_node_at(plan->graph, node);
-    hal_describe_op(d, hal_op_describe(n->op), n->attrs, hal_plan_node_name(plan->graph, node), n->n_in,
-                    n->n_out);
-    for (uint32_t i = 0; i < n->n_in + n->n_out; i++) {
-        uint32_t value = i < n->n_in ? n->in[i] : n->first_out + i - n->n_in;
-        hal_description_tensor t = {0};
-        if (value)
-            t = hal_program_tensor(plan, value, false, 0, 0);
-        hal_describe_operand(d, value ? &t : NULL);
-    }
-}
-
 /* All computed nodes of one device as a description over one binding. */
 static hal_status describe_device(const hal_plan *plan, uint32_t device, hal_description **block)
 {
     const hal_graph *g = plan->graph;
     hal_describe d;
-    hal_describe_begin(&d, plan->allocator);
-    hal_describe_binding(&d, HAL_BINDING_ARENA, INT64_MAX);
-    for (uint32_t s = 0; s < g->n_symbols; s++)
-        hal_describe_symbol(&d, g->symbols[s].min, g->symbols[s].max, g->symbols[s].multiple);
+    hal_layout_describe_begin(plan, &d);
     for (uint32_t n = 1; n < g->n_nodes; n++)
         if (plan->device_of[n] == device && hal_lower_computes(plan, n))
-            describe_node(plan, &d, n);
+            hal_layout_describe_node(plan, &d, n);
     return hal_describe_finish(&d, block);
 }
 
@@ -112,12 +95,16 @@ static void note(hal_plan *plan, uint32_t device, const hal_support_answer *answ
         if (plan->device_of[n] != device || !hal_lower_computes(plan, n))
             continue;
         const hal_support_answer *a = &answers[k++];
-        if (a->support != HAL_SUPPORT_NO)
+        const char *objection = hal_layout_objection(plan, n);
+        if (a->support != HAL_SUPPORT_NO && !objection)
             continue;
         v->refused[n] = true;
         v->text[n] = hal_plan_reason(plan, "%s refuses %s: %.*s", plan->devices[device].alias,
                                      hal_op_describe(hal_graph_node_at(plan->graph, n)->op)->name,
-                                     (int)sizeof a->reason, a->reason[0] ? a->reason : "no reason given");
+                                     (int)sizeof a->reason,
+                                     objection      ? objection
+                                     : a->reason[0] ? a->reason
+                                                    : "no reason given");
         v->n_refused++;
     }
 }
@@ -150,7 +137,8 @@ static hal_status ask(hal_plan *plan, verdicts *v)
 {
     *v = (verdicts){hal_allocate_array(plan->allocator, plan->graph->n_nodes, sizeof *v->refused),
                     hal_allocate_array(plan->allocator, plan->graph->n_nodes, sizeof *v->text), 0};
-    hal_status status = v->refused && v->text ? HAL_OK : HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
+    hal_status status = v->refused && v->text ? hal_layout_ask(plan)
+                                              : HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     for (uint32_t d = 0; d < plan->n_devices && status == HAL_OK; d++)
         status = ask_device(plan, d, v);
     if (status != HAL_OK)

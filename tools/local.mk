@@ -36,6 +36,7 @@ HAL_MATRIX_SOURCES = \
 	tools/hal-matrix/main.c \
 	tools/hal-matrix/matrix.h \
 	tools/hal-matrix/operand.c \
+	tools/hal-matrix/packed.c \
 	tools/hal-matrix/report.c \
 	tools/hal-matrix/report.h \
 	tools/hal-matrix/repro.c \

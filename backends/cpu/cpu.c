@@ -167,7 +167,7 @@ static const hal_backend cpu_backend = {
         .cost = hal_cpu_cost,
     .compile = hal_cpu_compile, .program_free = hal_cpu_program_free, .queue_create = hal_cpu_queue_create,
     .queue_destroy = hal_cpu_queue_destroy, .submit = hal_cpu_submit, .copy = hal_cpu_copy, .counter =
-        cpu_counter,
+        cpu_counter, .layout = hal_cpu_layout,
 };
 
 HAL_BACKEND_EXPORT(cpu_backend, "cpu", "cpu-1")

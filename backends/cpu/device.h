@@ -37,6 +37,13 @@ const hal_cpu_table *hal_cpu_isa_choose(const char *wanted, uint32_t *features);
 hal_status hal_cpu_support(void *device, const hal_description *program, hal_support_answer *answers);
 hal_status hal_cpu_cost(void *device, const hal_description *program, hal_cost *cost);
 
+/* --- layout.c */
+hal_status hal_cpu_layout(void *device, const hal_description *program, uint32_t op, uint32_t operand,
+    hal_layout_answer *answer);
+/* Why the operand's layout does not suit the op; NULL when it does. */
+const char *hal_cpu_layout_check(const hal_cpu_state *state, const hal_description *d, const hal_description_op *op,
+    uint32_t operand);
+
 /* --- program.c */
 typedef struct hal_cpu_program hal_cpu_program;
 hal_status hal_cpu_compile(void *device, const hal_description *d, int64_t deadline, void **compiled);

@@ -26,12 +26,22 @@ uint32_t hal_cpu_program_bindings(const hal_cpu_program *p) { return p->descript
 uint32_t hal_cpu_program_symbols(const hal_cpu_program *p) { return p->description->n_symbols; }
 uint32_t hal_cpu_program_ops(const hal_cpu_program *p) { return p->description->n_ops; }
 
+/* Row-major strides, what the order of a sum over an opaque operand goes by. */
+static void close_gaps(hal_cpu_operand *o) {
+    int64_t stride = o->width;
+    for (uint32_t d = o->rank; d-- > 0; stride *= o->size[d]) o->stride[d] = stride;
+}
+
 static void resolve_operand(const hal_description_tensor *t, const int64_t *symbols, hal_cpu_operand *o) {
     *o = (hal_cpu_operand){.dtype = t->dtype, .width = hal_cpu_width(t->dtype), .rank = t->rank, .n = 1};
     for (uint32_t d = 0; d < t->rank; d++) {
         o->size[d] = hal_dim_value(t->size[d], symbols);
         o->stride[d] = hal_dim_value(t->stride[d], symbols);
         o->n *= o->size[d];
+    }
+    if (t->layout_kind != 0) {
+        o->layout = t->layout_id;
+        close_gaps(o);
     }
     hal_cpu_view_make(o->dtype, o->rank, o->size, o->stride, &o->flat);
 }

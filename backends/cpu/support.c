@@ -90,9 +90,13 @@ static void check_op(const hal_cpu_state *state, const hal_description *d, const
     }
     for (uint32_t i = 0; i < op->n_in + op->n_out; i++) {
         const hal_description_tensor *t = hal_description_operand(d, op, i);
-        if (t && (t->layout_kind != 0 || !operand_ok(op->number, i, op->n_in, t->dtype))) {
-            snprintf(answer->reason, sizeof answer->reason,
-                "no cpu kernel for dtype %u or the layout of operand %u", t->dtype, i);
+        if (t && !operand_ok(op->number, i, op->n_in, t->dtype)) {
+            snprintf(answer->reason, sizeof answer->reason, "no cpu kernel for dtype %u of operand %u", t->dtype, i);
+            return;
+        }
+        const char *layout = t ? hal_cpu_layout_check(state, d, op, i) : NULL;
+        if (layout) {
+            snprintf(answer->reason, sizeof answer->reason, "operand %u: %s", i, layout);
             return;
         }
     }

@@ -255,6 +255,17 @@ static hal_status fault_cost(void *device, const hal_description *program, hal_c
     return HAL_OK;
 }
 
+static hal_status fault_layout(void *device, const hal_description *program, uint32_t op, uint32_t operand,
+                               hal_layout_answer *answer)
+{
+    const fault_device *d = device;
+    const hal_backend *inner = d->state->inner;
+    if (inner->head.size >= offsetof(hal_backend, layout) + sizeof inner->layout && inner->layout != NULL)
+        return inner->layout(d->inner, program, op, operand, answer);
+    *answer = (hal_layout_answer){0};
+    return HAL_OK;
+}
+
 static hal_status fault_compile(void *device, const hal_description *program, int64_t deadline,
                                 void **compiled)
 {
@@ -456,6 +467,7 @@ static const hal_backend fault_table = {
     .submit = fault_submit,
     .copy = fault_copy,
     .counter = fault_counter,
+    .layout = fault_layout,
 };
 
 HAL_BACKEND_EXPORT(fault_table, "fault", "fault-0.1.0")

@@ -27,6 +27,7 @@ typedef struct hal_cpu_view {
 /* A tensor with its sizes known; data is set before each run. dtype 0: absent. */
 typedef struct hal_cpu_operand {
     uint32_t dtype, width, rank;
+    uint32_t layout;                     /* 0 strided; else one of pack.h, and the strides are those without gaps */
     char *data;
     int64_t n;                           /* elements */
     int64_t size[HAL_MAX_RANK], stride[HAL_MAX_RANK];

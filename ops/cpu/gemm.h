@@ -46,6 +46,11 @@ typedef void (*hal_gemm_store)(void *context, const float *tile, int64_t ld, int
 typedef struct hal_gemm_problem {
     int64_t m, n, k; /* 0 is allowed; k = 0 stores zeros */
     hal_gemm_operand a, b;
+    /* B in whole panels (see below) of this kernel, or both NULL. b.data is not read then, but the type and the
+     * strides of b are those B had before it was packed: the order of a sum follows from them, and so the bits
+     * are the same in both forms. */
+    const hal_gemm_kernel *panels_of;
+    const void *panels;
     hal_gemm_store store;
     void *store_context;
 } hal_gemm_problem;
@@ -63,6 +68,29 @@ bool hal_gemm_kernel_accepts(const hal_gemm_kernel *kernel, const hal_gemm_probl
  * NULL. A caller that measured a feature to be slow (bf16 products run at half the f32 rate on some cores)
  * clears its bit. */
 const hal_gemm_kernel *hal_gemm_kernel_choose(uint32_t features, const hal_gemm_problem *problem);
+
+/* ---- B kept packed ----
+ *
+ * A matrix that is multiplied more often than it changes may be kept in the order the tile function reads: the
+ * columns in panels of the kernel's width, one after the other, each over all of k. The layout follows from the
+ * kernel and the sizes only; it knows nothing of parts or of the other operand. */
+
+/* The kernel whose panels suit B of this type: the one that multiplies many rows of the same type by it. */
+const hal_gemm_kernel *hal_gemm_panel_kernel(uint32_t features, hal_gemm_dtype dtype);
+
+/* Panels of n columns, and bytes of all of them; false when they cannot be counted in 64 bits. */
+int64_t hal_gemm_panel_count(const hal_gemm_kernel *kernel, int64_t n);
+bool hal_gemm_panel_bytes(const hal_gemm_kernel *kernel, int64_t k, int64_t n, int64_t *bytes);
+/* Whether the elements keep their size: some kernels widen 16 bits to 32. */
+bool hal_gemm_panel_is_narrow(const hal_gemm_kernel *kernel, hal_gemm_dtype dtype);
+
+/* Packs panel `index` of B, which is k x n; any strides. */
+void hal_gemm_panel_pack(const hal_gemm_kernel *kernel, const hal_gemm_operand *b, int64_t k, int64_t n,
+                         int64_t index, void *panels);
+/* Writes the columns of panel `index` back to `b`, whose data is written; the bits are those that were packed
+ * (a signalling NaN of 16 bits may have become quiet). */
+void hal_gemm_panel_unpack(const hal_gemm_kernel *kernel, const void *panels, int64_t k, int64_t n, int64_t index,
+                           const hal_gemm_operand *b);
 
 /* Scratch bytes one running part needs, 64-byte aligned by the caller; the same for every part. */
 size_t hal_gemm_scratch_bytes(const hal_gemm_kernel *kernel, const hal_gemm_problem *problem);

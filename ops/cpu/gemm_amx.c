@@ -164,7 +164,7 @@ static const hal_gemm_kernel kernel = {
     .dtypes = 1u << HAL_GEMM_BF16,
     .mr = MR, .nr = NR, .row_unit = 16, .k_unit = STEP,
     .mc = 8 * MR, .kc = 1024, .nc = 512, .mb = 32 * MR,
-    .k_run = 1024, .element = 2,
+    .k_run = 1024, .element = 2, .panel_lanes = 16,
     .pack_a = pack_a, .pack_b = pack_b,
     .multiply = multiply,
     .enter = enter, .leave = leave,

@@ -310,8 +310,66 @@ INLINE void dot_dtype(const skinny_job *job, hal_gemm_dtype dtype)
     }
 }
 
+/* ---- few rows, B kept in panels: the sums of dot_tile, with vectors of sums for its lanes ---- */
+
+/* Adds eight vectors as sum_lanes adds eight lanes. */
+INLINE __m256 sum_vectors(__m256 *sum)
+{
+    for (int half = 4; half > 0; half /= 2) {
+        HAL_GEMM_UNROLL(4)
+        for (int s = 0; s < half; s++) {
+            sum[s] = _mm256_add_ps(sum[s], sum[s + half]);
+        }
+    }
+    return sum[0];
+}
+
+/* Eight columns of a panel, which begin at `b`, times row x. */
+INLINE __m256 dot_vectors(const float *x, const float *b, int64_t steps)
+{
+    __m256 sum[8];
+    HAL_GEMM_UNROLL(8)
+    for (int s = 0; s < 8; s++) {
+        sum[s] = _mm256_setzero_ps();
+    }
+    int64_t k = 0;
+    for (; k + 8 <= steps; k += 8) {
+        HAL_GEMM_UNROLL(8)
+        for (int s = 0; s < 8; s++) {
+            sum[s] = _mm256_fmadd_ps(_mm256_broadcast_ss(x + k + s), _mm256_loadu_ps(b + (k + s) * NR), sum[s]);
+        }
+    }
+    if (k < steps) {
+        HAL_GEMM_UNROLL(8)
+        for (int s = 0; s < 8; s++) {
+            bool inside = k + s < steps;
+            __m256 row = inside ? _mm256_loadu_ps(b + (k + s) * NR) : _mm256_setzero_ps();
+            sum[s] = _mm256_fmadd_ps(inside ? _mm256_broadcast_ss(x + k + s) : _mm256_setzero_ps(), row, sum[s]);
+        }
+    }
+    return sum_vectors(sum);
+}
+
+static void dot_panels(const skinny_job *job)
+{
+    const hal_gemm_problem *p = job->problem;
+    for (int64_t c = 0; c < job->columns; c += 8) {
+        const char *panel = (const char *)p->panels + (job->j + c) / NR * hal_gemm_panel_size(p->panels_of, p->k);
+        const float *b = (const float *)(const void *)panel + job->k0 * NR + (job->j + c) % NR;
+        for (int64_t i = 0; i < p->m; i++) {
+            float *tile = job->tile + i * DOT_COLUMNS + c;
+            __m256 sum = dot_vectors(job->x + i * job->ldx, b, job->steps);
+            _mm256_storeu_ps(tile, _mm256_add_ps(_mm256_loadu_ps(tile), sum));
+        }
+    }
+}
+
 static void run_dot(const skinny_job *job)
 {
+    if (job->problem->panels_of) {
+        dot_panels(job);
+        return;
+    }
     switch (job->problem->b.dtype) {
     case HAL_GEMM_F32:
         dot_dtype(job, HAL_GEMM_F32);
@@ -350,7 +408,7 @@ static const hal_gemm_kernel kernel = {
     .dtypes = 1u << HAL_GEMM_F32 | 1u << HAL_GEMM_BF16 | 1u << HAL_GEMM_F16,
     .mr = MR, .nr = NR, .row_unit = 2, .k_unit = 1,
     .mc = 24 * MR, .kc = 256, .nc = 1024, .mb = 168 * MR,
-    .k_run = 64, .element = 4,
+    .k_run = 64, .element = 4, .panel_lanes = NR,
     .direct_b = true,
     .pack_a = pack_a, .pack_b = pack_b,
     .multiply = multiply,

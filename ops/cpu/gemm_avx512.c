@@ -10,7 +10,8 @@
  * Variants: tiles of 1..14 rows by one or two vectors for the edges. Few rows (m <= 16) do not pack B but
  * read it once:
  *   dot:  B contiguous along k; 4 rows x 4 columns of 16-lane partial sums, each reduced once at the end;
- *   axpy: B contiguous along n; rows of sums in the first-level cache, four steps of k per pass over them. */
+ *   axpy: B contiguous along n; rows of sums in the first-level cache, four steps of k per pass over them.
+ * The same sums over B kept in panels, also those of the bf16 kernels. */
 #include "cpu/gemm_kernel.h"
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
@@ -354,6 +355,180 @@ HAL_GEMM_INLINE void axpy_dtype(const skinny_job *job, hal_gemm_dtype dtype)
     }
 }
 
+/* ---- few rows, B kept in panels ----
+ *
+ * The sums of run_dot and run_axpy, term by term in the same order, over panels of 32 columns. What is 16 lanes of
+ * one sum there are 16 vectors of sums here. Steps are taken 16 at a time, from a multiple of 16. */
+
+/* How a panel holds step k: as 32 words of f32; as 32 words of two steps (gemm_bf16.c); as words of two steps in tiles
+ * of 16 columns by 32 steps (gemm_amx.c). */
+typedef enum panel_form { WIDE, PAIRS, TILES } panel_form;
+
+static panel_form form_of(const hal_gemm_kernel *kernel)
+{
+    return kernel->element == 4 ? WIDE : kernel->panel_lanes == NR ? PAIRS : TILES;
+}
+
+/* Step k, a multiple of 16, of the panel that column c of the job begins. */
+HAL_GEMM_INLINE const char *panel_step(const skinny_job *job, int64_t c, int64_t k, const panel_form form)
+{
+    const hal_gemm_problem *p = job->problem;
+    const char *panel = (const char *)p->panels + (job->j + c) / NR * hal_gemm_panel_size(p->panels_of, p->k);
+    int64_t row = NR * 4, at = job->k0 + k;
+    return panel + (form == WIDE ? at * row : form == PAIRS ? at / 2 * row : at / 32 * 16 * row + at % 32 / 2 * 64);
+}
+
+/* Columns 16v..16v+15 of step s behind `at`. */
+HAL_GEMM_INLINE __m512 load_step(const char *at, const int s, const int v, const panel_form form)
+{
+    if (form == WIDE) {
+        return _mm512_loadu_ps(at + s * NR * 4 + v * 64);
+    }
+    __m512i word = _mm512_loadu_si512(form == PAIRS ? at + s / 2 * NR * 4 + v * 64 : at + s / 2 * 64 + v * 1024);
+    __m512i wide = s % 2 ? _mm512_and_si512(word, _mm512_set1_epi32((int)0xffff0000)) : _mm512_slli_epi32(word, 16);
+    return _mm512_castsi512_ps(wide);
+}
+
+/* `steps` <= 16 steps from k on, of all rows and 32 columns. */
+HAL_GEMM_INLINE void axpy_steps16(const skinny_job *job, const char *at, int64_t k, const int64_t steps, const int rows,
+                                  const panel_form form, __m512 sum[4][2])
+{
+    HAL_GEMM_UNROLL(16)
+    for (int s = 0; s < 16; s++) {
+        if (s < steps) {
+            __m512 low = load_step(at, s, 0, form), high = load_step(at, s, 1, form);
+            HAL_GEMM_UNROLL(4)
+            for (int r = 0; r < rows; r++) {
+                __m512 x = _mm512_set1_ps(job->x[r * job->ldx + k + s]);
+                sum[r][0] = _mm512_fmadd_ps(x, low, sum[r][0]);
+                sum[r][1] = _mm512_fmadd_ps(x, high, sum[r][1]);
+            }
+        }
+    }
+}
+
+/* tile[r][c..c+31] += sum of x[r][k] * B[k][c..c+31] over the steps of the job. */
+HAL_GEMM_INLINE void axpy_panel(const skinny_job *job, int64_t c, const int rows, const panel_form form)
+{
+    __m512 sum[4][2];
+    int64_t k = 0;
+    HAL_GEMM_UNROLL(4)
+    for (int r = 0; r < rows; r++) {
+        sum[r][0] = _mm512_loadu_ps(job->tile + r * job->ldt + c);
+        sum[r][1] = _mm512_loadu_ps(job->tile + r * job->ldt + c + 16);
+    }
+    for (; k + 16 <= job->steps; k += 16) {
+        axpy_steps16(job, panel_step(job, c, k, form), k, 16, rows, form, sum);
+    }
+    axpy_steps16(job, panel_step(job, c, k, form), k, job->steps - k, rows, form, sum);
+    HAL_GEMM_UNROLL(4)
+    for (int r = 0; r < rows; r++) {
+        _mm512_storeu_ps(job->tile + r * job->ldt + c, sum[r][0]);
+        _mm512_storeu_ps(job->tile + r * job->ldt + c + 16, sum[r][1]);
+    }
+}
+
+HAL_GEMM_INLINE void axpy_panels(const skinny_job *job, const panel_form form)
+{
+    for (int64_t c = 0; c < job->columns; c += NR) {
+        switch (job->problem->m) {
+        case 1:
+            axpy_panel(job, c, 1, form);
+            break;
+        case 2:
+            axpy_panel(job, c, 2, form);
+            break;
+        case 3:
+            axpy_panel(job, c, 3, form);
+            break;
+        default:
+            axpy_panel(job, c, 4, form);
+            break;
+        }
+    }
+}
+
+/* Adds sixteen vectors as _mm512_reduce_add_ps adds sixteen lanes. */
+HAL_GEMM_INLINE __m512 sum_vectors(__m512 *sum)
+{
+    HAL_GEMM_UNROLL(4)
+    for (int half = 8; half > 0; half /= 2) {
+        HAL_GEMM_UNROLL(8)
+        for (int s = 0; s < half; s++) {
+            sum[s] = _mm512_add_ps(sum[s], sum[s + half]);
+        }
+    }
+    return sum[0];
+}
+
+/* As dot_step: beyond the last step a product of zeros is added. */
+HAL_GEMM_INLINE void dot_steps16(const float *x, const char *at, const int64_t steps, const int v, const panel_form form,
+                                 __m512 sum[16])
+{
+    HAL_GEMM_UNROLL(16)
+    for (int s = 0; s < 16; s++) {
+        __m512 a = s < steps ? _mm512_set1_ps(x[s]) : _mm512_setzero_ps();
+        __m512 b = s < steps ? load_step(at, s, v, form) : _mm512_setzero_ps();
+        sum[s] = _mm512_fmadd_ps(a, b, sum[s]);
+    }
+}
+
+/* Row r of the tile, columns c+16v..c+16v+15. */
+HAL_GEMM_INLINE void dot_panel(const skinny_job *job, int64_t r, int64_t c, const int v, const panel_form form)
+{
+    const float *x = job->x + r * job->ldx;
+    float *tile = job->tile + r * job->ldt + c + 16 * v;
+    __m512 sum[16];
+    int64_t k = 0;
+    HAL_GEMM_UNROLL(16)
+    for (int s = 0; s < 16; s++) {
+        sum[s] = _mm512_setzero_ps();
+    }
+    for (; k + 16 <= job->steps; k += 16) {
+        dot_steps16(x + k, panel_step(job, c, k, form), 16, v, form, sum);
+    }
+    if (k < job->steps) {
+        dot_steps16(x + k, panel_step(job, c, k, form), job->steps - k, v, form, sum);
+    }
+    _mm512_storeu_ps(tile, _mm512_add_ps(_mm512_loadu_ps(tile), sum_vectors(sum)));
+}
+
+HAL_GEMM_INLINE void dot_panels(const skinny_job *job, const panel_form form)
+{
+    for (int64_t c = 0; c < job->columns; c += NR) {
+        for (int64_t r = 0; r < job->problem->m; r++) {
+            dot_panel(job, r, c, 0, form);
+            if (job->columns - c > 16) {
+                dot_panel(job, r, c, 1, form);
+            }
+        }
+    }
+}
+
+HAL_GEMM_INLINE void run_form(const skinny_job *job, bool dot, const panel_form form)
+{
+    if (dot) {
+        dot_panels(job, form);
+    } else {
+        axpy_panels(job, form);
+    }
+}
+
+static void run_panels(const skinny_job *job, bool dot)
+{
+    switch (form_of(job->problem->panels_of)) {
+    case WIDE:
+        run_form(job, dot, WIDE);
+        break;
+    case PAIRS:
+        run_form(job, dot, PAIRS);
+        break;
+    case TILES:
+        run_form(job, dot, TILES);
+        break;
+    }
+}
+
 static void run_dot(const skinny_job *job)
 {
     switch (job->problem->b.dtype) {
@@ -384,12 +559,24 @@ static void run_axpy(const skinny_job *job)
     }
 }
 
+static void run_skinny(const skinny_job *job, bool dot)
+{
+    if (job->problem->panels_of) {
+        run_panels(job, dot);
+    } else if (dot) {
+        run_dot(job);
+    } else {
+        run_axpy(job);
+    }
+}
+
 /* Whether B is read as columns (dot) or rows (axpy) follows from the strides alone, so the order of a sum
  * does too. */
 static void skinny(const hal_gemm_problem *p, int64_t j0, int64_t j1, void *scratch)
 {
     const bool dot = p->b.row_stride == 1;
-    const int64_t share = SKINNY_A / p->m & ~(int64_t)15, block = dot ? DOT_COLUMNS : share;
+    const int64_t share = SKINNY_A / p->m & ~(int64_t)15;
+    const int64_t block = dot ? DOT_COLUMNS : p->panels_of ? share & ~(int64_t)(NR - 1) : share;
     const int64_t steps = p->k < share ? p->k : share;
     skinny_job job = {.problem = p, .x = scratch, .tile = (float *)scratch + SKINNY_A + 16 * SKINNY_ROWS};
     /* The odd line keeps the rows of A out of one cache set. */
@@ -405,7 +592,7 @@ static void skinny(const hal_gemm_problem *p, int64_t j0, int64_t j1, void *scra
             if (job.j == j0 || steps < p->k) {
                 widen_rows(&job);
             }
-            (dot ? run_dot : run_axpy)(&job);
+            run_skinny(&job, dot);
         }
         p->store(p->store_context, job.tile, job.ldt, 0, p->m, job.j, job.columns);
     }
@@ -417,7 +604,7 @@ static const hal_gemm_kernel kernel = {
     .dtypes = 1u << HAL_GEMM_F32 | 1u << HAL_GEMM_BF16 | 1u << HAL_GEMM_F16,
     .mr = MR, .nr = NR, .row_unit = 2, .k_unit = 1,
     .mc = 16 * MR, .kc = 192, .nc = 1024, .mb = 80 * MR,
-    .k_run = 64, .element = 4,
+    .k_run = 64, .element = 4, .panel_lanes = NR,
     .direct_b = true,
     .pack_a = pack_a, .pack_b = pack_b,
     .multiply = multiply,

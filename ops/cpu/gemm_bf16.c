@@ -120,7 +120,7 @@ static const hal_gemm_kernel kernel = {
     .dtypes = 1u << HAL_GEMM_BF16,
     .mr = MR, .nr = NR, .row_unit = 2, .k_unit = 2,
     .mc = 16 * MR, .kc = 384, .nc = 1024, .mb = 80 * MR,
-    .k_run = 384, .element = 2,
+    .k_run = 384, .element = 2, .panel_lanes = NR,
     .pack_a = pack_a, .pack_b = pack_b,
     .multiply = multiply,
 };

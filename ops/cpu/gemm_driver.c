@@ -2,10 +2,10 @@
 /* Blocked matrix multiplication over a kernel's tile function.
  *
  * The rectangle of C that a part owns is walked as: blocks of nb columns, blocks of mb rows, blocks of kb
- * sum steps. In each, B is packed once into panels of nr columns (or read in place), A in blocks of mc rows
- * into panels of mr rows, and the tile function runs over all pairs of panels with the panel of B staying in
- * the first-level cache and the block of A in the second. Sums stay in a private f32 block of C until k is
- * finished.
+ * sum steps. In each, B is packed once into panels of nr columns (or read in place, or was kept packed), A in
+ * blocks of mc rows into panels of mr rows, and the tile function runs over all pairs of panels with the panel
+ * of B staying in the first-level cache and the block of A in the second. Sums stay in a private f32 block of
+ * C until k is finished.
  *
  * Only kb and run decide the order of a sum, and they follow from k and the kernel; the other blocks may
  * differ per part. */
@@ -175,7 +175,7 @@ static rectangle part_rectangle(const hal_gemm_kernel *kernel, const hal_gemm_pr
  * pays for one or two passes, or when the whole block lies in the first-level cache anyway. */
 static bool reads_b_in_place(const hal_gemm_kernel *kernel, const hal_gemm_problem *p, int64_t rows)
 {
-    if (!kernel->direct_b || p->b.dtype != HAL_GEMM_F32 || p->b.col_stride != 1 || p->b.row_stride < 0) {
+    if (p->panels_of || !kernel->direct_b || p->b.dtype != HAL_GEMM_F32 || p->b.col_stride != 1 || p->b.row_stride < 0) {
         return false;
     }
     return rows <= 2 * kernel->mr || (p->b.row_stride <= 128 && p->k <= 64);
@@ -240,6 +240,21 @@ static void pack_a_block(const block_job *job, int64_t i0, int64_t i1)
     }
 }
 
+/* Where the tile function reads panel j of the block: in B kept packed, in rows of B, or in what was packed just
+ * now. */
+static const char *panel_address(const block_job *job, int64_t j)
+{
+    const hal_gemm_kernel *kernel = job->kernel;
+    if (job->problem->panels) {
+        return (const char *)job->problem->panels + j / kernel->nr * hal_gemm_panel_size(kernel, job->problem->k) +
+               job->k0 * kernel->nr * kernel->element;
+    }
+    if (panel_in_place(job, j)) {
+        return b_address(job, j);
+    }
+    return job->b + (j - job->j0) / kernel->nr * panel_bytes(job, kernel->nr);
+}
+
 /* One tile over all of the packed k, in runs. */
 static void multiply_tile(const hal_gemm_kernel *kernel, hal_gemm_tile tile, int64_t k, int64_t run,
                           bool accumulate)
@@ -259,13 +274,11 @@ static void multiply_tile(const hal_gemm_kernel *kernel, hal_gemm_tile tile, int
 static void multiply_block(const block_job *job, int64_t i0, int64_t i1)
 {
     const hal_gemm_kernel *kernel = job->kernel;
-    const char *packed = job->b;
     const int64_t k = round_up(job->k1 - job->k0, kernel->k_unit);
     hal_gemm_tile tile = {.ldc = job->plan.ldc};
-    for (int64_t j = job->j0; j < job->j1; j += kernel->nr, packed += panel_bytes(job, kernel->nr)) {
-        bool in_place = panel_in_place(job, j);
-        tile.b = in_place ? b_address(job, j) : packed;
-        tile.ldb = in_place ? job->problem->b.row_stride : kernel->nr;
+    for (int64_t j = job->j0; j < job->j1; j += kernel->nr) {
+        tile.b = panel_address(job, j);
+        tile.ldb = panel_in_place(job, j) ? job->problem->b.row_stride : kernel->nr;
         tile.cols = least(kernel->nr, job->j1 - j);
         tile.a = job->a;
         for (int64_t i = i0; i < i1; i += kernel->mr) {
@@ -281,7 +294,9 @@ static void multiply_block(const block_job *job, int64_t i0, int64_t i1)
 static void run_k_block(const block_job *job)
 {
     const hal_gemm_problem *p = job->problem;
-    pack_b_block(job);
+    if (!p->panels) {
+        pack_b_block(job);
+    }
     for (int64_t i0 = job->i0; i0 < job->i1; i0 += job->plan.mc) {
         int64_t i1 = least(i0 + job->plan.mc, job->i1);
         pack_a_block(job, i0, i1);
@@ -394,5 +409,13 @@ const hal_gemm_kernel *hal_gemm_kernel_choose(uint32_t features, const hal_gemm_
         best = kernel;
         skinny = is_skinny(kernel, p) ? kernel : skinny;
     }
+    best = p->panels_of ? p->panels_of : best;
     return skinny ? skinny : best;
+}
+
+/* Any number of rows that is not few chooses the same kernel. */
+const hal_gemm_kernel *hal_gemm_panel_kernel(uint32_t features, hal_gemm_dtype dtype)
+{
+    hal_gemm_problem many = {.m = INT64_MAX, .n = 1, .k = 1, .a.dtype = dtype, .b.dtype = dtype};
+    return hal_gemm_kernel_choose(features, &many);
 }

@@ -47,6 +47,7 @@ struct hal_gemm_kernel {
     int64_t mb;              /* rows whose sums are kept while k is walked in more than one block */
     int64_t k_run;           /* no need to sum fewer steps of k at a time: see run_length */
     int64_t element;         /* packed bytes per element */
+    int64_t panel_lanes;     /* columns of a panel of B that lie together for k_unit steps: see hal_gemm_panel_at */
     bool direct_b;           /* the tile function can read f32 rows of B in place */
     hal_gemm_pack pack_a, pack_b;
     void (*multiply)(const hal_gemm_tile *tile);
@@ -65,6 +66,13 @@ const hal_gemm_kernel *hal_gemm_avx2(void);
 const hal_gemm_kernel *hal_gemm_avx512(void);
 const hal_gemm_kernel *hal_gemm_avx512_bf16(void);
 const hal_gemm_kernel *hal_gemm_amx(void);
+
+/* Bytes of a panel of B over all of k. */
+static inline int64_t hal_gemm_panel_size(const hal_gemm_kernel *kernel, int64_t k)
+{
+    int64_t steps = (k + kernel->k_unit - 1) / kernel->k_unit * kernel->k_unit;
+    return steps * kernel->nr * kernel->element;
+}
 
 /* Address of an element; inline, for the innermost loops. */
 static inline const void *hal_gemm_address(const void *data, hal_gemm_dtype dtype, int64_t index)

@@ -43,7 +43,7 @@ static const hal_gemm_kernel kernel = {
     .dtypes = 1u << HAL_GEMM_F32 | 1u << HAL_GEMM_BF16 | 1u << HAL_GEMM_F16,
     .mr = MR, .nr = NR, .row_unit = 1, .k_unit = 1,
     .mc = 64, .kc = 256, .nc = 512, .mb = 512,
-    .k_run = 64, .element = 4,
+    .k_run = 64, .element = 4, .panel_lanes = NR,
     .direct_b = true,
     .pack_a = pack_a, .pack_b = pack_b,
     .multiply = multiply,

@@ -9,7 +9,8 @@
 #define HAL_CPU_KERNELS(X) \
     X(COPY, copy) X(CAST, cast) X(RESHAPE, copy) X(TRANSPOSE, transpose) X(SLICE, slice) \
     X(BROADCAST, broadcast) X(SPLIT, split) X(CONCAT, concat) X(GATHER, gather) \
-    X(SCATTER_ADD, scatter_add) X(SET_ROWS, set_rows) X(FILL, fill) X(IOTA, iota) X(POINTWISE, pointwise) \
+    X(SCATTER_ADD, scatter_add) X(SET_ROWS, set_rows) X(PACK, pack) X(UNPACK, unpack) \
+    X(FILL, fill) X(IOTA, iota) X(POINTWISE, pointwise) \
     X(REDUCE, reduce) X(SCAN, scan) X(ARG_MAX, arg_max) X(TOP_K, top_k) X(SORT, sort) X(MATMUL, matmul) \
     X(RANDOM, random) X(SOFTMAX, softmax) X(SOFTMAX_GRAD, softmax_grad) X(LOG_SOFTMAX, log_softmax) \
     X(LOG_SOFTMAX_GRAD, log_softmax_grad) X(LAYER_NORM, layer_norm) X(LAYER_NORM_GRAD, layer_norm_grad) \
@@ -30,6 +31,8 @@
 #define hal_prepare_gather HAL_CPU_PREPARE(gather)
 #define hal_prepare_scatter_add HAL_CPU_PREPARE(scatter_add)
 #define hal_prepare_set_rows HAL_CPU_PREPARE(set_rows)
+#define hal_prepare_pack HAL_CPU_PREPARE(pack)
+#define hal_prepare_unpack HAL_CPU_PREPARE(unpack)
 #define hal_prepare_fill HAL_CPU_PREPARE(fill)
 #define hal_prepare_iota HAL_CPU_PREPARE(iota)
 #define hal_prepare_pointwise HAL_CPU_PREPARE(pointwise)

@@ -11,6 +11,7 @@ HAL_CPU_SOURCES = \
 	backends/cpu/features.c \
 	backends/cpu/features.h \
 	backends/cpu/isa.c \
+	backends/cpu/layout.c \
 	backends/cpu/machine.c \
 	backends/cpu/place.c \
 	backends/cpu/place.h \
@@ -34,6 +35,7 @@ HAL_CPU_SOURCES = \
 	ops/cpu/gemm_plain.c \
 	ops/cpu/kernels.h \
 	ops/cpu/mini_gemm.h \
+	ops/cpu/pack.h \
 	ops/cpu/row_math.h \
 	ops/cpu/rows.h \
 	ops/cpu/vector_math.h \
@@ -52,6 +54,7 @@ HAL_CPU_VARIANT_SOURCES = \
 	ops/cpu/norm.c \
 	ops/cpu/optimizer.c \
 	ops/cpu/order.c \
+	ops/cpu/pack.c \
 	ops/cpu/pointwise.c \
 	ops/cpu/random.c \
 	ops/cpu/reduce.c \

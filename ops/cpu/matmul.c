@@ -5,7 +5,7 @@
  * product is in cache. Products of f32, f16 and bf16 go to gemm.h, one problem a batch, or a single one where
  * b is shared and
  * the rows of a lie at equal distances; f64 and integers take a plain loop in double, f64 with the epilogue
- * in double. Reference: hal_op_reference_matmul.
+ * in double. b may lie in panels (pack.h). Reference: hal_op_reference_matmul.
  */
 #include <math.h>
 
@@ -83,7 +83,8 @@ static void run_gemm(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     tile_context context = {call, p, chunk / p->parts, (char *)scratch + p->gemm_bytes};
     hal_gemm_problem problem = p->problem;
     problem.a.data = batch_at(&p->a_batch, call->operand[0].data, context.batch);
-    problem.b.data = batch_at(&p->b_batch, call->operand[1].data, context.batch);
+    if (problem.panels_of) problem.panels = call->operand[1].data;
+    else problem.b.data = batch_at(&p->b_batch, call->operand[1].data, context.batch);
     problem.store_context = &context;
     if (p->has_expr) hal_vm_begin(&p->vm, (float *)context.registers + (size_t)(call->n_in + 1) * HAL_LANES);
     hal_gemm_run(p->kernel, &problem, chunk % p->parts, p->parts, scratch);
@@ -203,6 +204,7 @@ static void prepare_gemm(hal_cpu_call *call, plan *p, const hal_matmul_attrs *at
     p->problem = (hal_gemm_problem){.m = p->m, .n = p->n, .k = p->k, .store = store_plain};
     p->problem.a = (hal_gemm_operand){NULL, gemm_dtype(a->dtype), p->a_row / a->width, p->a_col / a->width};
     p->problem.b = (hal_gemm_operand){NULL, gemm_dtype(b->dtype), p->b_row / b->width, p->b_col / b->width};
+    if (b->layout) p->problem.panels_of = hal_gemm_panel_kernel(call->features, p->problem.b.dtype);
     if (attrs->expr.n_outputs > 0) {
         set_expr(p, call, &attrs->expr, HAL_F32);
         p->problem.store = store_expr;

@@ -153,6 +153,11 @@ AVX512_INLINE avx512_u32 avx512_as_u32(avx512_f32 v)
     return (avx512_u32)v;
 }
 
+AVX512_INLINE avx512_u32 avx512_and(avx512_u32 a, avx512_u32 b)
+{
+    return a & b;
+}
+
 AVX512_INLINE avx512_u32 avx512_or(avx512_u32 a, avx512_u32 b)
 {
     return a | b;
@@ -220,6 +225,7 @@ AVX512_INLINE avx512_u32 avx512_shuffle(avx512_u32 a, avx512_u32 b, int select)
 #define __mmask32 uint32_t
 #define _mm256_maskz_loadu_epi16 avx512_mask_load_half
 #define _mm512_add_ps avx512_add
+#define _mm512_and_si512 avx512_and
 #define _mm512_castps_si512 avx512_as_u32
 #define _mm512_castsi512_ps avx512_as_f32
 #define _mm512_cvtepu16_epi32 avx512_widen_u16

@@ -3,7 +3,8 @@
  * Every matrix multiplication kernel against a plain product in double: those this machine runs as they are,
  * and those written for AVX-512, its bf16 products and AMX also on emulated instructions, so that a machine
  * without them tests the same code. Sizes lie around the tiles; operands are contiguous, transposed, strided
- * and reversed; what lies between and around them is NaN, and the scratch is guarded.
+ * and reversed; what lies between and around them is NaN, and the scratch is guarded. B kept in panels gives the
+ * bits of B as a matrix.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -171,7 +172,92 @@ static bool close_enough(const matrix *a, const matrix *b, const hal_gemm_proble
 typedef struct shape { int64_t m, n, k; } shape;
 typedef struct variety { int a_layout, b_layout; hal_gemm_dtype a, b; int64_t parts; } variety;
 
-/* The product in one part is right, and in several parts has the same bits. */
+/* ---- B kept in panels ---- */
+
+static bool reads_panels_of(const hal_gemm_kernel *kernel, const hal_gemm_kernel *form, const hal_gemm_problem *p)
+{
+    bool skinny = kernel->skinny_takes != NULL && kernel->skinny_takes(p);
+    return form == kernel ||
+           (skinny && form != NULL && form->nr == kernel->nr && hal_gemm_kernel_accepts(form, p));
+}
+
+/* All panels of B between guards; NULL when a guard was written to. */
+static unsigned char *panels_make(const hal_gemm_kernel *form, const hal_gemm_problem *p)
+{
+    int64_t bytes;
+    assert_true(hal_gemm_panel_bytes(form, p->k, p->n, &bytes));
+    size_t room = (((size_t)bytes + 63) & ~(size_t)63) + 2 * GUARD;
+    unsigned char *block = aligned_alloc(64, room);
+    assert_true(block != NULL);
+    memset(block, 0xff, room);
+    for (int64_t i = hal_gemm_panel_count(form, p->n); i-- > 0;)
+        hal_gemm_panel_pack(form, &p->b, p->k, p->n, i, block + GUARD);
+    for (size_t i = 0; i < room; i++)
+        if ((i < GUARD || i >= GUARD + (size_t)bytes) && block[i] != 0xff) {
+            free(block);
+            return NULL;
+        }
+    return block;
+}
+
+/* Unpacking gives the bits back, to other strides, and writes nothing else. */
+static bool unpacks(const hal_gemm_kernel *form, const hal_gemm_problem *p, const unsigned char *panels)
+{
+    size_t width = p->b.dtype == HAL_GEMM_F32 ? 4 : 2, cells = (size_t)(p->k * (p->n + 3)) + 1;
+    unsigned char *to = malloc(cells * width);
+    assert_true(to != NULL);
+    memset(to, 0xff, cells * width);
+    hal_gemm_operand b = {to, p->b.dtype, p->n + 3, 1};
+    for (int64_t i = 0; i < hal_gemm_panel_count(form, p->n); i++)
+        hal_gemm_panel_unpack(form, panels, p->k, p->n, i, &b);
+    bool good = true;
+    for (int64_t k = 0; k < p->k; k++)
+        for (int64_t j = 0; j < p->n + 3; j++) {
+            const void *is = hal_gemm_address(to, b.dtype, k * b.row_stride + j);
+            const void *was = hal_gemm_address(p->b.data, b.dtype, k * p->b.row_stride + j * p->b.col_stride);
+            good = good && memcmp(is, j < p->n ? was : "\xff\xff\xff\xff", width) == 0;
+        }
+    free(to);
+    return good;
+}
+
+/* The product by panels has the bits `c` of the product by the matrix, in one part and in several. */
+static bool panels_are_right(const hal_gemm_kernel *kernel, const hal_gemm_kernel *form, const hal_gemm_problem *problem,
+                             int64_t parts, const float *c)
+{
+    hal_gemm_problem p = *problem;
+    if (!reads_panels_of(kernel, form, &p))
+        return true;
+    unsigned char *panels = panels_make(form, &p);
+    size_t bytes = (size_t)(p.m * p.n) * sizeof(float);
+    float *other = malloc(bytes);
+    assert_true(other != NULL);
+    bool good = panels != NULL && unpacks(form, &p, panels + GUARD);
+    p.panels_of = form;
+    p.panels = panels == NULL ? NULL : panels + GUARD;
+    p.b.data = NULL;
+    good = good && run(kernel, &p, 1, other) && memcmp(c, other, bytes) == 0;
+    good = good && run(kernel, &p, parts, other) && memcmp(c, other, bytes) == 0;
+    free(other);
+    free(panels);
+    return good;
+}
+
+/* By the panels of the kernel, and by those of others that it reads where rows are few. */
+static bool all_panels_are_right(const hal_gemm_kernel *kernel, const hal_gemm_problem *p, int64_t parts, const float *c)
+{
+    bool good = panels_are_right(kernel, kernel, p, parts, c);
+    if (kernel->skinny == NULL || kernel->nr != 32)
+        return good;
+#if defined(__x86_64__)
+    return good && panels_are_right(kernel, hal_emulated_avx512_bf16(), p, parts, c) &&
+           panels_are_right(kernel, hal_emulated_amx(), p, parts, c);
+#else
+    return good;
+#endif
+}
+
+/* The product in one part is right; in several parts, and from panels, it has the same bits. */
 static bool product_is_right(const hal_gemm_kernel *kernel, shape s, variety v)
 {
     matrix a = matrix_make(s.m, s.k > 0 ? s.k : 1, v.a_layout, v.a);
@@ -181,7 +267,7 @@ static bool product_is_right(const hal_gemm_kernel *kernel, shape s, variety v)
     float *c = malloc(bytes), *split = malloc(bytes);
     assert_true(c != NULL && split != NULL);
     bool good = run(kernel, &p, 1, c) && close_enough(&a, &b, &p, c) && run(kernel, &p, v.parts, split) &&
-                memcmp(c, split, bytes) == 0;
+                memcmp(c, split, bytes) == 0 && all_panels_are_right(kernel, &p, v.parts, c);
     free(c);
     free(split);
     matrix_free(&a);

@@ -238,6 +238,45 @@ static void another_abi_or_sanitizer_is_refused_before_dlopen(void **state)
     hal_instance_release(instance);
 }
 
+/* Gives the null backend's table another size. It begins with it, the number of the ABI and the sanitizer; debug
+ * information may look the same, where a change does no harm. */
+static void write_sized(const char *name, uint32_t table_size)
+{
+    size_t size, found = 0;
+    const struct { hal_head head; uint32_t abi, sanitizer; } begin = {HAL_HEAD(hal_backend), HAL_BACKEND_ABI, HAL_BACKEND_SANITIZER};
+    char *bytes = null_bytes(&size);
+    for (size_t at = 0; at + sizeof begin < size; at += 8)
+        if (memcmp(bytes + at, &begin, sizeof begin) == 0) {
+            memcpy(bytes + at, &table_size, sizeof table_size);
+            found++;
+        }
+    assert_true(found > 0);
+    plugin_write(name, bytes, size);
+    free(bytes);
+}
+
+/* Members that came later are not looked for in a table that ends before them. */
+static void an_older_table_is_taken_and_a_shorter_one_refused(void **state)
+{
+    (void)state;
+    write_sized("libhal_older.so", HAL_BACKEND_LEAST_SIZE);
+    hal_instance *instance = plugin_instance(scratch_root, NULL);
+    hal_device *device;
+    hal_layout_answer answer = {.id = 7};
+    assert_ok(entry_of(instance, "libhal_older.so")->status);
+    assert_ok(hal_device_find(instance, "null0", &device));
+    assert_ok(hal_device_layout(device, NULL, 0, 1, &answer));
+    assert_int_equal(answer.id, 0);
+    hal_device_release(device);
+    hal_instance_release(instance);
+    assert_int_equal(unlink(scratch_path("libhal_older.so")), 0);
+    write_sized("libhal_shorter.so", HAL_BACKEND_LEAST_SIZE - 8);
+    instance = plugin_instance(scratch_root, NULL);
+    assert_int_equal(entry_of(instance, "libhal_shorter.so")->stage, HAL_LOAD_VERSION);
+    assert_code(entry_of(instance, "libhal_shorter.so")->status, VERSION_MISMATCH);
+    hal_instance_release(instance);
+}
+
 static void a_note_that_lies_about_the_table_is_refused(void **state)
 {
     (void)state;
@@ -387,6 +426,7 @@ int main(void)
         fresh(links_to_directories_are_resolved),
         fresh(links_and_pipes_are_refused),
         fresh(another_abi_or_sanitizer_is_refused_before_dlopen),
+        fresh(an_older_table_is_taken_and_a_shorter_one_refused),
         fresh(a_note_that_lies_about_the_table_is_refused),
         fresh(a_name_is_loaded_once),
         fresh(a_truncated_backend_is_refused_before_dlopen),

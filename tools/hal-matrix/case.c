@@ -87,27 +87,32 @@ static hal_status run_reference(const hal_case *c, work *w) {
     return hal_op_reference(c->op, c->attrs, in, c->n_in, w->reference, c->n_out, w->scale);
 }
 
-static hal_status run_device(hal_device *device, const hal_case *c, int64_t deadline_ms, work *w) {
-    hal_tensor in[MATRIX_MAX_TENSORS] = {0}, out[MATRIX_MAX_TENSORS] = {0};
+static hal_status run_op(const matrix_target *target, const hal_case *c, const hal_tensor *in, const hal_tensor *out) {
+    const hal_op_info *op = hal_op_describe(c->op);
     hal_attr pairs[MATRIX_MAX_PAIRS];
     char *text = malloc(MATRIX_EXPR_SIZE);
     if (!text) return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
+    hal_status status = hal_run(target->device, op->name, pairs, matrix_attr_pairs(op, c->attrs, pairs, text, MATRIX_EXPR_SIZE), in, c->n_in,
+                                out, c->n_out, hal_deadline_ms(target->deadline_ms));
+    free(text);
+    return status;
+}
+
+static hal_status run_device(const matrix_target *target, const hal_case *c, matrix_layout layout, work *w) {
+    hal_tensor in[MATRIX_MAX_TENSORS] = {0}, out[MATRIX_MAX_TENSORS] = {0};
     hal_status status = HAL_OK;
     for (uint32_t i = 0; i < c->n_in && status == HAL_OK; i++)
         if (present(c, i)) {
-            status = matrix_operand_upload(&w->in[i], device);
+            status = matrix_operand_upload(&w->in[i], target->device);
             in[i] = w->in[i].device;
         }
     for (uint32_t i = 0; i < c->n_out && status == HAL_OK; i++) {
-        status = matrix_operand_upload(&w->out[i], device);
+        status = matrix_operand_upload(&w->out[i], target->device);
         out[i] = w->out[i].device;
     }
-    const hal_op_info *op = hal_op_describe(c->op);
     if (status == HAL_OK)
-        status = hal_run(device, op->name, pairs, matrix_attr_pairs(op, c->attrs, pairs, text, MATRIX_EXPR_SIZE), in, c->n_in, out, c->n_out,
-                         hal_deadline_ms(deadline_ms));
+        status = matrix_packed_road(c, layout) ? matrix_packed_run(target, c, layout, in, out) : run_op(target, c, in, out);
     for (uint32_t i = 0; i < c->n_out && status == HAL_OK; i++) status = matrix_operand_download(&w->out[i]);
-    free(text);
     return status;
 }
 
@@ -127,8 +132,8 @@ static void judge(const hal_case *c, work *w, double loosen, matrix_result *r) {
     r->verdict = VERDICT_PASSED;
 }
 
-int matrix_run_case(hal_device *device, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen,
-                    int64_t deadline_ms, matrix_result *out, tool_error *err) {
+int matrix_run_case(const matrix_target *target, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen,
+                    matrix_result *out, tool_error *err) {
     work *w = calloc(1, sizeof *w);
     if (!w) return tool_fail(err, TOOL_INTERNAL, "out of memory for a case");
     matrix_result r = {.verdict = VERDICT_FAILED};
@@ -137,7 +142,7 @@ int matrix_run_case(hal_device *device, const hal_case *c, hal_dtype dtype, matr
     if (!code) {
         hal_status status = run_reference(c, w);
         const int64_t begin = hal_time_now();
-        if (status == HAL_OK) status = run_device(device, c, deadline_ms, w);
+        if (status == HAL_OK) status = run_device(target, c, layout, w);
         if (status == HAL_OK) {
             judge(c, w, loosen, &r);
         } else {

@@ -148,7 +148,8 @@ static int run_one(run *r, const hal_case *c, hal_dtype dtype, matrix_layout lay
     }
     if (o->verb == VERB_REPRO) return matrix_repro(c, dtype, layout, r->alias, err);
     r->report.declared++;
-    int code = matrix_run_case(r->device, c, dtype, layout, o->loosen, o->deadline_ms, &result, err);
+    const matrix_target target = {r->instance, r->device, o->deadline_ms};
+    int code = matrix_run_case(&target, c, dtype, layout, o->loosen, &result, err);
     if (code) return code;
     if (o->verb == VERB_EXPLAIN) explain(c, &result);
     if (o->verb == VERB_RUN && (o->verbose || result.verdict == VERDICT_FAILED))
@@ -165,7 +166,7 @@ static bool any_input_differs(const hal_case *c, matrix_layout layout) {
     return layout == LAYOUT_CONTIGUOUS;
 }
 
-/* The quick list gives each case two layouts, rotating; the full list all. */
+/* The quick list gives each case two layouts, rotating, and the full list all; both the packed one where there is one. */
 static int run_case(run *r, const hal_case *c, uint32_t index, hal_dtype dtype, tool_error *err) {
     const bool full = strcmp(r->options->list, "full") == 0;
     if (c->full_only && !full) return TOOL_OK;
@@ -175,7 +176,7 @@ static int run_case(run *r, const hal_case *c, uint32_t index, hal_dtype dtype, 
         int code = run_one(r, c, dtype, (matrix_layout)layout, err);
         if (code) return code;
     }
-    return TOOL_OK;
+    return matrix_packed_applies(c) ? run_one(r, c, dtype, LAYOUT_PACKED, err) : TOOL_OK;
 }
 
 static int run_op(run *r, uint32_t number_, hal_dtype dtype, tool_error *err) {

@@ -13,7 +13,10 @@
 enum { MATRIX_GUARD = 256, MATRIX_MAX_TENSORS = 16, MATRIX_ID_SIZE = 192, MATRIX_MAX_PAIRS = 32, MATRIX_EXPR_SIZE = 8192 };
 
 /* How inputs lie in memory. */
-typedef enum matrix_layout { LAYOUT_CONTIGUOUS, LAYOUT_PERMUTED, LAYOUT_BROADCAST, LAYOUT_SLICED, LAYOUT_COUNT } matrix_layout;
+typedef enum matrix_layout {
+    LAYOUT_CONTIGUOUS, LAYOUT_PERMUTED, LAYOUT_BROADCAST, LAYOUT_SLICED, LAYOUT_COUNT,
+    LAYOUT_PACKED = LAYOUT_COUNT /* b of a product in an opaque layout, the rest contiguous */
+} matrix_layout;
 const char *matrix_layout_name(matrix_layout layout);
 
 /* What became of a case. */
@@ -61,9 +64,22 @@ matrix_bound matrix_bound_of(const hal_tolerance *tolerance, hal_dtype dtype);
 bool matrix_compare(const hal_tolerance *tolerance, const hal_tensor *result, const void *reference, const double *scale,
                     double *worst, char *reason, size_t reason_size);
 
+/* What cases run on, and how long one may take. */
+typedef struct matrix_target {
+    hal_instance *instance;
+    hal_device *device;
+    int64_t deadline_ms;
+} matrix_target;
+
 /* Runs one case on a device. `loosen` multiplies the bound (1; the gate's own test uses others). */
-int matrix_run_case(hal_device *device, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen,
-                    int64_t deadline_ms, matrix_result *out, tool_error *err);
+int matrix_run_case(const matrix_target *target, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen,
+                    matrix_result *out, tool_error *err);
+/* packed.c: whether the case also runs with LAYOUT_PACKED; whether it goes through a plan; and that road. Tensors lie in
+ * buffers of the device. */
+bool matrix_packed_applies(const hal_case *c);
+bool matrix_packed_road(const hal_case *c, matrix_layout layout);
+hal_status matrix_packed_run(const matrix_target *target, const hal_case *c, matrix_layout layout, const hal_tensor *in,
+                             const hal_tensor *out);
 /* Seed of the numbers of input i. */
 uint64_t matrix_seed(const hal_case *c, uint32_t i);
 /* Attribute structs become name/value pairs, which is what hal_run takes; expressions are printed into `text`. Returns how

@@ -7,7 +7,7 @@
 static const unsigned char guard_byte = 0xa5;
 
 const char *matrix_layout_name(matrix_layout layout) {
-    static const char *const names[] = {"contiguous", "permuted", "broadcast", "sliced"};
+    static const char *const names[] = {"contiguous", "permuted", "broadcast", "sliced", "packed"};
     return names[layout];
 }
 

@@ -176,6 +176,10 @@ int matrix_repro(const hal_case *c, hal_dtype dtype, matrix_layout layout, const
     const hal_op_info *op = hal_op_describe(c->op);
     char id[MATRIX_ID_SIZE];
     matrix_case_id(c, dtype, layout, id, sizeof id);
+    if (matrix_packed_road(c, layout))
+        return tool_fail(err, TOOL_BAD_INPUT,
+                         "%s goes through a plan, which no short program shows; hal-matrix explain runs it, "
+                         "tools/hal-matrix/packed.c is the graph", id);
     printf("/* %s\n * cc repro.c $(pkg-config --cflags --libs hal) -lm && ./a.out; it ends with 0 where the case passes */\n", id);
     fputs(preamble, stdout);
     printf("int main(void) {\n    hal_instance *hal;\n    hal_device *device;\n    int wrong = 0;\n");

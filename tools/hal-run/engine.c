@@ -37,8 +37,10 @@ int engine_prepare(run_engine *engine, hal_graph *graph, engine_step *out, tool_
     const run_options *o = engine->options;
     engine_step step = {.graph = graph, .deadline_ms = o->deadline_ms ? o->deadline_ms : STEP_DEADLINE_MS};
     hal_plan_options plan = {HAL_HEAD(hal_plan_options), .devices = o->devices, .n_devices = o->n_devices, .pins = o->pins,
-                             .n_pins = o->n_pins, .primitives_only = o->primitives_only};
-    hal_session_options session = {HAL_HEAD(hal_session_options), .variables_of = engine->variables};
+                             .n_pins = o->n_pins, .primitives_only = o->primitives_only,
+                             .pack_variables = engine->pack_variables};
+    hal_session_options session = {HAL_HEAD(hal_session_options), .variables_of = engine->variables,
+                                   .convert_ms = step.deadline_ms};
     int code = model_fail(err, hal_plan_create(engine->instance, graph, &plan, &step.plan), "planning");
     if (!code) code = model_fail(err, hal_session_create(step.plan, &session, &step.session), "preparing the session");
     if (code) {

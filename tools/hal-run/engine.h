@@ -13,6 +13,7 @@ typedef struct run_engine {
     hal_instance *instance;
     const run_options *options;
     hal_session *variables; /* the first session: it owns the variables; the others share them */
+    bool pack_variables;    /* no graph of the run assigns a weight: those that only products read may lie packed */
 } run_engine;
 
 /* A planned graph. Values stay valid as long as it does. */

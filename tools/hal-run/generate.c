@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/common/deadline.h"
 #include "tools/common/tokenizer.h"
 #include "tools/hal-run/state.h"
 #include "tools/hal-run/verbs.h"
@@ -188,6 +189,16 @@ static int read_prompt(generator *g, tool_error *err) {
 
 /* ---------------------------------------------------------------------------------------------------- verb -- */
 
+/* Writing a weight that lies packed waits for the device. */
+static int load_weights(generator *g, tool_error *err) {
+    const engine_step *step = &g->decode.step;
+    const int64_t begin = hal_time_now();
+    int code = state_load_weights(step->session, g->parameters, g->count, g->options->load, err);
+    if (code != TOOL_DEADLINE) return code;
+    const double waited = (double)(hal_time_now() - begin) * 1e-9;
+    return deadline_fail(err, "loading the weights", waited, step->deadline_ms, hal_status_last()->text);
+}
+
 static int open_all(generator *g, tool_error *err) {
     const run_options *o = g->options;
     char path[4096];
@@ -197,8 +208,9 @@ static int open_all(generator *g, tool_error *err) {
         code = tokenizer_load(path, &g->codec, err);
     if (!code) code = read_prompt(g, err);
     if (!code) code = engine_open(o, &g->engine, err);
+    g->engine.pack_variables = true;
     if (!code) code = open_chunk(g, 1, &g->decode, err);
-    return code ? code : state_load_weights(g->decode.step.session, g->parameters, g->count, o->load, err);
+    return code ? code : load_weights(g, err);
 }
 
 static int print_json(const generator *g, const char *text, size_t bytes, tool_error *err) {
