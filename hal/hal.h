@@ -446,12 +446,6 @@ HAL_API const hal_memory *hal_memory_get(const hal_instance *instance, uint32_t 
 /** Describes `memory`; `available` is measured now. Cost: reads of /proc and cgroup files. */
 HAL_API void hal_memory_describe(const hal_memory *memory, hal_memory_info *info);
 
-/**
- * Writes the topology as JSON: memories, devices and links, each figure with value, unit, source and date; what is unknown
- * is null. Errors: OUT_OF_MEMORY, IO from the stream.
- */
-HAL_API hal_status hal_topology_print_json(const hal_instance *instance, FILE *stream);
-
 /* ------------------------------------------------------------------------------------------------ 6. buffer -- */
 
 /** Allocates zeroed bytes in the first memory of `device`, activating it. Alignment is at least 64. One reference.

@@ -93,7 +93,7 @@ static hal_status make(hal_config *config, hal_instance **out)
     if (config->trace_path != NULL)
         s = hal_trace_open(instance, config->trace_path);
     if (s == HAL_OK)
-        s = hal_topology_load(instance);
+        s = hal_machine_load(instance);
     if (s == HAL_OK)
         s = hal_loader_run(instance);
     if (s != HAL_OK) {

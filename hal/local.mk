@@ -7,6 +7,7 @@ halinclude_HEADERS += \
 	hal/graph.h \
 	hal/plan.h \
 	hal/backend.h \
+	hal/topology.h \
 	hal/dtypes.def
 
 HAL_CORE_SOURCES = \
@@ -24,6 +25,7 @@ HAL_CORE_SOURCES = \
 	hal/instance.c \
 	hal/known.c \
 	hal/loader.c \
+	hal/machine.c \
 	hal/memory.c \
 	hal/note.c \
 	hal/object.h \
@@ -35,7 +37,6 @@ HAL_CORE_SOURCES = \
 	hal/tensor.c \
 	hal/time.c \
 	hal/timeline.c \
-	hal/topology.c \
 	hal/trace.c \
 	hal/trace.h \
 	hal/trace_json.c \

@@ -61,13 +61,12 @@ hal_status hal_memory_charge(hal_memory *memory, uint64_t bytes);
 void hal_memory_refund(hal_memory *memory, uint64_t bytes);
 
 /* What was found passively; hwloc's own tree is dropped again. */
-typedef struct hal_topology {
+typedef struct hal_machine {
     uint32_t packages, cores, pus, nodes;
     uint64_t cache_bytes[3]; /* of one L1d, L2, L3; 0 unknown */
     uint64_t cgroup_bytes;   /* 0: no limit found */
-    char date[24];
-} hal_topology;
-hal_status hal_topology_load(hal_instance *instance);
+} hal_machine;
+hal_status hal_machine_load(hal_instance *instance);
 
 /* A backend that reached HAL_LOAD_CLAIMED. */
 typedef struct hal_loaded {
@@ -140,7 +139,7 @@ struct hal_instance {
     _Atomic uint32_t handles, objects;
     uint32_t generation; /* of the process that made it */
     hal_config config;
-    hal_topology topology;
+    hal_machine machine;
     hal_memory **memories;
     uint32_t n_memories, memories_capacity;
     hal_loaded **loaded;

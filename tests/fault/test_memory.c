@@ -57,11 +57,6 @@ static hal_status device_find_missing(world *w)
     return hal_status_code(s) == HAL_CODE_NOT_FOUND ? HAL_OK : s;
 }
 
-static hal_status topology_print_json(world *w)
-{
-    return hal_topology_print_json(w->instance, sink);
-}
-
 static hal_status buffer_create(world *w)
 {
     ACT_MAKES(hal_buffer, hal_buffer_create(w->device, 1000, &made), hal_buffer_release);
@@ -629,7 +624,6 @@ static void devices(void **state)
         {"device_get", with_instance, device_get, false},
         {"device_find", with_instance, device_find, false},
         {"device_find, missing", with_instance, device_find_missing, false},
-        {"topology_print_json", with_instance, topology_print_json, false},
         {"buffer_create", with_device, buffer_create, false},
         {"buffer_import_host", with_device, buffer_import_host, false},
         {"buffer_map", with_buffer, buffer_map, false},

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-HEADERS = ["hal/hal.h", "hal/ops.h", "hal/graph.h", "hal/plan.h", "hal/backend.h"]
+HEADERS = ["hal/hal.h", "hal/ops.h", "hal/graph.h", "hal/plan.h", "hal/backend.h", "hal/topology.h"]
 DECLARED = re.compile(r"^(HAL_API |static inline |typedef (struct|enum)|#define HAL_)")
 # The macros of a table mean what the table's own file says.
 TABLE_MACRO = re.compile(r"^#define HAL_(OP|ATTR_\w+|OP_END|DTYPE|EXPR|[A-Z]+_H)\b")

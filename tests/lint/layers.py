@@ -13,7 +13,7 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("top_sr
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 # Public headers live in hal/ but belong to the room whose contract they state. The backend
 # contract stands between: the core speaks it, and it names operators by their descriptions.
-PUBLIC = {"hal/hal.h": "hal", "hal/dtypes.def": "hal", "hal/backend.h": "contract", "hal/ops.h": "ops",
+PUBLIC = {"hal/hal.h": "hal", "hal/topology.h": "hal", "hal/dtypes.def": "hal", "hal/backend.h": "contract", "hal/ops.h": "ops",
           "ops/ops.def": "ops", "ops/expr.def": "ops", "hal/graph.h": "ops", "hal/plan.h": "scheduler"}
 
 

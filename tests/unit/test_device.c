@@ -140,28 +140,6 @@ static void a_forked_child_is_told(void **state)
     hal_device_release(device);
 }
 
-static void the_topology_is_json_with_provenance(void **state)
-{
-    (void)state;
-    hal_device *device = fake_device(false);
-    char *text = NULL;
-    size_t size;
-    FILE *stream = open_memstream(&text, &size);
-    assert_ok(hal_topology_print_json(hal_device_instance(device), stream));
-    fclose(stream);
-    json_t *root = json_loads(text, 0, NULL);
-    assert_non_null(root);
-    json_t *figure = json_object_get(json_object_get(root, "host"), "hardware_threads");
-    assert_string_equal(json_string_value(json_object_get(figure, "source")), "hwloc");
-    assert_true(json_integer_value(json_object_get(figure, "value")) > 0);
-    assert_int_equal(json_array_size(json_object_get(root, "devices")), 1);
-    json_t *link = json_array_get(json_object_get(root, "links"), 0);
-    assert_true(json_is_null(json_object_get(json_object_get(link, "bandwidth"), "value")));
-    json_decref(root);
-    free(text);
-    hal_device_release(device);
-}
-
 static void the_trace_is_json(void **state)
 {
     (void)state;
@@ -213,7 +191,6 @@ int main(void)
         cmocka_unit_test(objects_outlive_handles),
         cmocka_unit_test(the_eager_slot_goes_with_the_handles),
         cmocka_unit_test(a_forked_child_is_told),
-        cmocka_unit_test(the_topology_is_json_with_provenance),
         cmocka_unit_test(the_trace_is_json),
         cmocka_unit_test(null_devices_are_two),
     };
