@@ -33,6 +33,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_reference \
 	tests/unit/test_run \
 	tests/unit/test_safetensors \
+	tests/unit/test_sample \
 	tests/unit/test_session \
 	tests/unit/test_shape \
 	tests/unit/test_status \
@@ -87,6 +88,8 @@ tests_unit_test_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_gemm_CFLAGS = $(HAL_KERNEL_CFLAGS) -Wno-psabi
 tests_unit_test_gemm_LDADD = libhal_cpu_avx2.la libhal_cpu_avx512.la libhal_cpu_avx512bf16.la \
 	libhal_cpu_amx.la $(LDADD)
+
+tests_unit_test_sample_SOURCES = tests/unit/test_sample.c tools/hal-bench/sample.c
 
 # Failing allocations: the library's calls of malloc go through the test.
 tests_fault_test_memory_SOURCES = tests/fault/test_memory.c tests/fault/starve.c tests/fault/starve.h
@@ -161,7 +164,7 @@ HAL_CLI_TESTS = \
 	tests/cli/cases_checkpoint.py \
 	tests/cli/cases_deadline.py \
 	tests/cli/cases_generate.py \
-	tests/cli/cases_matrix.py \
+	tests/cli/cases_matrix.py tests/cli/cases_measure.py \
 	tests/cli/cases_plugin.py \
 	tests/cli/cases_train.py \
 	tests/cli/cases_usage.py \

@@ -25,10 +25,18 @@ HAL_RUN_SOURCES = \
 
 HAL_BENCH_SOURCES = \
 	tools/hal-bench/bench.h \
+	tools/hal-bench/link.c \
 	tools/hal-bench/main.c \
+	tools/hal-bench/measure.c \
+	tools/hal-bench/measure.h \
+	tools/hal-bench/memory.c \
 	tools/hal-bench/op.c \
 	tools/hal-bench/overhead.c \
-	tools/hal-bench/train.c
+	tools/hal-bench/sample.c \
+	tools/hal-bench/sample.h \
+	tools/hal-bench/train.c \
+	tools/hal-bench/transfer.c \
+	tools/hal-bench/transfer.h
 
 HAL_MATRIX_SOURCES = \
 	tools/hal-matrix/case.c \

@@ -18,12 +18,14 @@ import cases_checkpoint
 import cases_deadline
 import cases_generate
 import cases_matrix
+import cases_measure
 import cases_plugin
 import cases_train
 import cases_usage
 from support import CASES, Bench, Failed, Skipped
 
-MODULES = (cases_usage, cases_train, cases_checkpoint, cases_generate, cases_plugin, cases_matrix, cases_deadline)
+MODULES = (cases_usage, cases_train, cases_checkpoint, cases_generate, cases_plugin, cases_matrix, cases_measure,
+           cases_deadline)
 
 
 def run(bench, number, name, function):

@@ -3,14 +3,15 @@
 #ifndef HAL_BENCH_H
 #define HAL_BENCH_H
 
+#include "tools/hal-bench/sample.h"
 #include "tools/hal-run/options.h"
 
 typedef struct bench_options {
-    const char *op, *device, *dtype, *model, *plugin_dir;
+    const char *op, *device, *dtype, *model, *plugin_dir, *from, *to;
     int64_t m, n, k;
-    uint64_t steps, batch, context;
+    uint64_t steps, batch, context, bytes;
     int64_t deadline_ms; /* of a call or step; 0: that of the verb */
-    bool json;
+    bool json, quick;
 } bench_options;
 
 /* Times a matmul (m, n, k) or an element-wise row over m x n, and reports flop/s and bytes/s. */
@@ -19,9 +20,11 @@ int bench_op(const bench_options *options, tool_error *err);
 int bench_train(const bench_options *options, tool_error *err);
 /* What hal itself costs, on the null backend: hal_run, submit, a session step of 1,000 ops, start. */
 int bench_overhead(const bench_options *options, tool_error *err);
+/* Bandwidth and latency of a device's memory. */
+int bench_mem(const bench_options *options, tool_error *err);
+/* Bandwidth and latency between every two devices, and the host and each. */
+int bench_link(const bench_options *options, tool_error *err);
 
-/* Median of n numbers, which are sorted in place. */
-double bench_median(double *numbers, size_t n);
 /* Seconds of the monotonic clock. */
 double bench_now(void);
 

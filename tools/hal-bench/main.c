@@ -10,15 +10,17 @@ static const char help[] =
     "usage: hal-bench op [--op NAME] [--m N] [--n N] [--k N] [--dtype T] [--device ID] [--steps N] [--json]\n"
     "       hal-bench train [--model char|small|gpt2|llama] [--dtype f32|bf16] [--batch N] [--context N] [--steps N] [--json]\n"
     "       hal-bench overhead [--steps N] [--json]\n"
+    "       hal-bench mem [--device ID] [--bytes N] [--quick] [--json]\n"
+    "       hal-bench link [--from ID] [--to ID] [--bytes N] [--quick] [--json]\n"
     "       --deadline SECONDS      longest wait for one call of op, one step of train\n"
     "       --plugin-dir DIR[:DIR]  look for backends there first (absolute paths)\n"
     "       --help, --version       this text; the version\n"
-    "Exit codes: 0 ok, 1 internal, 2 usage, 3 not found or does not fit, 6 deadline.\n";
+    "Exit codes: 0 ok, 1 internal, 2 usage, 3 not found or does not fit, 4 degraded, 6 deadline.\n";
 
 static const struct option table[] = {
     {"op", 1, NULL, 'o'}, {"device", 1, NULL, 'd'}, {"dtype", 1, NULL, 't'}, {"model", 1, NULL, 'M'}, {"plugin-dir", 1, NULL, 'p'},
     {"m", 1, NULL, 'm'}, {"n", 1, NULL, 'n'}, {"k", 1, NULL, 'k'}, {"steps", 1, NULL, 's'}, {"batch", 1, NULL, 'b'},
-    {"context", 1, NULL, 'c'}, {"deadline", 1, NULL, 'D'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+    {"context", 1, NULL, 'c'}, {"deadline", 1, NULL, 'D'}, {"bytes", 1, NULL, 'B'}, {"from", 1, NULL, 'F'}, {"to", 1, NULL, 'T'}, {"quick", 0, NULL, 'q'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 
 static int whole(const char *text, int64_t *out, tool_error *err) {
     char *end;
@@ -30,7 +32,7 @@ static int whole(const char *text, int64_t *out, tool_error *err) {
 
 static int set_option(bench_options *o, int c, tool_error *err) {
     int64_t value = 0;
-    if (strchr("mnksbc", c)) {
+    if (strchr("mnksbcB", c)) {
         int code = whole(optarg, &value, err);
         if (code) return code;
     }
@@ -47,6 +49,10 @@ static int set_option(bench_options *o, int c, tool_error *err) {
     case 'b': o->batch = (uint64_t)value; break;
     case 'c': o->context = (uint64_t)value; break;
     case 'D': return deadline_parse(optarg, &o->deadline_ms, err);
+    case 'B': o->bytes = (uint64_t)value; break;
+    case 'F': o->from = optarg; break;
+    case 'T': o->to = optarg; break;
+    case 'q': o->quick = true; break;
     case 'j': o->json = true; break;
     default: return tool_fail(err, TOOL_BAD_INPUT, "unknown option or missing value; see --help");
     }
@@ -67,23 +73,15 @@ static int run(int argc, char **argv, tool_error *err) {
     if (strcmp(verb, "op") == 0) return bench_op(&o, err);
     if (strcmp(verb, "train") == 0) return bench_train(&o, err);
     if (strcmp(verb, "overhead") == 0) return bench_overhead(&o, err);
-    return tool_fail(err, TOOL_BAD_INPUT, "one verb is needed: op, train or overhead; see --help");
+    if (strcmp(verb, "mem") == 0) return bench_mem(&o, err);
+    if (strcmp(verb, "link") == 0) return bench_link(&o, err);
+    return tool_fail(err, TOOL_BAD_INPUT, "one verb is needed: op, train, overhead, mem or link; see --help");
 }
 
 int main(int argc, char **argv) {
     tool_error err = {0};
     int code = run(argc, argv, &err);
     return tool_finish("hal-bench", code, &err);
-}
-
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double bench_median(double *numbers, size_t n) {
-    qsort(numbers, n, sizeof *numbers, ascending);
-    return n ? numbers[n / 2] : 0;
 }
 
 double bench_now(void) { return (double)hal_time_now() * 1e-9; }
