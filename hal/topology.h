@@ -429,18 +429,18 @@ HAL_API const char *hal_rung_status_name(hal_rung_status status);
 HAL_API const char *hal_severity_name(hal_severity severity);
 
 /** A code of the ladder, explained. Codes are permanent: never reused for something else. Source: docs/discovery.md. */
-typedef struct hal_code {
+typedef struct hal_code_row {
     /** "D402". */
     const char *code;
     /** hal_severity it usually has; its rung, 1 to 10. */
     uint32_t severity, rung;
     /** A sentence; what is looked at; the usual cause; what to try. */
     const char *summary, *evidence, *cause, *remedy;
-} hal_code;
+} hal_code_row;
 /** The row of `code`, or NULL when there is none. Static. */
-HAL_API const hal_code *hal_code_explain(const char *code);
+HAL_API const hal_code_row *hal_code_explain(const char *code);
 /** Row `index` of all codes, or NULL past the end. Static. */
-HAL_API const hal_code *hal_code_at(uint32_t index);
+HAL_API const hal_code_row *hal_code_at(uint32_t index);
 
 /* -------------------------------------------------------------------------------------------------- 4. JSON -- */
 
