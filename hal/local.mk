@@ -37,6 +37,14 @@ HAL_CORE_SOURCES = \
 	hal/tensor.c \
 	hal/time.c \
 	hal/timeline.c \
+	hal/topology/build.h \
+	hal/topology/check.c \
+	hal/topology/draft.c \
+	hal/topology/lookup.c \
+	hal/topology/model.h \
+	hal/topology/names.c \
+	hal/topology/seal.c \
+	hal/topology/topology.c \
 	hal/trace.c \
 	hal/trace.h \
 	hal/trace_json.c \
