@@ -41,6 +41,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_text \
 	tests/unit/test_timeline \
 	tests/unit/test_tokenizer \
+	tests/unit/test_topology \
 	tests/unit/test_trace
 
 HAL_FAULT_TESTS = \

@@ -79,7 +79,8 @@ static void apply_order(hal_topology *t, const uint32_t *order, hal_topology_dev
         sorted[i] = t->devices[order[i]];
         now_at[order[i]] = i;
     }
-    memcpy(t->devices, sorted, t->n_devices * sizeof *sorted);
+    for (uint32_t i = 0; i < t->n_devices; i++)
+        t->devices[i] = sorted[i];
     renumber_all(t, now_at);
 }
 
