@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The child that tries what may kill or hang a process, so that the host of libhal need not. probe.c starts it
-   and reads its last line, "hal-probe: ok" or "hal-probe: failed: WHY"; no such line means that it died. What
-   the code under trial prints stands before. Links nothing of hal. */
+/* The child that tries what may kill or hang a process, so that the host of libhal need not. hal/probe.c starts
+   it and reads its last line, "hal-probe: ok" or "hal-probe: failed: WHY"; no such line means that it died. What
+   the code under trial prints stands before; what was found out goes to descriptor 3. */
+#include "hal/probe/child.h"
+
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,40 +12,51 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static int usage(FILE *stream, int code)
-{
-    fputs("usage: hal-probe dlopen FILE\n"
-          "Opens a shared object and says whether that went well. libhal starts this for plugins it meets for\n"
-          "the first time.\n",
-          stream);
-    return code;
-}
-
 /* A line of its own, whatever was printed before. */
-static void answer(const char *verdict, const char *text)
+int hal_child_fail(const char *text)
 {
-    dprintf(STDOUT_FILENO, "\nhal-probe: %s%s\n", verdict, text);
+    dprintf(STDOUT_FILENO, "\nhal-probe: failed: %.*s\n", (int)strcspn(text, "\n"), text);
+    return 1;
 }
 
 static int try_dlopen(const char *path)
 {
-    if (dlopen(path, RTLD_NOW | RTLD_LOCAL) == NULL) {
-        answer("failed: ", dlerror());
-        return 1;
-    }
-    answer("ok", "");
-    return 0;
+    return dlopen(path, RTLD_NOW | RTLD_LOCAL) == NULL ? hal_child_fail(dlerror()) : 0;
+}
+
+static const struct verb {
+    const char *name, *subject, *text;
+    int (*run)(const char *subject);
+} verbs[] = {
+    {"dlopen", "FILE", "Opens a shared object and says whether that went well.", try_dlopen},
+};
+
+static int usage(FILE *stream, int code)
+{
+    fputs("usage: hal-probe VERB SUBJECT\n"
+          "Does for libhal what may crash or hang, in a process of its own.\n",
+          stream);
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        fprintf(stream, "  %s %s\n      %s\n", verbs[i].name, verbs[i].subject, verbs[i].text);
+    return code;
 }
 
 int main(int argc, char **argv)
 {
     const struct rlimit none = {0, 0};
+    const struct verb *verb = NULL;
     if (argc == 2 && strcmp(argv[1], "--help") == 0)
         return usage(stdout, 0);
-    if (argc != 3 || strcmp(argv[1], "dlopen") != 0)
+    for (size_t i = 0; argc == 3 && i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            verb = &verbs[i];
+    if (verb == NULL)
         return usage(stderr, 2);
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int code = verb->run(argv[2]);
+    if (code == 0)
+        dprintf(STDOUT_FILENO, "\nhal-probe: ok\n");
     /* Destructors are not what was asked about. */
-    _exit(try_dlopen(argv[2]));
+    _exit(code);
 }

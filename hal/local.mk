@@ -30,6 +30,7 @@ HAL_CORE_SOURCES = \
 	hal/note.c \
 	hal/object.h \
 	hal/probe.c \
+	hal/probe.h \
 	hal/program.c \
 	hal/queue.c \
 	hal/slot.c \
@@ -58,5 +59,5 @@ HAL_CORE_SOURCES = \
 # The child that opens plugins nobody has opened yet.
 halprobedir = $(libexecdir)/hal
 halprobe_PROGRAMS = hal-probe
-hal_probe_SOURCES = hal/hal-probe.c
+hal_probe_SOURCES = hal/hal-probe.c hal/probe/child.h
 hal_probe_LDADD =
