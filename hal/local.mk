@@ -17,6 +17,16 @@ HAL_CORE_SOURCES = \
 	hal/core.h \
 	hal/description.c \
 	hal/device.c \
+	hal/discovery/families.def \
+	hal/discovery/family.c \
+	hal/discovery/family.h \
+	hal/discovery/files.c \
+	hal/discovery/files.h \
+	hal/discovery/files_disk.c \
+	hal/discovery/files_source.h \
+	hal/discovery/files_tree.c \
+	hal/discovery/tree.c \
+	hal/discovery/tree.h \
 	hal/dispatch.c \
 	hal/dtype.c \
 	hal/env.c \
