@@ -27,6 +27,9 @@ HAL_CORE_SOURCES = \
 	hal/discovery/files_tree.c \
 	hal/discovery/tree.c \
 	hal/discovery/tree.h \
+	hal/discovery/answer.c \
+	hal/discovery/answer.h \
+	hal/discovery/vendors.def \
 	hal/dispatch.c \
 	hal/dtype.c \
 	hal/env.c \
