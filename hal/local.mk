@@ -54,12 +54,16 @@ HAL_CORE_SOURCES = \
 	hal/topology/build.h \
 	hal/topology/check.c \
 	hal/topology/draft.c \
+	hal/topology/hwloc_attributes.c \
+	hal/topology/hwloc_devices.c \
+	hal/topology/hwloc_tree.h \
 	hal/topology/json.c \
 	hal/topology/json.h \
 	hal/topology/lookup.c \
 	hal/topology/model.h \
 	hal/topology/names.c \
 	hal/topology/print_json.c \
+	hal/topology/read_hwloc.c \
 	hal/topology/read_json.c \
 	hal/topology/redact.c \
 	hal/topology/seal.c \

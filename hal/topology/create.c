@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One way in for everything that describes a machine: what the input is, is seen from how it begins. */
+#include "hal/discovery/scan.h"
+#include "hal/object.h"
+#include "hal/topology/model.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_BYTES (64u << 20)
+#define DEADLINE 15000000000 /* ns for everything, where the caller names none */
+
+typedef struct document {
+    char *text;
+    size_t bytes;
+} document;
+
+/* Everything that `fd` gives, at most MOST_BYTES. */
+static hal_status read_all(const hal_allocator *allocator, int fd, const char *path, document *d)
+{
+    size_t room = 65536;
+    d->text = hal_allocate(allocator, room);
+    for (d->bytes = 0; d->text != NULL;) {
+        ssize_t n = read(fd, d->text + d->bytes, room - d->bytes);
+        if (n == 0)
+            return HAL_OK;
+        if (n < 0 && errno != EINTR)
+            return HAL_FAIL(IO, "%s: cannot be read: %m", path);
+        d->bytes += n > 0 ? (size_t)n : 0;
+        if (d->bytes < room)
+            continue;
+        if (room >= MOST_BYTES)
+            return HAL_FAIL(INVALID_ARGUMENT, "%s: more than %u bytes; no description of a machine is that long", path,
+                            MOST_BYTES);
+        char *grown = hal_allocate(allocator, room * 2);
+        if (grown != NULL)
+            memcpy(grown, d->text, d->bytes);
+        hal_deallocate(allocator, d->text);
+        d->text = grown;
+        room *= 2;
+    }
+    return HAL_FAIL(OUT_OF_MEMORY, "%s: does not fit into memory; free some", path);
+}
+
+static hal_status describe_machine(const hal_topology_options *o, hal_topology **topology)
+{
+    hal_files *files;
+    HAL_TRY(hal_files_open(o->allocator, o->input, &files));
+    hal_status s = hal_discover(files, o, topology);
+    hal_files_close(files);
+    return s;
+}
+
+/* The first byte that means something: after blanks and a byte order mark. */
+static const char *skip_blanks(const document *d)
+{
+    const char *p = d->text, *end = d->text + d->bytes;
+    if (d->bytes >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+        p += 3;
+    while (p < end && isspace((unsigned char)*p))
+        p++;
+    return p;
+}
+
+static hal_status finish(const hal_topology_options *o, hal_draft *draft, hal_topology **topology)
+{
+    hal_topology_host *host = hal_draft_host(draft);
+    host->offline = 1;
+    if (host->origin[0] == '\0')
+        host->origin = hal_draft_text(draft, o->input);
+    if (host->when == 0)
+        host->when = (int64_t)time(NULL);
+    for (uint32_t i = 0; o->supplied != NULL && o->supplied[i] != NULL; i++) {
+        hal_status s = hal_topology_supply(draft, o->supplied[i]);
+        if (s != HAL_OK) {
+            hal_draft_destroy(draft);
+            return s;
+        }
+    }
+    return hal_draft_seal(draft, topology);
+}
+
+static hal_status read_foreign(const hal_topology_options *o, const document *d, const char *begin, hal_draft *draft)
+{
+    if (d != NULL && *begin == '{')
+        return hal_topology_read_json(o->input, begin, d->bytes - (size_t)(begin - d->text), draft);
+    if (d != NULL)
+        return hal_topology_read_xml(o->input, o->deadline, draft);
+    return hal_topology_read_synthetic(o->input, draft);
+}
+
+static hal_status describe_foreign(const hal_topology_options *o, const document *d, const char *begin,
+                                   hal_topology **topology)
+{
+    hal_draft *draft;
+    HAL_TRY(hal_draft_create(o->allocator, &draft));
+    hal_status s = read_foreign(o, d, begin, draft);
+    if (s == HAL_OK)
+        return finish(o, draft, topology);
+    hal_draft_destroy(draft);
+    return s;
+}
+
+static hal_status describe_document(const hal_topology_options *o, const document *d, hal_topology **topology)
+{
+    const char *begin = skip_blanks(d);
+    const size_t left = d->bytes - (size_t)(begin - d->text);
+    if (left >= 9 && memcmp(begin, "hal-tree ", 9) == 0)
+        return describe_machine(o, topology);
+    if (left > 0 && (*begin == '{' || *begin == '<'))
+        return describe_foreign(o, d, begin, topology);
+    return HAL_FAIL(INVALID_ARGUMENT,
+                    "%s: line 1: neither JSON of hal, nor XML of NCCL, RCCL or hwloc, nor a recorded tree; see "
+                    "hal-info(1), --input",
+                    o->input);
+}
+
+static hal_status describe_file(const hal_topology_options *o, int fd, hal_topology **topology)
+{
+    document d = {0};
+    hal_status s = read_all(o->allocator, fd, o->input, &d);
+    if (s == HAL_OK)
+        s = describe_document(o, &d, topology);
+    hal_deallocate(o->allocator, d.text);
+    return s;
+}
+
+/* "socket:2 gpu:4": a word, a colon, a number. */
+static bool is_synthetic(const char *input)
+{
+    size_t n = strspn(input, "abcdefghijklmnopqrstuvwxyz-");
+    return n > 0 && input[n] == ':' && isdigit((unsigned char)input[n + 1]);
+}
+
+/* Others than regular files may block or never end. */
+static hal_status describe_path(const hal_topology_options *o, hal_topology **topology)
+{
+    struct stat facts;
+    if (stat(o->input, &facts) != 0 && is_synthetic(o->input))
+        return describe_foreign(o, NULL, o->input, topology);
+    if (stat(o->input, &facts) != 0)
+        return HAL_FAIL(NOT_FOUND, "%s: %m; expected a file, a directory or a description such as \"socket:2 gpu:4\"",
+                        o->input);
+    if (S_ISDIR(facts.st_mode))
+        return describe_machine(o, topology);
+    if (!S_ISREG(facts.st_mode))
+        return HAL_FAIL(INVALID_ARGUMENT, "%s: neither a regular file nor a directory", o->input);
+    int fd = open(o->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return HAL_FAIL(IO, "%s: cannot be opened: %m", o->input);
+    hal_status s = describe_file(o, fd, topology);
+    close(fd);
+    return s;
+}
+
+hal_status hal_topology_create(const hal_topology_options *options, hal_topology **topology)
+{
+    hal_topology_options o = {0};
+    if (options != NULL && (options->head.size < sizeof(hal_head) || options->head.flags != 0))
+        return HAL_FAIL(INVALID_ARGUMENT, "topology options: head.size is %u, head.flags is %u; set them to "
+                        "sizeof(hal_topology_options) and 0", options->head.size, options->head.flags);
+    if (options != NULL)
+        memcpy(&o, options, options->head.size < sizeof o ? options->head.size : sizeof o);
+    if (o.deadline == 0)
+        o.deadline = hal_time_now() + DEADLINE;
+    return o.input == NULL ? describe_machine(&o, topology) : describe_path(&o, topology);
+}
