@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The child that tries what may kill or hang a process, so that the host of libhal need not. hal/probe.c starts
-   it and reads its last line, "hal-probe: ok" or "hal-probe: failed: WHY"; no such line means that it died. What
-   the code under trial prints stands before; what was found out goes to descriptor 3. */
+/* The child that tries what may kill or hang a process, so that the host of libhal need not. hal/probe.c
+   starts it and reads its last line, "hal-probe: ok" or "hal-probe: failed: WHY"; no such line means that it
+   died. What the code under trial prints stands before; what was found out goes to descriptor 3. */
 #include "hal/probe/child.h"
 
 #include <dlfcn.h>
@@ -28,6 +28,8 @@ static const struct verb {
     const char *name, *subject, *text;
     int (*run)(const char *subject);
 } verbs[] = {
+    {"ask", "VENDOR[:FILE]", "Prints on descriptor 3 what a vendor's library knows of devices.",
+     hal_child_ask},
     {"dlopen", "FILE", "Opens a shared object and says whether that went well.", try_dlopen},
 };
 

@@ -76,5 +76,18 @@ HAL_CORE_SOURCES = \
 # The child that opens plugins nobody has opened yet.
 halprobedir = $(libexecdir)/hal
 halprobe_PROGRAMS = hal-probe
-hal_probe_SOURCES = hal/hal-probe.c hal/probe/child.h
+hal_probe_SOURCES = \
+	hal/hal-probe.c \
+	hal/discovery/answer.c \
+	hal/probe/acl.c \
+	hal/probe/ask.c \
+	hal/probe/child.c \
+	hal/probe/child.h \
+	hal/probe/cuda.c \
+	hal/probe/dcmi.c \
+	hal/probe/hip.c \
+	hal/probe/nvml.c \
+	hal/probe/opencl.c \
+	hal/probe/rsmi.c \
+	hal/probe/ze.c
 hal_probe_LDADD =

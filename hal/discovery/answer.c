@@ -10,14 +10,17 @@
 typedef enum form { TEXT, ADDRESS, NUMBER, INDEX, LONG, CODE, WORD } form;
 
 /* What a record of each kind may tell. */
-#define L     (1u << HAL_ANSWER_LIBRARY)
-#define D     (1u << HAL_ANSWER_DEVICE)
-#define E     (1u << HAL_ANSWER_LINK)
+#define L            (1u << HAL_ANSWER_LIBRARY)
+#define D            (1u << HAL_ANSWER_DEVICE)
+#define E            (1u << HAL_ANSWER_LINK)
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const char *const kinds[] = {"library", "device", "link"};
 static const char *const types[] = {"cpu", "gpu", "npu", "nic", "switch", "other"};
-static const char *const states[] = {"ok", "absent", "lacks", "old", "failed"};
+static const char *const states[] = {"ok",   "absent", "lacks", "old",     "failed",
+                                     "died", "late",   "left",  "garbage", "unasked"};
+
+static const char *const copies[] = {"unknown", "native", "direct", "staged", "none"};
 
 static const struct field {
     const char *key;
@@ -43,6 +46,7 @@ static const struct field {
     {"generation", NUMBER, E, AT(generation), NULL, 0},
     {"lanes", NUMBER, E, AT(lanes), NULL, 0},
     {"hops", NUMBER, E, AT(hops), NULL, 0},
+    {"copy", WORD, E, AT(copy), copies, COUNT(copies)},
     {"bandwidth", LONG, E, AT(bandwidth), NULL, 0},
     {"name", TEXT, D, AT(name), NULL, 0},
     {"platform_name", TEXT, L | D, AT(platform_name), NULL, 0},
@@ -59,6 +63,8 @@ static const struct field {
     {"library", TEXT, L, AT(library), NULL, 0},
     {"manifest", TEXT, L, AT(manifest), NULL, 0},
     {"code", CODE, L, AT(code), NULL, 0},
+    {"when", LONG, L, AT(when), NULL, 0},
+    {"took", LONG, L, AT(took), NULL, 0},
     {"text", TEXT, L, AT(text), NULL, 0},
 #undef AT
 };
@@ -81,9 +87,9 @@ static bool lower_hex(const char *p, size_t n)
 static bool is_address(const char *p)
 {
     size_t domain = strspn(p, "0123456789abcdef");
-    return (domain == 4 || domain == 8) && p[domain] == ':' && strlen(p) == domain + 8 && lower_hex(p + domain + 1, 2) &&
-           p[domain + 3] == ':' && lower_hex(p + domain + 4, 2) && p[domain + 6] == '.' && p[domain + 7] >= '0' &&
-           p[domain + 7] <= '7';
+    return (domain == 4 || domain == 8) && p[domain] == ':' && strlen(p) == domain + 8 &&
+           lower_hex(p + domain + 1, 2) && p[domain + 3] == ':' && lower_hex(p + domain + 4, 2) &&
+           p[domain + 6] == '.' && p[domain + 7] >= '0' && p[domain + 7] <= '7';
 }
 
 /* Bytes of the printable character at `p`, 0 when there is none: control characters and what is not UTF-8. */
@@ -92,7 +98,10 @@ static size_t character(const char *text)
     const unsigned char *p = (const unsigned char *)text;
     if (p[0] < 0x80)
         return p[0] >= 0x20 && p[0] != 0x7f;
-    size_t n = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+    size_t n = p[0] >= 0xc2 && p[0] < 0xe0   ? 2
+               : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+               : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                             : 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
@@ -102,7 +111,8 @@ static size_t character(const char *text)
     return n;
 }
 
-/* ------------------------------------------------------------------------------------------------- writing -- */
+/* ------------------------------------------------------------------------------------------------- writing
+ * -- */
 
 /* A copy without blanks around it, other characters replaced. */
 static void clean(const char *text, size_t room, char *out)
@@ -171,7 +181,8 @@ size_t hal_answer_print(const hal_answer *answer, char *text)
     return used;
 }
 
-/* ------------------------------------------------------------------------------------------------- reading -- */
+/* ------------------------------------------------------------------------------------------------- reading
+ * -- */
 
 static bool parse_word(const struct field *f, const char *value, hal_answer *answer)
 {
@@ -255,13 +266,14 @@ bool hal_answer_parse(const char *line, size_t length, hal_answer *answer, char 
     }
     while ((word = strsep(&rest, "\t")) != NULL)
         if (!parse_pair(word, &a)) {
-            snprintf(why, size, "a record of a %s has no such member, or not with such a value: \"%.40s\"", kinds[a.kind],
-                     word);
+            snprintf(why, size, "a record of a %s has no such member, or not with such a value: \"%.40s\"",
+                     kinds[a.kind], word);
             return false;
         }
     /* Order, repetition, spelling of numbers, characters: all of it is as it would be written. */
     if (hal_answer_print(&a, again) != length + 1 || memcmp(again, line, length) != 0) {
-        snprintf(why, size, "members of a %s repeat, stand in another order, or hold odd characters", kinds[a.kind]);
+        snprintf(why, size, "members of a %s repeat, stand in another order, or hold odd characters",
+                 kinds[a.kind]);
         return false;
     }
     *answer = a;

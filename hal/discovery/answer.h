@@ -25,13 +25,18 @@ typedef enum hal_answer_kind {
     HAL_ANSWER_LINK     /* "link": from the device at `address` (or `index`) to the one at `peer` */
 } hal_answer_kind;
 
-/* By its own account, how the vendor's library fared. */
+/* How the vendor's library fared. */
 typedef enum hal_library_state {
-    HAL_LIBRARY_OK,        /* "ok" */
-    HAL_LIBRARY_ABSENT,    /* "absent": none of the names can be opened; `text` is what the loader said */
-    HAL_LIBRARY_LACKS,     /* "lacks": it has no function `text` */
-    HAL_LIBRARY_OLD,       /* "old": older than what is needed, or than its kernel driver; `required` says what */
-    HAL_LIBRARY_FAILED     /* "failed": a call failed with `code`; `text` says which */
+    HAL_LIBRARY_OK,      /* "ok": it works; if there is a `code`, that of finding no device */
+    HAL_LIBRARY_ABSENT,  /* "absent": none of the names can be opened; `text` is what the loader said */
+    HAL_LIBRARY_LACKS,   /* "lacks": it has no function `text` */
+    HAL_LIBRARY_OLD,     /* "old": older than what is needed, or than its kernel driver; `required` says what */
+    HAL_LIBRARY_FAILED,  /* "failed": a call failed with `code`; `text` says which */
+    HAL_LIBRARY_DIED,    /* "died": the child that loaded it; from here on it is libhal that says so */
+    HAL_LIBRARY_LATE,    /* "late": the child was killed at its deadline */
+    HAL_LIBRARY_LEFT,    /* "left": not even killing helped: it was left */
+    HAL_LIBRARY_GARBAGE, /* "garbage": what was answered cannot be true */
+    HAL_LIBRARY_UNASKED  /* "unasked": the helper cannot be started, or does not know the vendor */
 } hal_library_state;
 
 /* One record. Texts end in NUL and hold printable UTF-8 without tabs; "" and 0 mean not told, HAL_NOWHERE for indices. */
@@ -44,14 +49,16 @@ typedef struct hal_answer {
     uint32_t cores;
     uint32_t state; /* hal_library_state */
     uint32_t generation, lanes, hops;
+    uint32_t copy;   /* hal_copy_mode of a link, as far as the vendor claims */
     uint32_t shared; /* 1: its memory is the host's */
     int32_t code;    /* the vendor's status code */
     uint64_t memory, free;  /* bytes */
     uint64_t bandwidth;     /* of a link, bytes per second one way */
+    uint64_t when, took;    /* asked at, in seconds since 1970; nanoseconds */
     char api[12];           /* the vendor; hal_native_index.api but for "acl", which is "ascend" there */
     char address[20];       /* "0000:1b:00.0" */
     char peer[20];          /* likewise */
-    char parent[64];        /* UUID or address of the device this is a part of (a MIG instance) */
+    char parent[80];        /* UUID or address of the device this is a part of (a MIG instance) */
     char link[12], path[8]; /* hal_topology_link.kind and .path */
     char uuid[80], serial[64], name[128];
     char platform_name[96]; /* "Portable Computing Language" */
@@ -77,19 +84,19 @@ size_t hal_answer_print(const hal_answer *answer, char *text);
 /* Reads a line without its newline. False, with what is wrong in `why`, for anything that hal_answer_print would not write. */
 bool hal_answer_parse(const char *line, size_t length, hal_answer *answer, char *why, size_t size);
 
-/* How asking one vendor ended. */
+/* How asking one vendor ended: a library's state, or that it works and has no device. */
 typedef enum hal_fact_end {
-    HAL_FACT_DEVICES, /* it told of devices */
-    HAL_FACT_NONE,    /* it works and has no device */
-    HAL_FACT_ABSENT,  /* the library is not there */
-    HAL_FACT_LACKS,   /* it lacks a function */
-    HAL_FACT_OLD,     /* it is too old */
-    HAL_FACT_FAILED,  /* it said no, with a code */
-    HAL_FACT_DIED,    /* the child died */
-    HAL_FACT_LATE,    /* the child was killed at its deadline */
-    HAL_FACT_LEFT,    /* not even killing helped: it was left */
-    HAL_FACT_GARBAGE, /* what it answered cannot be true */
-    HAL_FACT_UNASKED  /* the helper cannot be started */
+    HAL_FACT_DEVICES = HAL_LIBRARY_OK, /* it told of devices */
+    HAL_FACT_ABSENT = HAL_LIBRARY_ABSENT,
+    HAL_FACT_LACKS = HAL_LIBRARY_LACKS,
+    HAL_FACT_OLD = HAL_LIBRARY_OLD,
+    HAL_FACT_FAILED = HAL_LIBRARY_FAILED,
+    HAL_FACT_DIED = HAL_LIBRARY_DIED,
+    HAL_FACT_LATE = HAL_LIBRARY_LATE,
+    HAL_FACT_LEFT = HAL_LIBRARY_LEFT,
+    HAL_FACT_GARBAGE = HAL_LIBRARY_GARBAGE,
+    HAL_FACT_UNASKED = HAL_LIBRARY_UNASKED,
+    HAL_FACT_NONE /* it works and has no device */
 } hal_fact_end;
 
 /* One vendor, or one .icd file of OpenCL. */
