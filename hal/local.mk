@@ -17,6 +17,10 @@ HAL_CORE_SOURCES = \
 	hal/core.h \
 	hal/description.c \
 	hal/device.c \
+	hal/discovery/code.c \
+	hal/discovery/codes.def \
+	hal/discovery/elf.c \
+	hal/discovery/elf.h \
 	hal/discovery/families.def \
 	hal/discovery/family.c \
 	hal/discovery/family.h \
@@ -25,11 +29,29 @@ HAL_CORE_SOURCES = \
 	hal/discovery/files_disk.c \
 	hal/discovery/files_source.h \
 	hal/discovery/files_tree.c \
+	hal/discovery/ladder.c \
+	hal/discovery/ladder.h \
+	hal/discovery/ladder_answer.c \
+	hal/discovery/ladder_bus.c \
+	hal/discovery/ladder_driver.c \
+	hal/discovery/ladder_evidence.c \
+	hal/discovery/ladder_library.c \
+	hal/discovery/ladder_node.c \
+	hal/discovery/ladder_permission.c \
+	hal/discovery/ladder_registration.c \
+	hal/discovery/ladder_survey.c \
+	hal/discovery/ladder_version.c \
+	hal/discovery/manifest.c \
+	hal/discovery/manifest.h \
+	hal/discovery/search.c \
+	hal/discovery/search.h \
 	hal/discovery/tree.c \
 	hal/discovery/tree.h \
 	hal/discovery/answer.c \
 	hal/discovery/answer.h \
 	hal/discovery/vendors.def \
+	hal/discovery/words.c \
+	hal/discovery/words.h \
 	hal/dispatch.c \
 	hal/dtype.c \
 	hal/env.c \

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What several rungs look at: the kernel's log, its modules, libraries of a family, permission bits. */
+#include "hal/discovery/ladder.h"
+#include "hal/discovery/files_source.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LOG_LIMIT = 1 << 20 };
+
+/* The kernel greets once each time it starts: what stands before is of another time. */
+static void forget_earlier(char *log)
+{
+    char *last = NULL;
+    for (char *at = log; (at = strstr(at, "Linux version ")) != NULL; at++)
+        last = at;
+    if (last != NULL)
+        memmove(log, last, strlen(last) + 1);
+}
+
+const char *hal_ladder_log(hal_ladder *ladder)
+{
+    static const char *const paths[] = {"/hal/dmesg", "/var/log/dmesg", "/var/log/kern.log"};
+    for (size_t i = 0; !ladder->log_tried && ladder->log == NULL && i < sizeof paths / sizeof paths[0]; i++) {
+        hal_file_facts facts;
+        size_t bytes;
+        if (hal_files_stat(ladder->files, paths[i], &facts) && facts.size <= LOG_LIMIT)
+            ladder->log = hal_files_read_all(ladder->files, paths[i], &bytes);
+        if (ladder->log != NULL)
+            forget_earlier(ladder->log);
+    }
+    ladder->log_tried = true;
+    return ladder->log;
+}
+
+bool hal_ladder_log_line(hal_ladder *ladder, const char *a, const char *b, char *line, size_t size)
+{
+    bool found = false;
+    const char *log = hal_ladder_log(ladder);
+    for (const char *at = log; at != NULL && (at = strstr(at, a)) != NULL; at++) {
+        const char *begin = at;
+        while (begin > log && begin[-1] != '\n')
+            begin--;
+        size_t length = strcspn(begin, "\n");
+        if (b != NULL && memmem(begin, length, b, strlen(b)) == NULL)
+            continue;
+        snprintf(line, size, "%.*s", (int)(length < size ? length : size), begin);
+        found = true;
+    }
+    return found;
+}
+
+/* Modules call themselves with '_' in sysfs, whatever their file is called. */
+static void module_name(const char *name, char *text, size_t size)
+{
+    snprintf(text, size, "%s", name);
+    for (char *p = text; *p != '\0'; p++)
+        if (*p == '-')
+            *p = '_';
+}
+
+bool hal_ladder_module_loaded(const hal_ladder *ladder, const char *name)
+{
+    char module[128], path[192];
+    module_name(name, module, sizeof module);
+    snprintf(path, sizeof path, "/sys/module/%s", module);
+    return hal_files_exist(ladder->files, path);
+}
+
+static void read_modules(hal_ladder *ladder)
+{
+    static const char *const names[] = {"modules.builtin", "modules.dep"};
+    const hal_topology_host *host = hal_draft_host(ladder->draft);
+    char *texts[2] = {NULL, NULL};
+    size_t bytes[2] = {0, 0};
+    ladder->modules_tried = true;
+    for (size_t i = 0; i < 2; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "/lib/modules/%.256s/%s", host->kernel, names[i]);
+        texts[i] = hal_files_read_all(ladder->files, path, &bytes[i]);
+    }
+    /* Without the list of what can be loaded nothing can be said to be missing. */
+    if (texts[1] != NULL)
+        ladder->modules = hal_allocate(ladder->files->allocator, bytes[0] + bytes[1] + 2);
+    if (ladder->modules != NULL)
+        sprintf(ladder->modules, "%s\n%s", texts[0] != NULL ? texts[0] : "", texts[1]);
+    hal_deallocate(ladder->files->allocator, texts[0]);
+    hal_deallocate(ladder->files->allocator, texts[1]);
+}
+
+int hal_ladder_module_installed(hal_ladder *ladder, const char *name)
+{
+    if (!ladder->modules_tried)
+        read_modules(ladder);
+    if (ladder->modules == NULL)
+        return -1;
+    char dashed[128], plain[128];
+    snprintf(dashed, sizeof dashed, "/%s.ko", name);
+    module_name(dashed, plain, sizeof plain);
+    for (char *p = dashed; *p != '\0'; p++)
+        if (*p == '_')
+            *p = '-';
+    return strstr(ladder->modules, dashed) != NULL || strstr(ladder->modules, plain) != NULL;
+}
+
+const hal_family_libraries *hal_ladder_libraries(hal_ladder *ladder, const hal_family *family)
+{
+    for (uint32_t i = 0; i < ladder->n_libraries; i++)
+        if (ladder->libraries[i].family == family)
+            return &ladder->libraries[i];
+    if (!hal_array_grow(ladder->files->allocator, (void **)&ladder->libraries, ladder->n_libraries, &ladder->room_libraries,
+                        sizeof *ladder->libraries))
+        return NULL;
+    hal_family_libraries *libraries = &ladder->libraries[ladder->n_libraries++];
+    memset(libraries, 0, sizeof *libraries);
+    libraries->family = family;
+    char names[512];
+    for (const char *rest = family->libraries; hal_word_next(&rest, ' ', names, sizeof names);)
+        if (libraries->count < HAL_FAMILY_LIBRARIES)
+            hal_search_choose(ladder->search, names, family->directories, &libraries->found[libraries->count++]);
+    return libraries;
+}
+
+bool hal_ladder_mode_allows(const hal_files *files, const hal_file_facts *facts, uint32_t bits)
+{
+    uint32_t uid = hal_files_uid(files);
+    if (uid == 0)
+        return true;
+    uint32_t shift = facts->uid == uid ? 6 : hal_files_in_group(files, facts->gid) ? 3 : 0;
+    return (facts->mode >> shift & bits) == bits;
+}

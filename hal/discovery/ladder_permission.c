@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rung D4: the caller may open the nodes. Live devices are not opened: mode, owner and groups are looked at; of recorded ones
+ * the answer of open(2) is known. A control group's device filter answers EPERM, a security module EACCES.
+ */
+#include "hal/discovery/ladder.h"
+#include "hal/discovery/files_source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { READ_WRITE = 6, READ = 4 };
+
+typedef struct node {
+    const char *path;
+    hal_file_facts facts;
+    char group[64];
+} node;
+
+/* The caller's name in /etc/passwd; "" when it has none. */
+static void user_name(const hal_files *files, char *name, size_t size)
+{
+    size_t bytes;
+    char *text = hal_files_read_all(files, "/etc/passwd", &bytes), line[512];
+    name[0] = '\0';
+    for (const char *rest = text != NULL ? text : ""; name[0] == '\0' && hal_word_next(&rest, '\n', line, sizeof line);) {
+        char *user = line, *after = line;
+        strsep(&after, ":");
+        strsep(&after, ":");
+        char *number = strsep(&after, ":");
+        if (number != NULL && number[0] != '\0' && strtoul(number, NULL, 10) == hal_files_uid(files))
+            hal_text_add(name, size, "%s", user);
+    }
+    hal_deallocate(files->allocator, text);
+}
+
+/* A line of /etc/group: the number of group `name` (false when there is none), and whether `user` is in it. */
+static bool group_line(const hal_files *files, const char *name, const char *user, uint32_t *gid, bool *member)
+{
+    size_t bytes;
+    char *text = hal_files_read_all(files, "/etc/group", &bytes), line[4096], one[128];
+    bool found = false;
+    for (const char *rest = text != NULL ? text : ""; !found && hal_word_next(&rest, '\n', line, sizeof line);) {
+        char *after = line, *group = strsep(&after, ":");
+        strsep(&after, ":");
+        char *number = strsep(&after, ":");
+        if (number == NULL || strcmp(group, name) != 0)
+            continue;
+        found = true;
+        *gid = (uint32_t)strtoul(number, NULL, 10);
+        *member = false;
+        for (const char *list = after != NULL ? after : ""; hal_word_next(&list, ',', one, sizeof one);)
+            *member |= user[0] != '\0' && strcmp(one, user) == 0;
+    }
+    hal_deallocate(files->allocator, text);
+    return found;
+}
+
+/* The mode would let the group in, and the caller is not of it. */
+static void judge_group(hal_climb *climb, const node *n)
+{
+    const hal_files *files = climb->ladder->files;
+    char user[64], advice[256];
+    uint32_t usual_gid = 0, gid = 0;
+    bool usual_member = false, member = false;
+    user_name(files, user, sizeof user);
+    bool usual = climb->family->group[0] != '\0' && group_line(files, climb->family->group, user, &usual_gid, &usual_member);
+    const char *who = user[0] != '\0' ? user : "this user";
+    if (n->group[0] == '\0' || (usual && usual_gid != n->facts.gid && strcmp(n->group, "video") != 0)) {
+        snprintf(advice, sizeof advice, "start the container with --group-add %u, or give the image's group that number", n->facts.gid);
+        hal_climb_advise(climb, 404, advice, "%s belongs to group %u (%s here), mode %04o; %s is group %u here", n->path, n->facts.gid,
+                         n->group[0] != '\0' ? n->group : "no name", n->facts.mode & 07777,
+                         usual ? climb->family->group : "the usual one", usual_gid);
+    } else if (group_line(files, n->group, user, &gid, &member) && member) {
+        hal_climb_find(climb, 405, "%s belongs to group %s, of which /etc/group says %s is a member; this session is not", n->path, n->group, who);
+    } else {
+        snprintf(advice, sizeof advice, "usermod -aG %s %s as root, then log in again", n->group, user[0] != '\0' ? user : "USER");
+        hal_climb_advise(climb, 401, advice, "%s belongs to root:%s, mode %04o; %s (uid %u) is not in group %s", n->path, n->group,
+                         n->facts.mode & 07777, who, hal_files_uid(files), n->group);
+    }
+}
+
+static void judge_mode(hal_climb *climb, const node *n)
+{
+    bool group_opens = (n->facts.mode & 060) == 060 && n->facts.gid != 0;
+    if (hal_ladder_mode_allows(climb->ladder->files, &n->facts, READ))
+        hal_climb_find(climb, 409, "%s has mode %04o, owner %u, group %u", n->path, n->facts.mode & 07777, n->facts.uid, n->facts.gid);
+    else if (group_opens && !hal_files_in_group(climb->ladder->files, n->facts.gid))
+        judge_group(climb, n);
+    else
+        hal_climb_find(climb, 403, "%s has mode %04o, owner %u, group %u", n->path, n->facts.mode & 07777, n->facts.uid, n->facts.gid);
+}
+
+static void judge_refusal(hal_climb *climb, const node *n, int error)
+{
+    char group[512];
+    bool allowed = hal_ladder_mode_allows(climb->ladder->files, &n->facts, READ_WRITE);
+    if (error == ENODEV || error == ENXIO || error == EIO) {
+        hal_climb_find(climb, 406, "open(%s): %s", n->path, strerror(error));
+    } else if (error == EBUSY) {
+        hal_climb_find(climb, 407, "open(%s): %s", n->path, strerror(error));
+    } else if (error == EROFS) {
+        hal_climb_find(climb, 409, "open(%s): %s", n->path, strerror(error));
+    } else if (!allowed) {
+        judge_mode(climb, n);
+    } else if (error == EPERM) {
+        const char *path = hal_draft_host(climb->ladder->draft)->cgroup;
+        snprintf(group, sizeof group, "%s%.400s", path[0] != '\0' ? "; control group " : "", path);
+        hal_climb_find(climb, 402, "open(%s) = EPERM although mode %04o allows it%s", n->path, n->facts.mode & 07777, group);
+    } else {
+        hal_climb_find(climb, 408, "open(%s): %s although mode %04o allows it", n->path, strerror(error), n->facts.mode & 07777);
+    }
+}
+
+static void judge_node(hal_climb *climb, const char *path)
+{
+    node n = {.path = path};
+    const hal_files *files = climb->ladder->files;
+    if (!hal_files_stat(files, path, &n.facts))
+        return;
+    hal_files_group_name(files, n.facts.gid, n.group, sizeof n.group);
+    int error = hal_files_access(files, path, true);
+    if (error != 0)
+        judge_refusal(climb, &n, error);
+    else
+        hal_climb_note(climb, "%s: mode %04o, %u:%s", path, n.facts.mode & 07777, n.facts.uid, n.group[0] != '\0' ? n.group : "?");
+}
+
+void hal_rung_permission(hal_climb *climb)
+{
+    const hal_topology_device *device = hal_climb_device(climb);
+    const hal_family *family = climb->family;
+    char names[256], path[256];
+    if (device->kind == HAL_DEVICE_CPU || (family->nodes[0] == '\0' && family->shared_nodes[0] == '\0')) {
+        hal_climb_skip(climb, "nothing to open");
+        return;
+    }
+    if (!climb->ladder->nodes_told) {
+        hal_climb_skip(climb, "/dev was not recorded");
+        return;
+    }
+    for (uint32_t i = 0; i < device->n_nodes; i++)
+        if (hal_pattern_listed(family->nodes, device->nodes[i]))
+            judge_node(climb, device->nodes[i]);
+    for (const char *rest = family->shared_nodes; hal_word_next(&rest, ' ', names, sizeof names);)
+        for (const char *choices = names; hal_word_next(&choices, '|', path, sizeof path);)
+            judge_node(climb, path);
+    if (climb->code == 0 && hal_files_live(climb->ladder->files))
+        hal_climb_note(climb, "not opened: a device filter of the control group shows when it is used");
+}
