@@ -75,6 +75,7 @@ HAL_CORE_SOURCES = \
 	hal/timeline.c \
 	hal/topology/build.h \
 	hal/topology/check.c \
+	hal/topology/create.c \
 	hal/topology/draft.c \
 	hal/topology/hwloc_attributes.c \
 	hal/topology/hwloc_devices.c \
@@ -87,8 +88,14 @@ HAL_CORE_SOURCES = \
 	hal/topology/print_json.c \
 	hal/topology/read_hwloc.c \
 	hal/topology/read_json.c \
+	hal/topology/read_xml.c \
 	hal/topology/redact.c \
 	hal/topology/seal.c \
+	hal/topology/shelf.c \
+	hal/topology/shelf.def \
+	hal/topology/shelf.h \
+	hal/topology/supply.c \
+	hal/topology/synthetic.c \
 	hal/topology/topology.c \
 	hal/trace.c \
 	hal/trace.h \

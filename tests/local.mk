@@ -38,6 +38,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_session \
 	tests/unit/test_shape \
 	tests/unit/test_status \
+	tests/unit/test_synthetic \
 	tests/unit/test_tensor \
 	tests/unit/test_text \
 	tests/unit/test_timeline \

@@ -63,6 +63,8 @@ int hal_address_compare(const char *a, const char *b);
 
 /* Steps of sealing. Sorts devices and renumbers what refers to them; OUT_OF_MEMORY. */
 hal_status hal_seal_order(hal_topology *t);
+/* Gives aliases to devices that have none; in their order. OUT_OF_MEMORY. */
+hal_status hal_seal_aliases(hal_topology *t);
 /* Aliases, group numbers, tiers, units of figures that are not known. */
 hal_status hal_seal_complete(hal_topology *t);
 /* Everything that a reader relies on; INVALID_ARGUMENT names the object. */

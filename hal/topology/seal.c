@@ -132,7 +132,7 @@ static bool enter_alias(hal_topology *t, uint32_t index)
     return hal_lookup_add(t, HAL_SPACE_DEVICE, t->devices[index].alias, index);
 }
 
-static bool give_aliases(hal_topology *t)
+hal_status hal_seal_aliases(hal_topology *t)
 {
     uint32_t next[HAL_DEVICE_OTHER + 1] = {0}, *parts = hal_allocate_array(&t->allocator, t->n_devices, sizeof *parts);
     bool done = parts != NULL;
@@ -148,7 +148,9 @@ static bool give_aliases(hal_topology *t)
         done = enter_alias(t, i);
     }
     hal_deallocate(&t->allocator, parts);
-    return done;
+    if (!done || t->starved)
+        return HAL_FAIL(OUT_OF_MEMORY, "the short names of %u devices do not fit into memory; free some", t->n_devices);
+    return HAL_OK;
 }
 
 /* Group 0 stands for a group of its own: it gets a number that nobody else has. */
@@ -222,7 +224,5 @@ hal_status hal_seal_complete(hal_topology *t)
     number_groups(t);
     number_tiers(t);
     name_all_units(t);
-    if (!give_aliases(t) || t->starved)
-        return HAL_FAIL(OUT_OF_MEMORY, "the short names of %u devices do not fit into memory; free some", t->n_devices);
-    return HAL_OK;
+    return hal_seal_aliases(t);
 }
