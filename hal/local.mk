@@ -21,6 +21,13 @@ HAL_CORE_SOURCES = \
 	hal/discovery/codes.def \
 	hal/discovery/elf.c \
 	hal/discovery/elf.h \
+	hal/discovery/cgroup.c \
+	hal/discovery/cgroup.h \
+	hal/discovery/classes.c \
+	hal/discovery/code.c \
+	hal/discovery/codes.def \
+	hal/discovery/cpulist.c \
+	hal/discovery/cpulist.h \
 	hal/discovery/families.def \
 	hal/discovery/family.c \
 	hal/discovery/family.h \
@@ -45,6 +52,21 @@ HAL_CORE_SOURCES = \
 	hal/discovery/manifest.h \
 	hal/discovery/search.c \
 	hal/discovery/search.h \
+	hal/discovery/hidden.c \
+	hal/discovery/host.c \
+	hal/discovery/identities.def \
+	hal/discovery/identity.c \
+	hal/discovery/identity.h \
+	hal/discovery/kernel_processors.c \
+	hal/discovery/kfd.c \
+	hal/discovery/links.c \
+	hal/discovery/pci.c \
+	hal/discovery/pcie.c \
+	hal/discovery/processors.c \
+	hal/discovery/processors.h \
+	hal/discovery/scan.h \
+	hal/discovery/steps.c \
+	hal/discovery/steps.h \
 	hal/discovery/tree.c \
 	hal/discovery/tree.h \
 	hal/discovery/answer.c \

@@ -120,7 +120,7 @@ static bool read_environment(hal_files *files)
     files->environment = hal_allocate(files->allocator, bytes + 2);
     if (files->environment != NULL)
         memcpy(files->environment, text, bytes);
-    hal_deallocate(files->allocator, text);
+    hal_files_free(files, text);
     for (char *p = files->environment; p != NULL && (p = strchr(p, '\n')) != NULL; p++)
         *p = '\0';
     return files->environment != NULL;
@@ -258,6 +258,11 @@ char *hal_files_read_all(const hal_files *files, const char *path, size_t *bytes
     return files->source->load(files, path, bytes);
 }
 
+void hal_files_free(const hal_files *files, char *text)
+{
+    hal_deallocate(files->allocator, text);
+}
+
 bool hal_files_number(const hal_files *files, const char *path, int64_t *value)
 {
     char text[64], *end;
@@ -366,7 +371,7 @@ static bool group_of_etc(const hal_files *files, uint32_t gid, char *text, size_
         if (found)
             snprintf(text, size, "%s", name);
     }
-    hal_deallocate(files->allocator, all);
+    hal_files_free(files, all);
     return found;
 }
 

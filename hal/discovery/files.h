@@ -47,6 +47,8 @@ bool hal_files_live(const hal_files *files);
 ssize_t hal_files_read(const hal_files *files, const char *path, char *text, size_t size);
 /* The whole of it, NUL-terminated, from the allocator; NULL with errno (EFBIG above 16 MiB). */
 char *hal_files_read_all(const hal_files *files, const char *path, size_t *bytes);
+/* Gives back what hal_files_read_all returned; accepts NULL. */
+void hal_files_free(const hal_files *files, char *text);
 /* A number, decimal or 0x...; false when the file cannot be read or holds something else. */
 bool hal_files_number(const hal_files *files, const char *path, int64_t *value);
 /* Names in a directory in the order of strverscmp, without . and ..; at most 65536 (`truncated` tells). The array is freed

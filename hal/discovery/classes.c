@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /sys/class, platform devices and bare nodes: numbers and nodes for what is on PCI, and devices that are
+ * not. */
+#include "hal/discovery/steps.h"
+
+#include <limits.h>
+#include <sys/stat.h>
+
+typedef struct scan {
+    const hal_files *files;
+    hal_draft *draft;
+} scan;
+
+/* Classes whose entries each stand for one device and its node. */
+typedef struct class_row {
+    const char *class, *beginning; /* /sys/class/CLASS/BEGINNING<number> */
+    const char *api;               /* name of its native index, or NULL */
+    const char *node;              /* followed by the number; NULL: none */
+    const char *other_node;        /* the same where the first is not there */
+    const char *family; /* of devices off PCI whose driver is of no family; "" when those are none of ours */
+} class_row;
+
+/* Names of entries: the kernel's drivers of those classes; tt-kmd, gasket and habanalabs before 6.5 for
+ * theirs. */
+static const class_row classes[] = {
+    {"drm", "card", "drm", NULL, NULL, ""},
+    {"drm", "renderD", NULL, "/dev/dri/renderD", NULL, "soc-gpu"},
+    {"accel", "accel", "accel", "/dev/accel/accel", "/dev/accel", "accelerator"},
+    {"habanalabs", "hl", "accel", "/dev/hl", NULL, "gaudi"},
+    {"tenstorrent", "tenstorrent!", "tenstorrent", "/dev/tenstorrent/", NULL, "tenstorrent"},
+    {"apex", "apex_", "apex", "/dev/apex_", NULL, "edgetpu"},
+};
+
+/* The device behind an entry of a class: its canonical directory, and its name there. False when it has none.
+ */
+static bool device_of(const scan *s, const char *class, const char *entry, char *real, size_t size,
+                      const char **name)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "/sys/class/%s/%s/device", class, entry);
+    if (!hal_files_resolve(s->files, path, real, size))
+        return false;
+    const char *slash = strrchr(real, '/');
+    *name = slash != NULL ? slash + 1 : real;
+    return true;
+}
+
+/* Only the platform bus, and only what a driver serves: virtual drivers have neither. */
+static uint32_t enter_platform(const scan *s, const char *real, const char *name, const char *otherwise)
+{
+    char bus[64], driver[128], compatible[128];
+    if (!hal_scan_target(s->files, bus, sizeof bus, "%s/subsystem", real) || strcmp(bus, "platform") != 0 ||
+        !hal_scan_target(s->files, driver, sizeof driver, "%s/driver", real))
+        return HAL_NOWHERE;
+    const hal_family *family = hal_scan_driver_family(driver);
+    if (family == NULL)
+        family = hal_family_find(otherwise);
+    if (family == NULL)
+        return HAL_NOWHERE;
+    /* the first of its names in the device tree; each ends in NUL */
+    hal_scan_text(s->files, compatible, sizeof compatible, "%s/of_node/compatible", real);
+    hal_scan_found found = {.family = family,
+                            .address = name,
+                            .name = compatible,
+                            .path = real,
+                            .numa = HAL_NOWHERE,
+                            .memory = HAL_OWN_SHARED};
+    return hal_scan_enter(s->files, s->draft, &found, &(hal_topology_device){.parent = HAL_NOWHERE});
+}
+
+typedef struct class_scan {
+    scan s;
+    const class_row *row;
+} class_scan;
+
+static void enter_node(const scan *s, const class_row *row, uint32_t device, uint32_t number)
+{
+    char node[64];
+    snprintf(node, sizeof node, "%s%u", row->node, number);
+    if (row->other_node != NULL && !hal_files_exist(s->files, node)) {
+        char other[64];
+        snprintf(other, sizeof other, "%s%u", row->other_node, number);
+        if (hal_files_exist(s->files, other))
+            memcpy(node, other, sizeof node);
+    }
+    hal_draft_device_node(s->draft, device, node);
+}
+
+static bool each_entry(void *context, const char *entry)
+{
+    const class_scan *c = context;
+    char real[PATH_MAX];
+    const char *name;
+    uint32_t number = hal_scan_suffix(entry, c->row->beginning);
+    if (number == HAL_NOWHERE || !device_of(&c->s, c->row->class, entry, real, sizeof real, &name))
+        return true;
+    uint32_t device = hal_draft_find_device(c->s.draft, name);
+    if (device == HAL_NOWHERE && c->row->family[0] != '\0')
+        device = enter_platform(&c->s, real, name, c->row->family);
+    if (device == HAL_NOWHERE)
+        return true;
+    if (c->row->api != NULL)
+        hal_draft_device_index(c->s.draft, device, c->row->api, HAL_NOWHERE, number);
+    if (c->row->node != NULL)
+        enter_node(&c->s, c->row, device, number);
+    return true;
+}
+
+/* Rockchip's own driver shows itself as a clock that can be scaled, "fdab0000.npu". */
+static bool each_clock(void *context, const char *entry)
+{
+    const scan *s = context;
+    char real[PATH_MAX], driver[128];
+    const char *name;
+    if (!device_of(s, "devfreq", entry, real, sizeof real, &name) ||
+        !hal_scan_target(s->files, driver, sizeof driver, "%s/driver", real))
+        return true;
+    const hal_family *family = hal_scan_driver_family(driver);
+    if (family != NULL && family->kind == HAL_DEVICE_NPU &&
+        hal_draft_find_device(s->draft, name) == HAL_NOWHERE)
+        enter_platform(s, real, name, family->name);
+    return true;
+}
+
+/* Network interfaces and RDMA devices are other names of a card. */
+static bool each_interface(void *context, const char *entry)
+{
+    const class_scan *c = context;
+    char real[PATH_MAX], rate[64];
+    const char *name;
+    const char *class = c->row->class;
+    if (!device_of(&c->s, class, entry, real, sizeof real, &name))
+        return true;
+    uint32_t device = hal_draft_find_device(c->s.draft, name);
+    if (device == HAL_NOWHERE)
+        return true;
+    hal_draft_device_way(c->s.draft, device, hal_draft_format(c->s.draft, "%s: %s", class, entry));
+    if (c->row->api != NULL)
+        hal_draft_device_feature(c->s.draft, device, c->row->api);
+    if (hal_scan_text(c->s.files, rate, sizeof rate, "/sys/class/%s/%s/ports/1/rate", class, entry))
+        hal_draft_device_feature(c->s.draft, device, rate);
+    return true;
+}
+
+/* Hexagon's compute processor has no bus: its message channel is all there is of it. */
+static bool each_misc(void *context, const char *entry)
+{
+    const scan *s = context;
+    if (strcmp(entry, "fastrpc-cdsp") != 0)
+        return true;
+    hal_scan_found found = {.family = hal_family_find("hexagon"),
+                            .address = entry,
+                            .name = "",
+                            .path = "",
+                            .numa = HAL_NOWHERE,
+                            .memory = HAL_OWN_SHARED};
+    uint32_t device =
+        hal_scan_enter(s->files, s->draft, &found, &(hal_topology_device){.driver = "qcom,fastrpc"});
+    hal_draft_device_node(s->draft, device, "/dev/fastrpc-cdsp");
+    return true;
+}
+
+/* ------------------------------------------------------------------------- what drivers tell of their device
+ * -- */
+
+/* Ascend's driver numbers its nodes by itself, and says so in dev_id; VFIO's by IOMMU group. */
+static void complete(const scan *s, uint32_t device)
+{
+    const hal_topology_device *d = hal_draft_device(s->draft, device);
+    char text[128];
+    if (d->pci_vendor == 0)
+        return;
+    char address[32];
+    snprintf(address, sizeof address, "%.31s", d->address);
+    int64_t number = -1;
+    if (strcmp(d->family, "ascend") == 0)
+        number = hal_scan_number(s->files, -1, "/sys/bus/pci/devices/%s/dev_id", address);
+    if (number >= 0 && number < 1024) {
+        hal_draft_device_index(s->draft, device, "ascend", HAL_NOWHERE, (uint32_t)number);
+        hal_draft_device_node(s->draft, device,
+                              hal_draft_format(s->draft, "/dev/davinci%u", (uint32_t)number));
+    }
+    if (strcmp(hal_draft_device(s->draft, device)->driver, "vfio-pci") == 0 &&
+        hal_scan_target(s->files, text, sizeof text, "/sys/bus/pci/devices/%s/iommu_group", address))
+        hal_draft_device_node(s->draft, device, hal_draft_format(s->draft, "/dev/vfio/%s", text));
+    if (strcmp(hal_draft_device(s->draft, device)->family, "xdna") == 0 &&
+        hal_scan_text(s->files, text, sizeof text, "/sys/bus/pci/devices/%s/fw_version", address))
+        hal_draft_device(s->draft, device)->firmware = hal_draft_text(s->draft, text);
+}
+
+/* ----------------------------------------------------------------------------------------------- bare nodes
+ * -- */
+
+/* Nodes of drivers whose devices no bus shows, as in some containers. */
+static const struct {
+    const char *beginning, *family;
+} bare[] = {{"davinci", "ascend"}, {"nvidia", "nvidia"}, {"cambricon_dev", "cambricon"}};
+
+static bool has_family(const hal_draft *draft, const char *family)
+{
+    union { /* the draft is only looked at */
+        const hal_draft *in;
+        hal_draft *out;
+    } d = {draft};
+    for (uint32_t i = 0; i < hal_draft_device_count(draft); i++)
+        if (strcmp(hal_draft_device(d.out, i)->family, family) == 0)
+            return true;
+    return false;
+}
+
+typedef struct bare_scan {
+    scan s;
+    bool known[sizeof bare / sizeof *bare];
+} bare_scan;
+
+static bool each_node(void *context, const char *entry)
+{
+    const bare_scan *b = context;
+    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++) {
+        char path[PATH_MAX];
+        hal_file_facts facts;
+        uint32_t number = b->known[i] ? HAL_NOWHERE : hal_scan_suffix(entry, bare[i].beginning);
+        snprintf(path, sizeof path, "/dev/%s", entry);
+        if (number == HAL_NOWHERE || !hal_files_stat(b->s.files, path, &facts) || !S_ISCHR(facts.mode))
+            continue;
+        hal_scan_found found = {.family = hal_family_find(bare[i].family),
+                                .address = entry,
+                                .name = "",
+                                .path = "",
+                                .numa = HAL_NOWHERE,
+                                .memory = HAL_OWN_OTHER};
+        uint32_t device =
+            hal_scan_enter(b->s.files, b->s.draft, &found, &(hal_topology_device){.parent = HAL_NOWHERE});
+        hal_draft_device_node(b->s.draft, device, path);
+    }
+    return true;
+}
+
+void hal_scan_classes(const hal_files *files, hal_draft *draft)
+{
+    scan s = {files, draft};
+    char path[64];
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        class_scan c = {s, &classes[i]};
+        snprintf(path, sizeof path, "/sys/class/%s", classes[i].class);
+        hal_scan_names(files, path, each_entry, &c);
+    }
+    static const class_row interfaces[] = {{"infiniband", "", "rdma", NULL, NULL, ""},
+                                           {"net", "", NULL, NULL, NULL, ""}};
+    for (size_t i = 0; i < sizeof interfaces / sizeof *interfaces; i++) {
+        class_scan c = {s, &interfaces[i]};
+        snprintf(path, sizeof path, "/sys/class/%s", interfaces[i].class);
+        hal_scan_names(files, path, each_interface, &c);
+    }
+    hal_scan_names(files, "/sys/class/devfreq", each_clock, &s);
+    hal_scan_names(files, "/sys/class/misc", each_misc, &s);
+    for (uint32_t i = 0; i < hal_draft_device_count(draft); i++)
+        complete(&s, i);
+    bare_scan b = {.s = s};
+    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++)
+        b.known[i] = has_family(draft, bare[i].family);
+    hal_scan_names(files, "/dev", each_node, &b);
+}

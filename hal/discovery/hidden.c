@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Variables that hide devices. What each means: the vendors' documentation of it, as far as it is told below.
+ */
+#include "hal/discovery/steps.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+enum { MOST_DEVICES = 1024, MOST_ENTRIES = 4096 };
+
+/* What an entry that names nothing does to the list. */
+typedef enum mistake {
+    MISTAKE_ENDS,   /* what follows is dropped (CUDA, HIP) */
+    MISTAKE_HIDES,  /* all devices are hidden (Ascend) */
+    MISTAKE_IGNORED /* it is left out (Level Zero) */
+} mistake;
+
+typedef struct variable {
+    const char *name, *family, *code;
+    const char *api; /* native index that its numbers are; "" : position among the devices of the family that
+                        are left */
+    mistake mistake;
+} variable;
+
+/* Applied in this order: ROCr's before HIP's, whose numbers count what ROCr left. */
+static const variable variables[] = {
+    {"CUDA_VISIBLE_DEVICES", "nvidia", "D901", "cuda", MISTAKE_ENDS},
+    {"ROCR_VISIBLE_DEVICES", "amdgpu", "D902", "", MISTAKE_ENDS},
+    {"HIP_VISIBLE_DEVICES", "amdgpu", "D902", "", MISTAKE_ENDS},
+    {"GPU_DEVICE_ORDINAL", "amdgpu", "D902", "", MISTAKE_ENDS},
+    {"ASCEND_RT_VISIBLE_DEVICES", "ascend", "D903", "ascend", MISTAKE_HIDES},
+    {"ZE_AFFINITY_MASK", "intel-gpu", "D904", "", MISTAKE_IGNORED},
+    {"HABANA_VISIBLE_DEVICES", "gaudi", "D905", "accel", MISTAKE_IGNORED},
+    {"TPU_VISIBLE_CHIPS", "tpu", "D906", "", MISTAKE_IGNORED},
+    {"TPU_VISIBLE_DEVICES", "tpu", "D906", "", MISTAKE_IGNORED},
+    {"TT_VISIBLE_DEVICES", "tenstorrent", "D906", "tenstorrent", MISTAKE_IGNORED},
+    {"MLU_VISIBLE_DEVICES", "cambricon", "D906", "", MISTAKE_ENDS},
+    {"MUSA_VISIBLE_DEVICES", "musa", "D906", "", MISTAKE_ENDS},
+    {"CUDA_VISIBLE_DEVICES", "iluvatar", "D906", "", MISTAKE_ENDS},
+    {"MACA_VISIBLE_DEVICES", "metax", "D906", "", MISTAKE_ENDS},
+    {"TOPS_VISIBLE_DEVICES", "enflame", "D906", "", MISTAKE_ENDS},
+};
+
+typedef struct scan {
+    hal_draft *draft;
+    const variable *v;
+    const char *value;
+    uint32_t devices[MOST_DEVICES]; /* of the family, in PCI order, that are not hidden yet */
+    bool named[MOST_DEVICES];
+    uint32_t n_devices;
+} scan;
+
+static int by_address(const void *a, const void *b, void *draft)
+{
+    const hal_topology_device *x = hal_draft_device(draft, *(const uint32_t *)a);
+    const hal_topology_device *y = hal_draft_device(draft, *(const uint32_t *)b);
+    return strverscmp(x->address, y->address);
+}
+
+/* Whole devices only: parts are hidden with what they are a part of. */
+static void collect(scan *s)
+{
+    s->n_devices = 0;
+    for (uint32_t i = 0; i < hal_draft_device_count(s->draft) && s->n_devices < MOST_DEVICES; i++) {
+        const hal_topology_device *d = hal_draft_device(s->draft, i);
+        if (strcmp(d->family, s->v->family) == 0 && d->parent == HAL_NOWHERE &&
+            d->usability != HAL_USABLE_HIDDEN) {
+            s->named[s->n_devices] = false;
+            s->devices[s->n_devices++] = i;
+        }
+    }
+    qsort_r(s->devices, s->n_devices, sizeof s->devices[0], by_address, s->draft);
+}
+
+static bool has_index(const hal_topology_device *d, const char *api, uint32_t number)
+{
+    for (uint32_t i = 0; i < d->n_indices; i++)
+        if (strcmp(d->indices[i].api, api) == 0 && d->indices[i].index == number)
+            return true;
+    return false;
+}
+
+/* Whether every device says its number there; else their order stands in for it. */
+static bool all_numbered(const scan *s)
+{
+    for (uint32_t i = 0; i < s->n_devices; i++) {
+        const hal_topology_device *d = hal_draft_device(s->draft, s->devices[i]);
+        bool found = false;
+        for (uint32_t k = 0; k < d->n_indices; k++)
+            found |= strcmp(d->indices[k].api, s->v->api) == 0;
+        if (!found)
+            return false;
+    }
+    return s->v->api[0] != '\0';
+}
+
+static bool name_number(scan *s, uint32_t number, bool numbered)
+{
+    if (!numbered && number < s->n_devices)
+        return s->named[number] = true;
+    for (uint32_t i = 0; numbered && i < s->n_devices; i++)
+        if (has_index(hal_draft_device(s->draft, s->devices[i]), s->v->api, number))
+            return s->named[i] = true;
+    return false;
+}
+
+static bool begins(const char *uuid, const char *name, size_t length)
+{
+    return length != 0 && uuid[0] != '\0' && strncasecmp(uuid, name, length) == 0;
+}
+
+/* "GPU-8f3a": a UUID or its beginning. "MIG-GPU-8f3a.../1/0" and "MIG-8f3a...": a part, which keeps the whole
+ * in sight. */
+static bool name_uuid(scan *s, const char *name, size_t length)
+{
+    bool found = false;
+    bool part = length > 4 && strncasecmp(name, "MIG-", 4) == 0;
+    const char *whole = part && strncasecmp(name + 4, "GPU-", 4) == 0 ? name + 4 : name;
+    size_t n = whole == name ? length : strcspn(whole, "/,");
+    for (uint32_t i = 0; i < s->n_devices; i++) {
+        const hal_topology_device *d = hal_draft_device(s->draft, s->devices[i]);
+        if (begins(d->uuid, whole, n))
+            found = s->named[i] = true;
+        for (uint32_t k = 0; part && k < hal_draft_device_count(s->draft); k++) {
+            const hal_topology_device *p = hal_draft_device(s->draft, k);
+            if (p->parent == s->devices[i] && begins(p->uuid, name, length))
+                found = s->named[i] = true;
+        }
+    }
+    return found;
+}
+
+/* "0", "GPU-8f3a", "1.0" (Level Zero: a device and its part), "0000:1b:00.0" */
+static bool name_entry(scan *s, const char *entry, size_t length, bool numbered)
+{
+    char *end;
+    if (!isdigit((unsigned char)entry[0]))
+        return name_uuid(s, entry, length);
+    unsigned long number = strtoul(entry, &end, 10);
+    bool partial = *end == '.' && strcmp(s->v->name, "ZE_AFFINITY_MASK") == 0;
+    if (end == entry + length || partial)
+        return number < HAL_NOWHERE && name_number(s, (uint32_t)number, numbered);
+    for (uint32_t i = 0; i < s->n_devices; i++)
+        if (strncmp(hal_draft_device(s->draft, s->devices[i])->address, entry, length) == 0)
+            return s->named[i] = true;
+    return false;
+}
+
+static void diagnose(const scan *s, const char *code, const char *entry, size_t length)
+{
+    hal_topology_diagnostic d = {.code = code,
+                                 .severity = HAL_SEVERITY_WARNING,
+                                 .device = HAL_NOWHERE,
+                                 .evidence = hal_draft_format(s->draft, "%s=%.200s", s->v->name, s->value)};
+    const hal_code_row *row = hal_code_explain(code);
+    d.summary = hal_draft_format(s->draft, "\"%.*s\" in %s names no device that is here.",
+                                 (int)(length < 80 ? length : 80), entry, s->v->name);
+    d.cause = row != NULL ? row->cause : "";
+    d.remedy = row != NULL ? row->remedy : "";
+    hal_draft_add_diagnostic(s->draft, &d);
+}
+
+/* Marks what the value names; false when a mistake hides everything. */
+static bool read_value(scan *s)
+{
+    bool numbered = all_numbered(s);
+    uint32_t entries = 0;
+    for (const char *p = s->value; *p != '\0' && entries < MOST_ENTRIES; entries++) {
+        p += strspn(p, " \t");
+        size_t length = strcspn(p, ","), trimmed = length;
+        while (trimmed > 0 && isspace((unsigned char)p[trimmed - 1]))
+            trimmed--;
+        /* "-1" and words such as NoDevFiles are how people say "none", not mistakes */
+        bool none = trimmed == 0 || p[0] == '-' || strncmp(p, "NoDevFiles", trimmed) == 0;
+        if (!name_entry(s, p, trimmed, numbered)) {
+            if (!none)
+                diagnose(s, "D911", p, trimmed);
+            if (s->v->mistake != MISTAKE_IGNORED)
+                return s->v->mistake == MISTAKE_ENDS;
+        }
+        p += length;
+        p += *p == ',';
+    }
+    return true;
+}
+
+static void hide(scan *s, uint32_t device, uint32_t position)
+{
+    hal_topology_device *d = hal_draft_device(s->draft, device);
+    d->usability = HAL_USABLE_HIDDEN;
+    d->reason = s->v->code;
+    d->reason_text = hal_draft_format(s->draft, "%s=%.200s, and this is number %u in PCI order", s->v->name,
+                                      s->value, position);
+    for (uint32_t i = 0; i < hal_draft_device_count(s->draft); i++) {
+        hal_topology_device *part = hal_draft_device(s->draft, i);
+        if (part->parent != device)
+            continue;
+        part->usability = HAL_USABLE_HIDDEN;
+        part->reason = s->v->code;
+        part->reason_text = hal_draft_device(s->draft, device)->reason_text;
+    }
+}
+
+void hal_scan_hidden(const hal_files *files, hal_draft *draft)
+{
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        scan s = {.draft = draft, .v = &variables[i], .value = hal_files_env(files, variables[i].name)};
+        if (s.value == NULL || strcasecmp(s.value, "all") == 0)
+            continue;
+        /* Level Zero takes an empty mask for none. */
+        if (s.value[0] == '\0' && s.v->mistake == MISTAKE_IGNORED)
+            continue;
+        collect(&s);
+        bool believed = read_value(&s);
+        for (uint32_t k = 0; k < s.n_devices; k++)
+            if (!believed || !s.named[k])
+                hide(&s, s.devices[k], k);
+    }
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processors and memory of the host: from hwloc where there is a tree of it, else from the kernel's files. */
+#include "hal/discovery/processors.h"
+#include "hal/discovery/cpulist.h"
+#include "hal/discovery/steps.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <hwloc.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_SYNTHETIC = 1 << 16 };
+
+/* ---------------------------------------------------------------------------------------------------- hwloc
+ * -- */
+
+/* Neither vendor libraries nor buses: hwloc's answer to both is slower than ours, and can wake, hang or kill.
+ */
+static bool quiet(hwloc_topology_t *tree)
+{
+    static const char *const loud[] = {"cuda", "nvml", "rsmi", "levelzero", "opencl", "gl", "pci", "xml"};
+    if (hwloc_topology_init(tree) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof loud / sizeof *loud; i++)
+        hwloc_topology_set_components(*tree, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, loud[i]);
+    hwloc_topology_set_io_types_filter(*tree, HWLOC_TYPE_FILTER_KEEP_NONE);
+    hwloc_topology_set_type_filter(*tree, HWLOC_OBJ_MISC, HWLOC_TYPE_FILTER_KEEP_NONE);
+    return true;
+}
+
+/* Packages of which the affinity mask or control group leaves nothing. */
+static void hide_packages(hwloc_topology_t tree, const hal_files *files, hal_draft *draft)
+{
+    char text[8192], list[2048], id[32];
+    hwloc_bitmap_t allowed = hwloc_bitmap_alloc();
+    if (allowed == NULL || !hal_scan_text(files, text, sizeof text, "/proc/self/status") ||
+        !hal_scan_field(text, "Cpus_allowed_list", list, sizeof list) ||
+        hwloc_bitmap_list_sscanf(allowed, list) != 0) {
+        hwloc_bitmap_free(allowed);
+        return;
+    }
+    hwloc_obj_t package = NULL;
+    for (uint32_t i = 0; (package = hwloc_get_next_obj_by_type(tree, HWLOC_OBJ_PACKAGE, package)) != NULL;
+         i++) {
+        snprintf(id, sizeof id, "cpu:package%u", i);
+        hal_topology_device *cpu = hal_draft_device(draft, hal_draft_find_device(draft, id));
+        if (cpu == NULL || hwloc_bitmap_intersects(package->cpuset, allowed))
+            continue;
+        cpu->usability = HAL_USABLE_HIDDEN;
+        cpu->reason = "D910";
+        cpu->reason_text =
+            hal_draft_format(draft, "Cpus_allowed_list is %.200s, none of which is in this package", list);
+    }
+    hwloc_bitmap_free(allowed);
+}
+
+static hal_status read_tree(hwloc_topology_t tree, const hal_files *files, hal_draft *draft, const char *what)
+{
+    hal_status status = HAL_FAIL(INVALID_ARGUMENT, "%s: hwloc cannot make a machine of it", what);
+    if (hwloc_topology_load(tree) == 0) {
+        status = hal_topology_read_hwloc(tree, draft);
+        if (status == HAL_OK)
+            hide_packages(tree, files, draft);
+    }
+    hwloc_topology_destroy(tree);
+    return status;
+}
+
+/* All processors are described, also those that others may use: what is left to the process is a fact of its
+ * own. */
+static bool read_this_machine(const hal_files *files, hal_draft *draft)
+{
+    hwloc_topology_t tree;
+    if (!quiet(&tree))
+        return false;
+    hwloc_topology_set_flags(tree, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+    return read_tree(tree, files, draft, "this machine") == HAL_OK;
+}
+
+/* Whether a synthetic description stays within what is sensible: hwloc would build any number of processors.
+ */
+static bool is_modest(const char *text)
+{
+    uint64_t total = 1;
+    int depth = 0;
+    for (const char *p = text; *p != '\0'; p++) {
+        depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
+        if (depth != 0 || !isdigit((unsigned char)*p) ||
+            (p > text && (isalnum((unsigned char)p[-1]) || p[-1] == '=')))
+            continue;
+        char *end;
+        errno = 0;
+        unsigned long n = strtoul(p, &end, 10);
+        if (errno != 0 || n > MOST_SYNTHETIC || (total *= n > 0 ? n : 1) > MOST_SYNTHETIC)
+            return false;
+        p = end - 1;
+    }
+    return depth == 0;
+}
+
+static hal_status read_synthetic(const hal_files *files, const char *text, hal_draft *draft)
+{
+    hwloc_topology_t tree;
+    if (!is_modest(text))
+        return HAL_FAIL(INVALID_ARGUMENT, "/hal/hwloc.synthetic: \"%.80s\" means more than %d processors",
+                        text, MOST_SYNTHETIC);
+    if (!quiet(&tree))
+        return HAL_FAIL(OUT_OF_MEMORY, "/hal/hwloc.synthetic: hwloc has no memory for it");
+    if (hwloc_topology_set_synthetic(tree, text) == 0)
+        return read_tree(tree, files, draft, "/hal/hwloc.synthetic");
+    hwloc_topology_destroy(tree);
+    return HAL_FAIL(INVALID_ARGUMENT, "/hal/hwloc.synthetic: \"%.80s\" is no description that hwloc knows",
+                    text);
+}
+
+/* The XML reader is a process of its own, which opens what this one holds in memory. */
+static hal_status read_xml(const char *text, size_t bytes, int64_t deadline, hal_draft *draft)
+{
+    char path[64];
+    int fd = memfd_create("hwloc.xml", MFD_CLOEXEC);
+    size_t written = 0;
+    while (fd >= 0 && written < bytes) {
+        ssize_t n = write(fd, text + written, bytes - written);
+        if (n <= 0 && errno != EINTR)
+            break;
+        written += n > 0 ? (size_t)n : 0;
+    }
+    hal_status status = HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), fd);
+    if (fd >= 0 && written == bytes)
+        status = hal_topology_read_xml(path, deadline, draft);
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+/* What was recorded in hwloc's words. False when nothing was, or nothing can read it here. */
+static bool read_recorded(const hal_files *files, int64_t deadline, hal_draft *draft, hal_status *status)
+{
+    size_t bytes;
+    char text[4096];
+    *status = HAL_OK;
+    char *xml = hal_files_read_all(files, "/hal/hwloc.xml", &bytes);
+    if (xml != NULL) {
+        *status = read_xml(xml, bytes, deadline, draft);
+        hal_files_free(files, xml);
+        if (hal_status_code(*status) != HAL_CODE_UNSUPPORTED &&
+            hal_status_code(*status) != HAL_CODE_UNAVAILABLE)
+            return true;
+        *status = HAL_OK;
+    }
+    if (!hal_scan_text(files, text, sizeof text, "/hal/hwloc.synthetic"))
+        return false;
+    *status = read_synthetic(files, text, draft);
+    return true;
+}
+
+/* --------------------------------------------------------------------------------- what the kernel tells
+ * more -- */
+
+/* "Node 0 MemTotal:  1081794560 kB" */
+static double kilobytes(const char *text, const char *key)
+{
+    const char *found = strstr(text, key);
+    return found != NULL ? strtod(found + strlen(key), NULL) * 1024 : 0;
+}
+
+static void complete_memory(const hal_files *files, hal_topology_memory *m, int64_t when)
+{
+    char text[8192];
+    if (m->numa == HAL_NOWHERE ||
+        !hal_scan_text(files, text, sizeof text, "/sys/devices/system/node/node%u/meminfo", m->numa))
+        return;
+    double total = kilobytes(text, "MemTotal:"), unused = kilobytes(text, "MemFree:");
+    if (total > 0 && m->capacity.source == HAL_SOURCE_UNKNOWN)
+        m->capacity = hal_figure_of(total, HAL_UNIT_BYTES, HAL_SOURCE_STRUCTURAL);
+    if (total > 0 && unused <= total) {
+        m->free = hal_figure_of(unused, HAL_UNIT_BYTES, HAL_SOURCE_MEASURED);
+        m->free.when = when;
+    }
+}
+
+/* Names of Arm's cores: part numbers in its and its licensees' manuals, as lscpu lists them. */
+static const char *arm_name(const char *text)
+{
+    static const struct {
+        unsigned long maker, part;
+        const char *name;
+    } rows[] = {{0x41, 0xd0c, "Neoverse-N1"}, {0x41, 0xd40, "Neoverse-V1"}, {0x41, 0xd49, "Neoverse-N2"},
+                {0x41, 0xd4f, "Neoverse-V2"}, {0x41, 0xd0b, "Cortex-A76"},  {0x41, 0xd05, "Cortex-A55"},
+                {0x41, 0xd08, "Cortex-A72"},  {0x48, 0xd01, "Kunpeng-920"}, {0x48, 0xd02, "Kunpeng-920B"},
+                {0xc0, 0xac3, "Ampere-1"},    {0x46, 0x001, "A64FX"}};
+    char maker[32], part[32];
+    if (!hal_scan_field(text, "CPU implementer", maker, sizeof maker) ||
+        !hal_scan_field(text, "CPU part", part, sizeof part))
+        return "";
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strtoul(maker, NULL, 16) == rows[i].maker && strtoul(part, NULL, 16) == rows[i].part)
+            return rows[i].name;
+    return "";
+}
+
+static void name_processors(const hal_files *files, hal_draft *draft)
+{
+    char text[4096], name[160];
+    if (!hal_scan_text(files, text, sizeof text, "/proc/cpuinfo"))
+        return;
+    if (!hal_scan_field(text, "model name", name, sizeof name))
+        snprintf(name, sizeof name, "%s", arm_name(text));
+    for (uint32_t i = 0; i < hal_draft_device_count(draft); i++) {
+        hal_topology_device *d = hal_draft_device(draft, i);
+        if (d->kind == HAL_DEVICE_CPU && d->name[0] == '\0')
+            d->name = hal_draft_text(draft, name);
+    }
+}
+
+hal_status hal_scan_processors(const hal_files *files, int64_t deadline, hal_draft *draft)
+{
+    hal_status status = HAL_OK;
+    bool known = hal_files_live(files) ? read_this_machine(files, draft)
+                                       : read_recorded(files, deadline, draft, &status);
+    if (status != HAL_OK)
+        return status;
+    if (!known)
+        hal_scan_kernel_processors(files, draft);
+    int64_t when = hal_files_live(files) ? (int64_t)time(NULL) : hal_scan_number(files, 0, "/hal/date");
+    for (uint32_t i = 0; i < hal_draft_memory_count(draft); i++)
+        complete_memory(files, hal_draft_memory(draft, i), when);
+    name_processors(files, draft);
+    return HAL_OK;
+}
