@@ -25,6 +25,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_gradient \
 	tests/unit/test_graph \
 	tests/unit/test_layout \
+	tests/unit/test_ladder \
 	tests/unit/test_loader \
 	tests/unit/test_note \
 	tests/unit/test_overhead \

@@ -120,13 +120,13 @@ static void tell_version(hal_climb *climb, const hal_family_libraries *libraries
 
 void hal_rung_version(hal_climb *climb)
 {
-    if (climb->family->libraries[0] == '\0' || !hal_search_possible(climb->ladder->search)) {
+    static const hal_family_libraries none = {0};
+    bool told = climb->family->libraries[0] != '\0' && hal_search_possible(climb->ladder->search);
+    const hal_family_libraries *libraries = told ? hal_ladder_libraries(climb->ladder, climb->family) : &none;
+    if (climb->family->libraries[0] == '\0' || libraries == NULL) {
         hal_climb_skip(climb, "no versions to compare");
         return;
     }
-    const hal_family_libraries *libraries = hal_ladder_libraries(climb->ladder, climb->family);
-    if (libraries == NULL)
-        return;
     tell_version(climb, libraries);
     note_chain(climb, libraries);
     if ((climb->family->flags & HAL_FAMILY_SAME_VERSION) != 0)

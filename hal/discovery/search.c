@@ -163,7 +163,7 @@ hal_search *hal_search_create(const hal_files *files, const char *arch)
     add_variable(search);
     add_standard(search, arch);
     add_configured(search);
-    search->possible |= hal_files_live(files) || search->n_places > search->n_configured;
+    search->possible |= hal_files_live(files);
     return search;
 }
 
