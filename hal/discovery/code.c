@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define HAL_LADDER_CODE(number, stage, severity, summary, evidence, cause, remedy) \
+#define HAL_LADDER_CODE(number, stage, severity, summary, evidence, cause, remedy)                           \
     {"D" #number, HAL_SEVERITY_##severity, (number) / 100, summary, evidence, cause, remedy},
 static const hal_code_row rows[] = {
 #include "hal/discovery/codes.def"

@@ -8,9 +8,9 @@
 static const struct {
     const char *arch;
     hal_elf_kind kind;
-} machines[] = {{"x86_64", {64, EM_X86_64}},   {"aarch64", {64, EM_AARCH64}}, {"riscv64", {64, EM_RISCV}},
-                {"ppc64le", {64, EM_PPC64}},   {"s390x", {64, EM_S390}},      {"loongarch64", {64, 258}},
-                {"i686", {32, EM_386}},        {"i386", {32, EM_386}},        {"armv7l", {32, EM_ARM}}};
+} machines[] = {{"x86_64", {64, EM_X86_64}}, {"aarch64", {64, EM_AARCH64}}, {"riscv64", {64, EM_RISCV}},
+                {"ppc64le", {64, EM_PPC64}}, {"s390x", {64, EM_S390}},      {"loongarch64", {64, 258}},
+                {"i686", {32, EM_386}},      {"i386", {32, EM_386}},        {"armv7l", {32, EM_ARM}}};
 
 hal_elf_kind hal_elf_of_arch(const char *arch)
 {
@@ -37,7 +37,8 @@ hal_elf_kind hal_elf_of_file(const char *head, size_t bytes)
     if (bytes < EI_NIDENT + 4 || memcmp(head, ELFMAG, SELFMAG) != 0)
         return (hal_elf_kind){0, 0};
     bool little = octets[EI_DATA] == ELFDATA2LSB;
-    uint32_t machine = little ? octets[18] | (uint32_t)octets[19] << 8 : octets[19] | (uint32_t)octets[18] << 8;
+    uint32_t machine =
+        little ? octets[18] | (uint32_t)octets[19] << 8 : octets[19] | (uint32_t)octets[18] << 8;
     return (hal_elf_kind){octets[EI_CLASS] == ELFCLASS64 ? 64u : 32u, machine};
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the first bytes of a file say of the machine that it is for. Numbers are those of the ELF specification and its supplements. */
+/* What the first bytes of a file say of the machine that it is for. Numbers are those of the ELF
+ * specification and its supplements. */
 #ifndef HAL_DISCOVERY_ELF_H
 #define HAL_DISCOVERY_ELF_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The climb: one device after the other, one rung after the other, until one breaks; then what follows for the device. */
+/* The climb: one device after the other, one rung after the other, until one breaks; then what follows for
+ * the device. */
 #include "hal/discovery/ladder.h"
 #include "hal/discovery/files_source.h"
 
@@ -13,10 +14,26 @@ static void (*const rungs[HAL_RUNGS])(hal_climb *climb) = {
     hal_rung_version, hal_rung_registration, hal_rung_answer, hal_rung_visible,    hal_rung_backend,
 };
 
-static const hal_family unknown = {.name = "", .title = "", .vendor = "", .kind = HAL_DEVICE_OTHER, .drivers = "",
-    .idle_drivers = "", .kernel = "", .firmware = "", .nodes = "", .shared_nodes = "", .group = "", .libraries = "",
-    .directories = "", .symbols = "", .icd = "", .variables = "", .backend = "", .driver_remedy = "", .node_remedy = "",
-    .library_remedy = ""};
+static const hal_family unknown = {.name = "",
+                                   .title = "",
+                                   .vendor = "",
+                                   .kind = HAL_DEVICE_OTHER,
+                                   .drivers = "",
+                                   .idle_drivers = "",
+                                   .kernel = "",
+                                   .firmware = "",
+                                   .nodes = "",
+                                   .shared_nodes = "",
+                                   .group = "",
+                                   .libraries = "",
+                                   .directories = "",
+                                   .symbols = "",
+                                   .icd = "",
+                                   .variables = "",
+                                   .backend = "",
+                                   .driver_remedy = "",
+                                   .node_remedy = "",
+                                   .library_remedy = ""};
 
 static const hal_code_row *row_of(uint32_t code)
 {
@@ -32,7 +49,8 @@ void hal_climb_note(hal_climb *climb, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    hal_text_add(climb->evidence, sizeof climb->evidence, "%s%s", climb->evidence[0] != '\0' ? "; " : "", text);
+    hal_text_add(climb->evidence, sizeof climb->evidence, "%s%s", climb->evidence[0] != '\0' ? "; " : "",
+                 text);
 }
 
 void hal_climb_skip(hal_climb *climb, const char *format, ...)
@@ -58,19 +76,15 @@ static const char *family_remedy(const hal_family *family, uint32_t code)
     case 201:
     case 202:
     case 204:
-    case 208:
-        return family->driver_remedy;
+    case 208: return family->driver_remedy;
     case 301:
     case 302:
     case 303:
-    case 402:
-        return family->node_remedy;
+    case 402: return family->node_remedy;
     case 501:
     case 507:
-    case 509:
-        return family->library_remedy;
-    default:
-        return "";
+    case 509: return family->library_remedy;
+    default: return "";
     }
 }
 
@@ -78,8 +92,12 @@ static void find(hal_climb *climb, uint32_t code, const char *remedy, const char
 {
     const hal_code_row *row = row_of(code);
     hal_climb_note(climb, "%s", seen);
-    hal_topology_diagnostic diagnostic = {.code = row->code, .severity = row->severity, .device = climb->device,
-                                          .summary = row->summary, .evidence = seen, .cause = row->cause,
+    hal_topology_diagnostic diagnostic = {.code = row->code,
+                                          .severity = row->severity,
+                                          .device = climb->device,
+                                          .summary = row->summary,
+                                          .evidence = seen,
+                                          .cause = row->cause,
                                           .remedy = remedy[0] != '\0' ? remedy : row->remedy};
     hal_draft_add_diagnostic(climb->ladder->draft, &diagnostic);
     if (climb->code != 0 && row->severity <= climb->severity)
@@ -89,7 +107,8 @@ static void find(hal_climb *climb, uint32_t code, const char *remedy, const char
     climb->status = row->severity == HAL_SEVERITY_FAILURE   ? HAL_RUNG_FAIL
                     : row->severity == HAL_SEVERITY_WARNING ? HAL_RUNG_WARN
                                                             : HAL_RUNG_OK;
-    snprintf(climb->sentence, sizeof climb->sentence, "%.*s: %s", sentence_length(row->summary), row->summary, seen);
+    snprintf(climb->sentence, sizeof climb->sentence, "%.*s: %s", sentence_length(row->summary), row->summary,
+             seen);
 }
 
 void hal_climb_find(hal_climb *climb, uint32_t code, const char *format, ...)
@@ -120,8 +139,13 @@ void hal_ladder_report(hal_ladder *ladder, uint32_t code, const char *format, ..
     vsnprintf(seen, sizeof seen, format, arguments);
     va_end(arguments);
     const hal_code_row *row = row_of(code);
-    hal_topology_diagnostic diagnostic = {.code = row->code, .severity = row->severity, .device = HAL_NOWHERE,
-                                          .summary = row->summary, .evidence = seen, .cause = row->cause, .remedy = row->remedy};
+    hal_topology_diagnostic diagnostic = {.code = row->code,
+                                          .severity = row->severity,
+                                          .device = HAL_NOWHERE,
+                                          .summary = row->summary,
+                                          .evidence = seen,
+                                          .cause = row->cause,
+                                          .remedy = row->remedy};
     hal_draft_add_diagnostic(ladder->draft, &diagnostic);
 }
 
@@ -144,7 +168,8 @@ bool hal_ladder_is_of(const hal_ladder *ladder, uint32_t index, const char *fami
 /* Directory of the device, or of the one that it is a part of. */
 static void find_directory(hal_climb *climb)
 {
-    static const char *const buses[] = {"/sys/bus/pci/devices", "/sys/bus/platform/devices", "/sys/bus/usb/devices"};
+    static const char *const buses[] = {"/sys/bus/pci/devices", "/sys/bus/platform/devices",
+                                        "/sys/bus/usb/devices"};
     const hal_topology_device *device = hal_climb_device(climb);
     for (int depth = 0; device != NULL && depth < 4; depth++) {
         for (size_t i = 0; i < sizeof buses / sizeof buses[0]; i++) {
@@ -162,7 +187,9 @@ static void keep_rung(hal_climb *climb, uint32_t number, int64_t begin)
     char code[16];
     snprintf(code, sizeof code, "D%" PRIu32, climb->code != 0 ? climb->code : number);
     /* Of a recorded machine the time of reading means nothing, and would make two readings differ. */
-    hal_rung rung = {.code = code, .status = climb->status, .evidence = climb->evidence,
+    hal_rung rung = {.code = code,
+                     .status = climb->status,
+                     .evidence = climb->evidence,
                      .nanoseconds = hal_files_live(climb->ladder->files) ? hal_time_now() - begin : 0};
     hal_draft_device_rung(climb->ladder->draft, climb->device, &rung);
 }
@@ -205,7 +232,8 @@ static void conclude(hal_climb *climb, uint32_t answered)
         usability = HAL_USABLE_DEGRADED;
         text = climb->warned_text;
     } else if (code == 0) {
-        usability = answered == HAL_RUNG_OK || device->kind == HAL_DEVICE_CPU ? HAL_USABLE_READY : HAL_USABLE_NOT_PROBED;
+        usability = answered == HAL_RUNG_OK || device->kind == HAL_DEVICE_CPU ? HAL_USABLE_READY
+                                                                              : HAL_USABLE_NOT_PROBED;
         text = "";
     }
     device->usability = usability;
@@ -242,7 +270,8 @@ static bool begin(hal_ladder *ladder)
 void hal_ladder_climb(const hal_files *files, hal_draft *draft)
 {
     hal_ladder ladder = {.files = files, .draft = draft};
-    /* Without memory the draft fails where it is sealed; a device that was not climbed is never taken for usable. */
+    /* Without memory the draft fails where it is sealed; a device that was not climbed is never taken for
+     * usable. */
     if (begin(&ladder)) {
         for (uint32_t i = 0; i < hal_draft_device_count(draft); i++)
             climb_device(&ladder, i);

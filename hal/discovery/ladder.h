@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ladder of evidence: ten rungs that hold one after the other where a device can be used (docs/discovery.md). For each
- * device the climb begins at the bus and ends at the first rung that is broken. This header is for ladder*.c alone; others
- * call hal_ladder_climb of hal/discovery/scan.h.
+ * The ladder of evidence: ten rungs that hold one after the other where a device can be used
+ * (docs/discovery.md). For each device the climb begins at the bus and ends at the first rung that is broken.
+ * This header is for ladder*.c alone; others call hal_ladder_climb of hal/discovery/scan.h.
  */
 #ifndef HAL_DISCOVERY_LADDER_H
 #define HAL_DISCOVERY_LADDER_H
@@ -29,10 +29,10 @@ typedef struct hal_ladder {
     hal_manifests manifests;
     hal_family_libraries *libraries;
     uint32_t n_libraries, room_libraries;
-    char *log;         /* the kernel's, since the machine started; NULL when it cannot be read */
-    char *modules;     /* modules.dep and modules.builtin of the running kernel; NULL when they are not there */
+    char *log;     /* the kernel's, since the machine started; NULL when it cannot be read */
+    char *modules; /* modules.dep and modules.builtin of the running kernel; NULL when they are not there */
     bool log_tried, modules_tried;
-    bool nodes_told;   /* /dev was recorded */
+    bool nodes_told;    /* /dev was recorded */
     bool firmware_told; /* /lib/firmware was recorded */
 } hal_ladder;
 
@@ -55,19 +55,23 @@ typedef struct hal_climb {
 /* Adds to the evidence of the rung. */
 void hal_climb_note(hal_climb *climb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Reports a code of codes.def: a diagnostic, and the state of the rung. `format` is what was seen. */
-void hal_climb_find(hal_climb *climb, uint32_t code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void hal_climb_find(hal_climb *climb, uint32_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same with a remedy that is better than the one of codes.def. */
-void hal_climb_advise(hal_climb *climb, uint32_t code, const char *remedy, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void hal_climb_advise(hal_climb *climb, uint32_t code, const char *remedy, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* Leaves the rung out, for that reason. */
 void hal_climb_skip(hal_climb *climb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A diagnostic on no device. */
-void hal_ladder_report(hal_ladder *ladder, uint32_t code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void hal_ladder_report(hal_ladder *ladder, uint32_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static inline hal_topology_device *hal_climb_device(const hal_climb *climb)
 {
     return hal_draft_device(climb->ladder->draft, climb->device);
 }
-/* First bytes of a file below the device's directory in sysfs, a line of it; "" when there is none. `text` is returned. */
+/* First bytes of a file below the device's directory in sysfs, a line of it; "" when there is none. `text` is
+ * returned. */
 const char *hal_climb_attribute(const hal_climb *climb, const char *name, char *text, size_t size);
 
 /* The rungs. */
@@ -90,7 +94,8 @@ void hal_ladder_survey_answers(hal_ladder *ladder);
 /* Evidence that several rungs read. */
 /* The kernel's log; NULL when it cannot be read. */
 const char *hal_ladder_log(hal_ladder *ladder);
-/* Copies the last line of the log that holds both texts (the second may be NULL); false when there is none. */
+/* Copies the last line of the log that holds both texts (the second may be NULL); false when there is none.
+ */
 bool hal_ladder_log_line(hal_ladder *ladder, const char *a, const char *b, char *line, size_t size);
 /* True when the module is loaded; "-" and "_" are one. */
 bool hal_ladder_module_loaded(const hal_ladder *ladder, const char *name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rungs D8 to D10: what the vendor's libraries answered, whether the device was left out on purpose, and hal's own part.
- * Meanings of status codes: NVML API reference (nvmlReturn_t), CUDA driver API (CUresult), Level Zero (ze_result_t).
+ * Rungs D8 to D10: what the vendor's libraries answered, whether the device was left out on purpose, and
+ * hal's own part. Meanings of status codes: NVML API reference (nvmlReturn_t), CUDA driver API (CUresult),
+ * Level Zero (ze_result_t).
  */
 #include "hal/discovery/ladder.h"
 #include "hal/discovery/answer.h"
@@ -15,8 +16,8 @@ static const struct {
     int64_t status;
     uint32_t code;
 } meanings[] = {
-    {"nvml", 15, 811}, {"nvml", 16, 811}, {"nvml", 18, 601},  {"cuda", 46, 810},          {"cuda", 100, 802},
-    {"cuda", 802, 812}, {"cuda", 803, 601}, {"cuda", 804, 605}, {"hip", 100, 802},         {"ze", 0x70000001, 811},
+    {"nvml", 15, 811},  {"nvml", 16, 811},  {"nvml", 18, 601},  {"cuda", 46, 810}, {"cuda", 100, 802},
+    {"cuda", 802, 812}, {"cuda", 803, 601}, {"cuda", 804, 605}, {"hip", 100, 802}, {"ze", 0x70000001, 811},
 };
 
 static uint32_t code_of_failure(const hal_vendor_fact *fact)
@@ -31,28 +32,17 @@ static uint32_t code_of_failure(const hal_vendor_fact *fact)
 static uint32_t code_of(const hal_vendor_fact *fact)
 {
     switch ((hal_fact_end)fact->end) {
-    case HAL_FACT_DEVICES:
-        return 0;
-    case HAL_FACT_NONE:
-        return 802;
-    case HAL_FACT_ABSENT:
-        return 508;
-    case HAL_FACT_LACKS:
-        return 603;
-    case HAL_FACT_OLD:
-        return 605;
-    case HAL_FACT_FAILED:
-        return code_of_failure(fact);
-    case HAL_FACT_DIED:
-        return 804;
-    case HAL_FACT_LATE:
-        return 803;
-    case HAL_FACT_LEFT:
-        return 806;
-    case HAL_FACT_GARBAGE:
-        return 805;
-    case HAL_FACT_UNASKED:
-        return 809;
+    case HAL_FACT_DEVICES: return 0;
+    case HAL_FACT_NONE: return 802;
+    case HAL_FACT_ABSENT: return 508;
+    case HAL_FACT_LACKS: return 603;
+    case HAL_FACT_OLD: return 605;
+    case HAL_FACT_FAILED: return code_of_failure(fact);
+    case HAL_FACT_DIED: return 804;
+    case HAL_FACT_LATE: return 803;
+    case HAL_FACT_LEFT: return 806;
+    case HAL_FACT_GARBAGE: return 805;
+    case HAL_FACT_UNASKED: return 809;
     }
     return 805;
 }
@@ -62,7 +52,8 @@ static void describe(const hal_vendor_fact *fact, char *text, size_t size)
     text[0] = '\0';
     hal_text_add(text, size, "%s", fact->title[0] != '\0' ? fact->title : fact->vendor);
     if (fact->library[0] != '\0')
-        hal_text_add(text, size, " (%s%s%s)", fact->library, fact->manifest[0] != '\0' ? ", registered by " : "", fact->manifest);
+        hal_text_add(text, size, " (%s%s%s)", fact->library,
+                     fact->manifest[0] != '\0' ? ", registered by " : "", fact->manifest);
     if (fact->text[0] != '\0')
         hal_text_add(text, size, ": %s", fact->text);
     if (fact->code != 0)
@@ -84,8 +75,10 @@ static bool has_index(const hal_topology_device *device, const char *api)
     return false;
 }
 
-/* The fact that says most on the device: one that knows it, else one that told of others, else the first that failed. */
-static const hal_vendor_fact *best_fact(const hal_climb *climb, const hal_vendor_fact *facts, uint32_t count, bool *known)
+/* The fact that says most on the device: one that knows it, else one that told of others, else the first that
+ * failed. */
+static const hal_vendor_fact *best_fact(const hal_climb *climb, const hal_vendor_fact *facts, uint32_t count,
+                                        bool *known)
 {
     const hal_vendor_fact *best = NULL;
     *known = false;
@@ -117,7 +110,8 @@ void hal_rung_answer(hal_climb *climb)
     const hal_vendor_fact *facts = answers != NULL ? hal_answers_facts(answers, &count) : NULL;
     const hal_vendor_fact *fact = best_fact(climb, facts, count, &known);
     if (fact == NULL) {
-        hal_climb_skip(climb, answers == NULL ? "not probed yet" : "no library that was asked knows this family");
+        hal_climb_skip(climb,
+                       answers == NULL ? "not probed yet" : "no library that was asked knows this family");
         return;
     }
     describe(fact, text, sizeof text);
@@ -134,8 +128,10 @@ void hal_ladder_survey_answers(hal_ladder *ladder)
     const hal_vendor_fact *facts = answers != NULL ? hal_answers_facts(answers, &count) : NULL;
     for (uint32_t i = 0; i < count; i++) {
         char text[768];
-        /* A library that is not there, or has nothing to list, is no fault of a machine without its devices. */
-        if (facts[i].end == HAL_FACT_DEVICES || facts[i].end == HAL_FACT_NONE || facts[i].end == HAL_FACT_ABSENT)
+        /* A library that is not there, or has nothing to list, is no fault of a machine without its devices.
+         */
+        if (facts[i].end == HAL_FACT_DEVICES || facts[i].end == HAL_FACT_NONE ||
+            facts[i].end == HAL_FACT_ABSENT)
             continue;
         describe(&facts[i], text, sizeof text);
         hal_ladder_report(ladder, code_of(&facts[i]), "%s", text);
@@ -150,7 +146,8 @@ void hal_rung_visible(hal_climb *climb)
         return;
     }
     const hal_code_row *row = hal_code_explain(device->reason);
-    hal_climb_find(climb, row != NULL ? (uint32_t)strtoul(row->code + 1, NULL, 10) : 908, "%s", device->reason_text);
+    hal_climb_find(climb, row != NULL ? (uint32_t)strtoul(row->code + 1, NULL, 10) : 908, "%s",
+                   device->reason_text);
     /* Not a fault, and yet nothing above is reached. */
     climb->status = HAL_RUNG_FAIL;
 }
@@ -163,7 +160,8 @@ void hal_rung_backend(hal_climb *climb)
     } else if (climb->family->backend[0] != '\0') {
         hal_climb_note(climb, "backend %s", climb->family->backend);
     } else {
-        hal_climb_find(climb, 1001, "%s", climb->family->title[0] != '\0' ? climb->family->title : "unknown family");
+        hal_climb_find(climb, 1001, "%s",
+                       climb->family->title[0] != '\0' ? climb->family->title : "unknown family");
         climb->status = HAL_RUNG_SKIP;
     }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rung D1: the device is on its bus and the link is what it should be. Names of attributes and their meaning: the kernel's
- * Documentation/ABI/testing/sysfs-bus-pci; flags of a window: IORESOURCE_UNSET of include/linux/ioport.h; a read that nobody
- * answers gives ones, which the six bits of the width (PCI Express base specification, link status) show as 63.
+ * Rung D1: the device is on its bus and the link is what it should be. Names of attributes and their meaning:
+ * the kernel's Documentation/ABI/testing/sysfs-bus-pci; flags of a window: IORESOURCE_UNSET of
+ * include/linux/ioport.h; a read that nobody answers gives ones, which the six bits of the width (PCI Express
+ * base specification, link status) show as 63.
  */
 #include "hal/discovery/ladder.h"
 
@@ -40,13 +41,16 @@ static double both_can(const hal_climb *climb, const char *attribute)
 static void check_link(hal_climb *climb)
 {
     char width_text[64], speed_text[64];
-    double width = strtod(hal_climb_attribute(climb, "current_link_width", width_text, sizeof width_text), NULL);
-    double speed = strtod(hal_climb_attribute(climb, "current_link_speed", speed_text, sizeof speed_text), NULL);
+    double width =
+        strtod(hal_climb_attribute(climb, "current_link_width", width_text, sizeof width_text), NULL);
+    double speed =
+        strtod(hal_climb_attribute(climb, "current_link_speed", speed_text, sizeof speed_text), NULL);
     double most_width = both_can(climb, "max_link_width"), most_speed = both_can(climb, "max_link_speed");
     if (width <= 0)
         return;
     if (width < most_width && most_width < NOBODY_ANSWERS)
-        hal_climb_find(climb, 101, "the link runs with %.0f of %.0f lanes at %s", width, most_width, speed_text);
+        hal_climb_find(climb, 101, "the link runs with %.0f of %.0f lanes at %s", width, most_width,
+                       speed_text);
     else if (speed > 0 && speed < most_speed)
         hal_climb_find(climb, 102, "the link runs at %s and could at %.1f GT/s", speed_text, most_speed);
     else
@@ -63,10 +67,11 @@ static void check_windows(hal_climb *climb)
     const char *rest = text;
     for (int window = 0; window < WINDOWS && hal_word_next(&rest, '\n', line, sizeof line); window++) {
         char *end;
-        unsigned long long first = strtoull(line, &end, 16), last = strtoull(end, &end, 16), flags = strtoull(end, NULL, 16);
+        unsigned long long first = strtoull(line, &end, 16), last = strtoull(end, &end, 16),
+                           flags = strtoull(end, NULL, 16);
         if ((flags & WINDOW_UNSET) != 0 && (flags & WINDOW_MEMORY) != 0) {
-            hal_climb_find(climb, 106, "window %d of %llu MiB has no address (%s/resource)", window, (last - first + 1) >> 20,
-                           climb->directory);
+            hal_climb_find(climb, 106, "window %d of %llu MiB has no address (%s/resource)", window,
+                           (last - first + 1) >> 20, climb->directory);
             return;
         }
     }
@@ -74,7 +79,8 @@ static void check_windows(hal_climb *climb)
 
 static void check_errors(hal_climb *climb)
 {
-    static const char *const kinds[][2] = {{"aer_dev_fatal", "TOTAL_ERR_FATAL"}, {"aer_dev_nonfatal", "TOTAL_ERR_NONFATAL"}};
+    static const char *const kinds[][2] = {{"aer_dev_fatal", "TOTAL_ERR_FATAL"},
+                                           {"aer_dev_nonfatal", "TOTAL_ERR_NONFATAL"}};
     for (size_t i = 0; i < 2; i++) {
         char text[2048], path[512];
         snprintf(path, sizeof path, "%s/%s", climb->directory, kinds[i][0]);
@@ -100,7 +106,8 @@ static void check_place(hal_climb *climb)
     char text[64];
     hal_climb_attribute(climb, "numa_node", text, sizeof text);
     if (text[0] == '-' && numa_nodes(climb->ladder) > 1)
-        hal_climb_find(climb, 105, "numa_node is %s on a machine of %u NUMA nodes", text, numa_nodes(climb->ladder));
+        hal_climb_find(climb, 105, "numa_node is %s on a machine of %u NUMA nodes", text,
+                       numa_nodes(climb->ladder));
     else if (text[0] != '\0' && text[0] != '-')
         hal_climb_note(climb, "NUMA node %s", text);
 }
@@ -110,7 +117,8 @@ static void check_group(hal_climb *climb)
     char path[512], target[256];
     const hal_topology_device *device = hal_climb_device(climb);
     snprintf(path, sizeof path, "%s/iommu_group", climb->directory);
-    if (strcmp(device->driver, "vfio-pci") == 0 && !hal_files_link(climb->ladder->files, path, target, sizeof target))
+    if (strcmp(device->driver, "vfio-pci") == 0 &&
+        !hal_files_link(climb->ladder->files, path, target, sizeof target))
         hal_climb_find(climb, 107, "%s is missing and the driver is vfio-pci", path);
 }
 
@@ -118,8 +126,10 @@ static void climb_pci(hal_climb *climb)
 {
     char width[64], power[64];
     const hal_topology_device *device = hal_climb_device(climb);
-    hal_climb_note(climb, "%04x:%04x class %06x at %s", device->pci_vendor, device->pci_device, device->pci_class, device->address);
-    if (strtol(hal_climb_attribute(climb, "current_link_width", width, sizeof width), NULL, 10) == NOBODY_ANSWERS) {
+    hal_climb_note(climb, "%04x:%04x class %06x at %s", device->pci_vendor, device->pci_device,
+                   device->pci_class, device->address);
+    if (strtol(hal_climb_attribute(climb, "current_link_width", width, sizeof width), NULL, 10) ==
+        NOBODY_ANSWERS) {
         hal_climb_find(climb, 103, "current_link_width reads %s: all ones", width);
         return;
     }
@@ -143,5 +153,6 @@ void hal_rung_bus(hal_climb *climb)
     else if (climb->directory[0] != '\0')
         hal_climb_note(climb, "%s", climb->directory);
     else
-        hal_climb_note(climb, "no entry on a bus; known by %s", device->n_nodes > 0 ? device->nodes[0] : "what its vendor's library says");
+        hal_climb_note(climb, "no entry on a bus; known by %s",
+                       device->n_nodes > 0 ? device->nodes[0] : "what its vendor's library says");
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rung D2: a kernel driver that can compute is bound, and it has what it needs. Where none is, the evidence is looked at in
- * the order in which a driver comes to its device: barred, not in this kernel, not installed, not loaded, loaded and refusing.
- * Words of the log are those that the kernel's drivers print (drivers/accel/{amdxdna,ivpu}, drivers/gpu/drm, NVRM).
+ * Rung D2: a kernel driver that can compute is bound, and it has what it needs. Where none is, the evidence
+ * is looked at in the order in which a driver comes to its device: barred, not in this kernel, not installed,
+ * not loaded, loaded and refusing. Words of the log are those that the kernel's drivers print
+ * (drivers/accel/{amdxdna,ivpu}, drivers/gpu/drm, NVRM).
  */
 #include "hal/discovery/ladder.h"
 #include "hal/discovery/files_source.h"
@@ -40,8 +41,10 @@ static bool lacks_firmware(hal_climb *climb)
 {
     char patterns[512], pattern[512], line[256];
     hal_pattern_fill(climb->family->firmware, hal_climb_device(climb), patterns, sizeof patterns);
-    if (hal_ladder_log_line(climb->ladder, hal_climb_device(climb)->address, "Direct firmware load", line, sizeof line) ||
-        hal_ladder_log_line(climb->ladder, hal_climb_device(climb)->address, "request firmware", line, sizeof line)) {
+    if (hal_ladder_log_line(climb->ladder, hal_climb_device(climb)->address, "Direct firmware load", line,
+                            sizeof line) ||
+        hal_ladder_log_line(climb->ladder, hal_climb_device(climb)->address, "request firmware", line,
+                            sizeof line)) {
         hal_climb_find(climb, 207, "kernel log: %s", line);
         return true;
     }
@@ -76,8 +79,10 @@ static bool file_bars(const hal_files *files, const char *path, const char *modu
     for (const char *rest = text != NULL ? text : ""; !bars && hal_word_next(&rest, '\n', line, size);) {
         char verb[32] = "", name[128] = "", command[128] = "";
         sscanf(line, "%31s %127s %127s", verb, name, command);
-        bars = strcmp(name, module) == 0 && (strcmp(verb, "blacklist") == 0 ||
-               (strcmp(verb, "install") == 0 && (strstr(command, "/false") != NULL || strstr(command, "/true") != NULL)));
+        bars = strcmp(name, module) == 0 &&
+               (strcmp(verb, "blacklist") == 0 ||
+                (strcmp(verb, "install") == 0 &&
+                 (strstr(command, "/false") != NULL || strstr(command, "/true") != NULL)));
     }
     hal_deallocate(files->allocator, text);
     return bars;
@@ -102,7 +107,8 @@ static bool command_line_bars(const hal_files *files, const char *module, char *
 
 static bool is_barred(hal_climb *climb, const char *module)
 {
-    static const char *const directories[] = {"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/lib/modprobe.d"};
+    static const char *const directories[] = {"/etc/modprobe.d", "/run/modprobe.d",
+                                              "/usr/local/lib/modprobe.d", "/lib/modprobe.d"};
     const hal_files *files = climb->ladder->files;
     char line[512], path[512];
     if (command_line_bars(files, module, line, sizeof line)) {
@@ -135,7 +141,8 @@ static bool is_locked_out(hal_climb *climb, const char *module)
         hal_files_read(climb->ladder->files, "/sys/kernel/security/lockdown", text, sizeof text) < 0 ||
         strstr(text, "[none]") != NULL)
         return false;
-    hal_climb_find(climb, 210, "/sys/kernel/security/lockdown says %s, and %s is installed but not loaded", text, module);
+    hal_climb_find(climb, 210, "/sys/kernel/security/lockdown says %s, and %s is installed but not loaded",
+                   text, module);
     return true;
 }
 
@@ -176,19 +183,25 @@ static void unbound(hal_climb *climb)
     if (any_loaded(climb, name, sizeof name)) {
         if (!speaks_other_protocol(climb) && !lacks_firmware(climb))
             hal_climb_find(climb, 203, "/sys/module has %s, %s has no driver%s", name, climb->directory,
-                           hal_ladder_log(climb->ladder) == NULL ? "; the kernel log cannot be read without more rights" : "");
+                           hal_ladder_log(climb->ladder) == NULL
+                               ? "; the kernel log cannot be read without more rights"
+                               : "");
         return;
     }
     int installed = any_installed(climb, name, sizeof name);
     if (is_barred(climb, name) || (installed > 0 && is_locked_out(climb, name)))
         return;
     if (installed > 0)
-        hal_climb_find(climb, 202, "%s is installed for kernel %s and not in /sys/module", name, host->kernel);
-    else if (climb->family->kernel[0] != '\0' && host->kernel[0] != '\0' && hal_version_compare(host->kernel, climb->family->kernel) < 0)
+        hal_climb_find(climb, 202, "%s is installed for kernel %s and not in /sys/module", name,
+                       host->kernel);
+    else if (climb->family->kernel[0] != '\0' && host->kernel[0] != '\0' &&
+             hal_version_compare(host->kernel, climb->family->kernel) < 0)
         hal_climb_find(climb, 208, "kernel %s; %s came with %s", host->kernel, name, climb->family->kernel);
     else
-        hal_climb_find(climb, 201, "%s has no driver; %s is not in /sys/module and %s", climb->directory, climb->family->drivers,
-                       installed == 0 ? "not installed for this kernel" : "what is installed cannot be seen from here");
+        hal_climb_find(climb, 201, "%s has no driver; %s is not in /sys/module and %s", climb->directory,
+                       climb->family->drivers,
+                       installed == 0 ? "not installed for this kernel"
+                                      : "what is installed cannot be seen from here");
 }
 
 /* Xid lines name the bus without the function; other drivers the whole address. */
@@ -230,7 +243,8 @@ static void check_updated(hal_climb *climb)
     }
     hal_files_names_free(climb->ladder->files, &names);
     if (any && !same)
-        hal_climb_find(climb, 213, "%s %s is loaded; %s has%s", device->driver, device->driver_version, path, built);
+        hal_climb_find(climb, 213, "%s %s is loaded; %s has%s", device->driver, device->driver_version, path,
+                       built);
 }
 
 static void note_taint(hal_climb *climb)
@@ -248,15 +262,21 @@ static void note_taint(hal_climb *climb)
 static void bound(hal_climb *climb)
 {
     const hal_topology_device *device = hal_climb_device(climb);
-    if (hal_word_listed(FOR_GUESTS, device->driver) && !hal_word_listed(climb->family->drivers, device->driver)) {
-        hal_climb_find(climb, 205, "driver is %s", device->driver);
+    if (hal_word_listed(FOR_GUESTS, device->driver) &&
+        !hal_word_listed(climb->family->drivers, device->driver)) {
+        /* Giving network functions away is what they are for. */
+        if ((climb->family->flags & HAL_FAMILY_NO_COMPUTE) != 0)
+            hal_climb_note(climb, "%s bound: set aside for virtual machines", device->driver);
+        else
+            hal_climb_find(climb, 205, "driver is %s", device->driver);
         return;
     }
     if (hal_word_listed(climb->family->idle_drivers, device->driver)) {
         hal_climb_find(climb, 204, "driver is %s, %s computes", device->driver, climb->family->drivers);
         return;
     }
-    hal_climb_note(climb, "%s %s%sbound", device->driver, device->driver_version, device->driver_version[0] != '\0' ? " " : "");
+    hal_climb_note(climb, "%s %s%sbound", device->driver, device->driver_version,
+                   device->driver_version[0] != '\0' ? " " : "");
     note_taint(climb);
     check_faults(climb);
     check_updated(climb);
@@ -276,8 +296,8 @@ void hal_rung_driver(hal_climb *climb)
     else if ((climb->family->flags & HAL_FAMILY_NO_COMPUTE) != 0)
         hal_climb_note(climb, "no driver bound");
     else if (climb->directory[0] != '\0')
-        hal_climb_find(climb, 214, "%04x:%04x class %06x is in no family that hal knows, and has no driver", device->pci_vendor,
-                       device->pci_device, device->pci_class);
+        hal_climb_find(climb, 214, "%04x:%04x class %06x is in no family that hal knows, and has no driver",
+                       device->pci_vendor, device->pci_device, device->pci_class);
     else
         hal_climb_note(climb, "no entry on a bus whose driver could be looked at");
 }

@@ -108,8 +108,8 @@ const hal_family_libraries *hal_ladder_libraries(hal_ladder *ladder, const hal_f
     for (uint32_t i = 0; i < ladder->n_libraries; i++)
         if (ladder->libraries[i].family == family)
             return &ladder->libraries[i];
-    if (!hal_array_grow(ladder->files->allocator, (void **)&ladder->libraries, ladder->n_libraries, &ladder->room_libraries,
-                        sizeof *ladder->libraries))
+    if (!hal_array_grow(ladder->files->allocator, (void **)&ladder->libraries, ladder->n_libraries,
+                        &ladder->room_libraries, sizeof *ladder->libraries))
         return NULL;
     hal_family_libraries *libraries = &ladder->libraries[ladder->n_libraries++];
     memset(libraries, 0, sizeof *libraries);
@@ -117,7 +117,8 @@ const hal_family_libraries *hal_ladder_libraries(hal_ladder *ladder, const hal_f
     char names[512];
     for (const char *rest = family->libraries; hal_word_next(&rest, ' ', names, sizeof names);)
         if (libraries->count < HAL_FAMILY_LIBRARIES)
-            hal_search_choose(ladder->search, names, family->directories, &libraries->found[libraries->count++]);
+            hal_search_choose(ladder->search, names, family->directories,
+                              &libraries->found[libraries->count++]);
     return libraries;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rung D5: the vendor's libraries are where the dynamic loader looks, whole and for this machine. Nothing is loaded. */
+/* Rung D5: the vendor's libraries are where the dynamic loader looks, whole and for this machine. Nothing is
+ * loaded. */
 #include "hal/discovery/ladder.h"
 
 #include <stdio.h>
@@ -14,14 +15,23 @@ static uint32_t code_of(uint32_t state)
 
 static void describe(const hal_found *found, char *text, size_t size)
 {
-    static const char *const words[] = {"is", "lies outside, as", "is only a stub,", "is of another architecture,", "is no library,", "leads nowhere,", ""};
+    static const char *const words[] = {"is",
+                                        "lies outside, as",
+                                        "is only a stub,",
+                                        "is of another architecture,",
+                                        "is no library,",
+                                        "leads nowhere,",
+                                        ""};
     if (found->state == HAL_FOUND_NOTHING)
-        snprintf(text, size, "%s is in no directory of the loader, of ld.so.conf, LD_LIBRARY_PATH or the vendor", found->name);
+        snprintf(text, size,
+                 "%s is in no directory of the loader, of ld.so.conf, LD_LIBRARY_PATH or the vendor",
+                 found->name);
     else
         snprintf(text, size, "%s %s %s%s%s (%s)%s%s", found->name, words[found->state], found->path,
                  found->state == HAL_FOUND_LOADABLE && strcmp(found->path, found->real) != 0 ? " -> " : "",
-                 found->state == HAL_FOUND_LOADABLE && strcmp(found->path, found->real) != 0 ? found->real : "", found->where,
-                 found->what[0] != '\0' ? ": " : "", found->what);
+                 found->state == HAL_FOUND_LOADABLE && strcmp(found->path, found->real) != 0 ? found->real
+                                                                                             : "",
+                 found->where, found->what[0] != '\0' ? ": " : "", found->what);
 }
 
 /* The first library decides; where a loader library loads a driver library, that one too. */
@@ -42,7 +52,8 @@ static void judge(hal_climb *climb, const hal_found *found, uint32_t index)
     else
         hal_climb_find(climb, code == 501 && index == 1 ? 507 : code, "%s", text);
     if (found->copies > 1)
-        hal_climb_find(climb, 510, "%u different files on the loader's path, first %s", found->copies, found->real);
+        hal_climb_find(climb, 510, "%u different files on the loader's path, first %s", found->copies,
+                       found->real);
 }
 
 void hal_rung_library(hal_climb *climb)

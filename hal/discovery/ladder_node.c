@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rung D3: the nodes of the device, and those that all of its family share, are in /dev, are devices, and are those that the
- * kernel means. What the driver itself says a node is: dev of its entry below /sys/class. Partitions of NVIDIA: the access
- * files of /proc/driver/nvidia/capabilities name minors of /dev/nvidia-caps (multi-instance GPU user guide).
+ * Rung D3: the nodes of the device, and those that all of its family share, are in /dev, are devices, and are
+ * those that the kernel means. What the driver itself says a node is: dev of its entry below /sys/class.
+ * Partitions of NVIDIA: the access files of /proc/driver/nvidia/capabilities name minors of /dev/nvidia-caps
+ * (multi-instance GPU user guide).
  */
 #include "hal/discovery/ladder.h"
 
@@ -21,7 +22,8 @@ static bool others_have_nodes(const hal_climb *climb)
         if (i == climb->device || !hal_ladder_is_of(ladder, i, climb->family->name))
             continue;
         for (uint32_t k = 0; k < other->n_nodes; k++)
-            if (hal_pattern_listed(climb->family->nodes, other->nodes[k]) && hal_files_exist(ladder->files, other->nodes[k]))
+            if (hal_pattern_listed(climb->family->nodes, other->nodes[k]) &&
+                hal_files_exist(ladder->files, other->nodes[k]))
                 return true;
     }
     return false;
@@ -30,7 +32,8 @@ static bool others_have_nodes(const hal_climb *climb)
 /* Numbers of the node as the kernel tells them; false when it does not. */
 static bool told_numbers(const hal_climb *climb, const char *node, uint32_t *major, uint32_t *minor)
 {
-    static const char *const classes[] = {"drm", "accel", "kfd", "misc", "apex", "tenstorrent", "devdrv-class", "vfio"};
+    static const char *const classes[] = {"drm",  "accel",       "kfd",          "misc",
+                                          "apex", "tenstorrent", "devdrv-class", "vfio"};
     const char *name = strrchr(node, '/');
     for (size_t i = 0; name != NULL && i < sizeof classes / sizeof classes[0]; i++) {
         char path[512], text[64];
@@ -47,7 +50,8 @@ static void judge_existing(hal_climb *climb, const char *node, const hal_file_fa
     if (!S_ISCHR(facts->mode))
         hal_climb_find(climb, 306, "%s is a %s", node, S_ISDIR(facts->mode) ? "directory" : "file");
     else if (told_numbers(climb, node, &major, &minor) && (major != facts->major || minor != facts->minor))
-        hal_climb_find(climb, 305, "%s is %u:%u, the kernel says %u:%u", node, facts->major, facts->minor, major, minor);
+        hal_climb_find(climb, 305, "%s is %u:%u, the kernel says %u:%u", node, facts->major, facts->minor,
+                       major, minor);
     else
         hal_climb_note(climb, "%s", node);
 }
@@ -86,14 +90,17 @@ static void judge_shared(hal_climb *climb, const char *names)
             return;
         }
     const char *container = hal_draft_host(climb->ladder->draft)->container;
-    hal_climb_find(climb, 302, "%s is missing%s%s", names, container[0] != '\0' ? "; this is a container: " : "", container);
+    hal_climb_find(climb, 302, "%s is missing%s%s", names,
+                   container[0] != '\0' ? "; this is a container: " : "", container);
 }
 
 /* The driver told of no node: either any of the family's is there, or none. */
 static void judge_untold(hal_climb *climb)
 {
-    if (strstr(climb->family->nodes, "/dev/dri/") != NULL || strstr(climb->family->nodes, "/dev/accel/") != NULL)
-        hal_climb_find(climb, 308, "no entry of /sys/class leads to %s; expected %s", climb->directory, climb->family->nodes);
+    if (strstr(climb->family->nodes, "/dev/dri/") != NULL ||
+        strstr(climb->family->nodes, "/dev/accel/") != NULL)
+        hal_climb_find(climb, 308, "no entry of /sys/class leads to %s; expected %s", climb->directory,
+                       climb->family->nodes);
     else
         hal_climb_find(climb, 301, "no %s for it", climb->family->nodes);
 }
@@ -104,16 +111,20 @@ static void check_partitions(hal_climb *climb, const char *node)
     char directory[256], path[1024], text[256];
     hal_names names;
     hal_file_facts facts;
-    snprintf(directory, sizeof directory, "/proc/driver/nvidia/capabilities/gpu%.16s/mig", node + strlen("/dev/nvidia"));
+    snprintf(directory, sizeof directory, "/proc/driver/nvidia/capabilities/gpu%.16s/mig",
+             node + strlen("/dev/nvidia"));
     if (!hal_files_list(climb->ladder->files, directory, &names))
         return;
     for (uint32_t i = 0; i < names.count; i++) {
         snprintf(path, sizeof path, "%s/%s/access", directory, names.items[i]);
-        const char *minor = hal_files_read(climb->ladder->files, path, text, sizeof text) > 0 ? strstr(text, "DeviceFileMinor:") : NULL;
+        const char *minor = hal_files_read(climb->ladder->files, path, text, sizeof text) > 0
+                                ? strstr(text, "DeviceFileMinor:")
+                                : NULL;
         if (minor == NULL)
             continue;
         char capability[128];
-        snprintf(capability, sizeof capability, "/dev/nvidia-caps/nvidia-cap%ld", strtol(minor + strlen("DeviceFileMinor:"), NULL, 10));
+        snprintf(capability, sizeof capability, "/dev/nvidia-caps/nvidia-cap%ld",
+                 strtol(minor + strlen("DeviceFileMinor:"), NULL, 10));
         if (!hal_files_stat(climb->ladder->files, capability, &facts))
             hal_climb_find(climb, 307, "%s asks for %s, which is missing", path, capability);
     }
@@ -125,7 +136,8 @@ void hal_rung_node(hal_climb *climb)
     const hal_topology_device *device = hal_climb_device(climb);
     const hal_family *family = climb->family;
     bool any = false;
-    if (device->kind == HAL_DEVICE_CPU || (family->nodes[0] == '\0' && family->shared_nodes[0] == '\0' && device->n_nodes == 0)) {
+    if (device->kind == HAL_DEVICE_CPU ||
+        (family->nodes[0] == '\0' && family->shared_nodes[0] == '\0' && device->n_nodes == 0)) {
         hal_climb_skip(climb, "used without a node of its own");
         return;
     }
@@ -141,7 +153,8 @@ void hal_rung_node(hal_climb *climb)
         if (strncmp(device->nodes[i], "/dev/nvidia", 11) == 0)
             check_partitions(climb, device->nodes[i]);
     }
-    if (!any && family->nodes[0] != '\0' && (family->flags & HAL_FAMILY_NO_COMPUTE) == 0 && device->parent == HAL_NOWHERE)
+    if (!any && family->nodes[0] != '\0' && (family->flags & HAL_FAMILY_NO_COMPUTE) == 0 &&
+        device->parent == HAL_NOWHERE)
         judge_untold(climb);
     char names[256];
     for (const char *rest = family->shared_nodes; hal_word_next(&rest, ' ', names, sizeof names);)

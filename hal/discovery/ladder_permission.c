@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rung D4: the caller may open the nodes. Live devices are not opened: mode, owner and groups are looked at; of recorded ones
- * the answer of open(2) is known. A control group's device filter answers EPERM, a security module EACCES.
+ * Rung D4: the caller may open the nodes. Live devices are not opened: mode, owner and groups are looked at;
+ * of recorded ones the answer of open(2) is known. A control group's device filter answers EPERM, a security
+ * module EACCES.
  */
 #include "hal/discovery/ladder.h"
 #include "hal/discovery/files_source.h"
@@ -25,7 +26,8 @@ static void user_name(const hal_files *files, char *name, size_t size)
     size_t bytes;
     char *text = hal_files_read_all(files, "/etc/passwd", &bytes), line[512];
     name[0] = '\0';
-    for (const char *rest = text != NULL ? text : ""; name[0] == '\0' && hal_word_next(&rest, '\n', line, sizeof line);) {
+    for (const char *rest = text != NULL ? text : "";
+         name[0] == '\0' && hal_word_next(&rest, '\n', line, sizeof line);) {
         char *user = line, *after = line;
         strsep(&after, ":");
         strsep(&after, ":");
@@ -36,13 +38,16 @@ static void user_name(const hal_files *files, char *name, size_t size)
     hal_deallocate(files->allocator, text);
 }
 
-/* A line of /etc/group: the number of group `name` (false when there is none), and whether `user` is in it. */
-static bool group_line(const hal_files *files, const char *name, const char *user, uint32_t *gid, bool *member)
+/* A line of /etc/group: the number of group `name` (false when there is none), and whether `user` is in it.
+ */
+static bool group_line(const hal_files *files, const char *name, const char *user, uint32_t *gid,
+                       bool *member)
 {
     size_t bytes;
     char *text = hal_files_read_all(files, "/etc/group", &bytes), line[4096], one[128];
     bool found = false;
-    for (const char *rest = text != NULL ? text : ""; !found && hal_word_next(&rest, '\n', line, sizeof line);) {
+    for (const char *rest = text != NULL ? text : "";
+         !found && hal_word_next(&rest, '\n', line, sizeof line);) {
         char *after = line, *group = strsep(&after, ":");
         strsep(&after, ":");
         char *number = strsep(&after, ":");
@@ -66,19 +71,27 @@ static void judge_group(hal_climb *climb, const node *n)
     uint32_t usual_gid = 0, gid = 0;
     bool usual_member = false, member = false;
     user_name(files, user, sizeof user);
-    bool usual = climb->family->group[0] != '\0' && group_line(files, climb->family->group, user, &usual_gid, &usual_member);
+    bool usual = climb->family->group[0] != '\0' &&
+                 group_line(files, climb->family->group, user, &usual_gid, &usual_member);
     const char *who = user[0] != '\0' ? user : "this user";
     if (n->group[0] == '\0' || (usual && usual_gid != n->facts.gid && strcmp(n->group, "video") != 0)) {
-        snprintf(advice, sizeof advice, "start the container with --group-add %u, or give the image's group that number", n->facts.gid);
-        hal_climb_advise(climb, 404, advice, "%s belongs to group %u (%s here), mode %04o; %s is group %u here", n->path, n->facts.gid,
-                         n->group[0] != '\0' ? n->group : "no name", n->facts.mode & 07777,
+        snprintf(advice, sizeof advice,
+                 "start the container with --group-add %u, or give the image's group that number",
+                 n->facts.gid);
+        hal_climb_advise(climb, 404, advice,
+                         "%s belongs to group %u (%s here), mode %04o; %s is group %u here", n->path,
+                         n->facts.gid, n->group[0] != '\0' ? n->group : "no name", n->facts.mode & 07777,
                          usual ? climb->family->group : "the usual one", usual_gid);
     } else if (group_line(files, n->group, user, &gid, &member) && member) {
-        hal_climb_find(climb, 405, "%s belongs to group %s, of which /etc/group says %s is a member; this session is not", n->path, n->group, who);
+        hal_climb_find(climb, 405,
+                       "%s belongs to group %s, of which /etc/group says %s is a member; this session is not",
+                       n->path, n->group, who);
     } else {
-        snprintf(advice, sizeof advice, "usermod -aG %s %s as root, then log in again", n->group, user[0] != '\0' ? user : "USER");
-        hal_climb_advise(climb, 401, advice, "%s belongs to root:%s, mode %04o; %s (uid %u) is not in group %s", n->path, n->group,
-                         n->facts.mode & 07777, who, hal_files_uid(files), n->group);
+        snprintf(advice, sizeof advice, "usermod -aG %s %s as root, then log in again", n->group,
+                 user[0] != '\0' ? user : "USER");
+        hal_climb_advise(climb, 401, advice,
+                         "%s belongs to root:%s, mode %04o; %s (uid %u) is not in group %s", n->path,
+                         n->group, n->facts.mode & 07777, who, hal_files_uid(files), n->group);
     }
 }
 
@@ -86,16 +99,44 @@ static void judge_mode(hal_climb *climb, const node *n)
 {
     bool group_opens = (n->facts.mode & 060) == 060 && n->facts.gid != 0;
     if (hal_ladder_mode_allows(climb->ladder->files, &n->facts, READ))
-        hal_climb_find(climb, 409, "%s has mode %04o, owner %u, group %u", n->path, n->facts.mode & 07777, n->facts.uid, n->facts.gid);
+        hal_climb_find(climb, 409, "%s has mode %04o, owner %u, group %u", n->path, n->facts.mode & 07777,
+                       n->facts.uid, n->facts.gid);
     else if (group_opens && !hal_files_in_group(climb->ladder->files, n->facts.gid))
         judge_group(climb, n);
     else
-        hal_climb_find(climb, 403, "%s has mode %04o, owner %u, group %u", n->path, n->facts.mode & 07777, n->facts.uid, n->facts.gid);
+        hal_climb_find(climb, 403, "%s has mode %04o, owner %u, group %u", n->path, n->facts.mode & 07777,
+                       n->facts.uid, n->facts.gid);
+}
+
+/* Devices of the family whose nodes may be opened. */
+static uint32_t others_open(const hal_climb *climb)
+{
+    const hal_ladder *ladder = climb->ladder;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < hal_draft_device_count(ladder->draft); i++) {
+        const hal_topology_device *other = hal_draft_device(ladder->draft, i);
+        bool opens = false;
+        for (uint32_t k = 0; hal_ladder_is_of(ladder, i, climb->family->name) && k < other->n_nodes; k++)
+            opens |= hal_pattern_listed(climb->family->nodes, other->nodes[k]) &&
+                     hal_files_access(ladder->files, other->nodes[k], true) == 0;
+        count += opens;
+    }
+    return count;
+}
+
+static void refused_by_group(hal_climb *climb, const node *n)
+{
+    const char *path = hal_draft_host(climb->ladder->draft)->cgroup;
+    char group[512] = "";
+    if (path[0] != '\0' && strcmp(path, "/") != 0)
+        snprintf(group, sizeof group, "; control group %.400s", path);
+    hal_climb_find(climb, 402,
+                   "open(%s) = EPERM although mode %04o allows it; %u others of its family open%s", n->path,
+                   n->facts.mode & 07777, others_open(climb), group);
 }
 
 static void judge_refusal(hal_climb *climb, const node *n, int error)
 {
-    char group[512];
     bool allowed = hal_ladder_mode_allows(climb->ladder->files, &n->facts, READ_WRITE);
     if (error == ENODEV || error == ENXIO || error == EIO) {
         hal_climb_find(climb, 406, "open(%s): %s", n->path, strerror(error));
@@ -106,11 +147,10 @@ static void judge_refusal(hal_climb *climb, const node *n, int error)
     } else if (!allowed) {
         judge_mode(climb, n);
     } else if (error == EPERM) {
-        const char *path = hal_draft_host(climb->ladder->draft)->cgroup;
-        snprintf(group, sizeof group, "%s%.400s", path[0] != '\0' ? "; control group " : "", path);
-        hal_climb_find(climb, 402, "open(%s) = EPERM although mode %04o allows it%s", n->path, n->facts.mode & 07777, group);
+        refused_by_group(climb, n);
     } else {
-        hal_climb_find(climb, 408, "open(%s): %s although mode %04o allows it", n->path, strerror(error), n->facts.mode & 07777);
+        hal_climb_find(climb, 408, "open(%s): %s although mode %04o allows it", n->path, strerror(error),
+                       n->facts.mode & 07777);
     }
 }
 
@@ -125,7 +165,8 @@ static void judge_node(hal_climb *climb, const char *path)
     if (error != 0)
         judge_refusal(climb, &n, error);
     else
-        hal_climb_note(climb, "%s: mode %04o, %u:%s", path, n.facts.mode & 07777, n.facts.uid, n.group[0] != '\0' ? n.group : "?");
+        hal_climb_note(climb, "%s: mode %04o, %u:%s", path, n.facts.mode & 07777, n.facts.uid,
+                       n.group[0] != '\0' ? n.group : "?");
 }
 
 void hal_rung_permission(hal_climb *climb)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rung D7: what loads drivers by a list finds this one's. Of the machine: .icd files that are of no use, which OpenCL loaders
- * pass over in silence. Variables: OCL_ICD_VENDORS (ocl-icd), OPENCL_VENDOR_PATH (both loaders), ZE_ENABLE_ALT_DRIVERS.
+ * Rung D7: what loads drivers by a list finds this one's. Of the machine: .icd files that are of no use,
+ * which OpenCL loaders pass over in silence. Variables: OCL_ICD_VENDORS (ocl-icd), OPENCL_VENDOR_PATH (both
+ * loaders), ZE_ENABLE_ALT_DRIVERS.
  */
 #include "hal/discovery/ladder.h"
 
@@ -35,10 +36,12 @@ static void check_opencl(hal_climb *climb)
     char standard[512], name[128];
     if (is_registered(climb))
         return;
-    for (const char *rest = climb->family->icd; manifests->variable != NULL && hal_word_next(&rest, '|', name, sizeof name);) {
+    for (const char *rest = climb->family->icd;
+         manifests->variable != NULL && hal_word_next(&rest, '|', name, sizeof name);) {
         snprintf(standard, sizeof standard, "/etc/OpenCL/vendors/%s", name);
         if (hal_files_exist(climb->ladder->files, standard)) {
-            hal_climb_find(climb, 706, "%s=%s leaves out %s", manifests->variable, manifests->directory, standard);
+            hal_climb_find(climb, 706, "%s=%s leaves out %s", manifests->variable, manifests->directory,
+                           standard);
             return;
         }
     }
@@ -75,22 +78,24 @@ static void report_manifest(hal_ladder *ladder, const hal_manifest *manifest)
 {
     const hal_found *found = &manifest->found;
     switch (manifest->code) {
-    case 702:
-        hal_ladder_report(ladder, 702, "%s is empty", manifest->path);
-        break;
+    case 702: hal_ladder_report(ladder, 702, "%s is empty", manifest->path); break;
     case 703:
         if (found->state == HAL_FOUND_NOTHING)
-            hal_ladder_report(ladder, 703, "%s names %s, which is nowhere", manifest->path, manifest->library);
+            hal_ladder_report(ladder, 703, "%s names %s, which is nowhere", manifest->path,
+                              manifest->library);
         else
             hal_ladder_report(ladder, 703, "%s names %s, which %s %s", manifest->path, manifest->library,
-                              found->state == HAL_FOUND_DANGLING ? "is a link to" : "lies where the loader does not look:",
+                              found->state == HAL_FOUND_DANGLING ? "is a link to"
+                                                                 : "lies where the loader does not look:",
                               found->state == HAL_FOUND_DANGLING ? found->what : found->path);
         break;
     case 704:
-        hal_ladder_report(ladder, 704, "%s names %s: %s is %s", manifest->path, manifest->library, found->path, found->what);
+        hal_ladder_report(ladder, 704, "%s names %s: %s is %s", manifest->path, manifest->library,
+                          found->path, found->what);
         break;
     default:
-        hal_ladder_report(ladder, 705, "%s: %s", manifest->path, manifest->error != 0 ? strerror(manifest->error) : "bytes that are no text");
+        hal_ladder_report(ladder, 705, "%s: %s", manifest->path,
+                          manifest->error != 0 ? strerror(manifest->error) : "bytes that are no text");
     }
 }
 
@@ -99,7 +104,8 @@ static void report_twice(hal_ladder *ladder, const hal_manifests *manifests, uin
     const hal_manifest *manifest = &manifests->items[index];
     for (uint32_t i = 0; i < index; i++)
         if (manifests->items[i].code == 0 && strcmp(manifests->items[i].library, manifest->library) == 0) {
-            hal_ladder_report(ladder, 708, "%s and %s name %s", manifests->items[i].path, manifest->path, manifest->library);
+            hal_ladder_report(ladder, 708, "%s and %s name %s", manifests->items[i].path, manifest->path,
+                              manifest->library);
             return;
         }
 }
@@ -111,7 +117,8 @@ void hal_ladder_survey_manifests(hal_ladder *ladder)
     uint32_t good = 0;
     if (manifests->error != 0 && (manifests->error != ENOENT || manifests->variable != NULL))
         hal_ladder_report(ladder, 710, "%s%s%s: %s", manifests->variable != NULL ? manifests->variable : "",
-                          manifests->variable != NULL ? "=" : "", manifests->directory, strerror(manifests->error));
+                          manifests->variable != NULL ? "=" : "", manifests->directory,
+                          strerror(manifests->error));
     for (uint32_t i = 0; i < manifests->count; i++) {
         good += manifests->items[i].code == 0;
         if (manifests->items[i].code != 0)
@@ -123,5 +130,6 @@ void hal_ladder_survey_manifests(hal_ladder *ladder)
         return;
     hal_search_find(ladder->search, "libOpenCL.so.1", "", &loader);
     if (loader.state != HAL_FOUND_LOADABLE)
-        hal_ladder_report(ladder, 707, "libOpenCL.so.1 is not where the loader looks; %u .icd files in %s", good, manifests->directory);
+        hal_ladder_report(ladder, 707, "libOpenCL.so.1 is not where the loader looks; %u .icd files in %s",
+                          good, manifests->directory);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is wrong with the machine as a whole: parts of a stack without their device, and what touches all devices. Models of
- * processors that have an NPU: the kernel's arch/x86/include/asm/intel-family.h (6/170 Meteor Lake, 6/181, 6/197 and 6/198
- * Arrow Lake, 6/189 Lunar Lake, 6/204 Panther Lake). Bits of "tainted": Documentation/admin-guide/tainted-kernels.
+ * What is wrong with the machine as a whole: parts of a stack without their device, and what touches all
+ * devices. Models of processors that have an NPU: the kernel's arch/x86/include/asm/intel-family.h (6/170
+ * Meteor Lake, 6/181, 6/197 and 6/198 Arrow Lake, 6/189 Lunar Lake, 6/204 Panther Lake). Bits of "tainted":
+ * Documentation/admin-guide/tainted-kernels.
  */
 #include "hal/discovery/ladder.h"
 #include "hal/discovery/files_source.h"
@@ -21,7 +22,8 @@ static bool family_is_here(const hal_ladder *ladder, const char *name)
     return false;
 }
 
-/* True when a row with a device here names this driver or library too: then it says nothing on a row without one. */
+/* True when a row with a device here names this driver or library too: then it says nothing on a row without
+ * one. */
 static bool is_shared(const hal_ladder *ladder, const hal_family *family, const char *word)
 {
     const hal_family *other;
@@ -36,8 +38,10 @@ static void survey_module(hal_ladder *ladder, const hal_family *family)
 {
     char name[128];
     for (const char *rest = family->drivers; hal_word_next(&rest, ' ', name, sizeof name);)
-        if (strcmp(name, "vfio-pci") != 0 && hal_ladder_module_loaded(ladder, name) && !is_shared(ladder, family, name)) {
-            hal_ladder_report(ladder, 110, "/sys/module has %s, and no device of %s is here", name, family->title);
+        if (strcmp(name, "vfio-pci") != 0 && hal_ladder_module_loaded(ladder, name) &&
+            !is_shared(ladder, family, name)) {
+            hal_ladder_report(ladder, 110, "/sys/module has %s, and no device of %s is here", name,
+                              family->title);
             return;
         }
 }
@@ -52,9 +56,9 @@ static void survey_library(hal_ladder *ladder, const hal_family *family)
         rest += strspn(rest, " ");
     if (!hal_word_next(&rest, ' ', names, sizeof names))
         return;
-    hal_search_choose(ladder->search, names, "", &found);
-    if (found.state == HAL_FOUND_LOADABLE && !is_shared(ladder, family, found.name))
-        hal_ladder_report(ladder, 112, "%s (%s), and no device of %s is here", found.path, found.where, family->title);
+    if (hal_search_glance(ladder->search, names, &found) && !is_shared(ladder, family, found.name))
+        hal_ladder_report(ladder, 112, "%s (%s), and no device of %s is here", found.path, found.where,
+                          family->title);
 }
 
 /* Nodes whose names only this family has, without any driver of it. */
@@ -65,12 +69,14 @@ static void survey_node(hal_ladder *ladder, const hal_family *family)
         if (hal_ladder_module_loaded(ladder, name))
             return;
     for (uint32_t i = 0; i < hal_draft_device_count(ladder->draft); i++)
-        if (hal_ladder_is_of(ladder, i, family->name) && hal_draft_device(ladder->draft, i)->driver[0] != '\0')
+        if (hal_ladder_is_of(ladder, i, family->name) &&
+            hal_draft_device(ladder->draft, i)->driver[0] != '\0')
             return;
     for (const char *rest = family->shared_nodes; hal_word_next(&rest, ' ', names, sizeof names);)
         for (const char *choices = names; hal_word_next(&choices, '|', path, sizeof path);)
             if (hal_files_exist(ladder->files, path)) {
-                hal_ladder_report(ladder, 304, "%s is there, and no driver of %s is loaded", path, family->title);
+                hal_ladder_report(ladder, 304, "%s is there, and no driver of %s is loaded", path,
+                                  family->title);
                 return;
             }
 }
@@ -100,12 +106,14 @@ static void survey_processor(hal_ladder *ladder)
 {
     static const long models[] = {170, 181, 189, 197, 198, 204};
     char text[1024];
-    if (family_is_here(ladder, "intel-npu") || hal_files_read(ladder->files, "/proc/cpuinfo", text, sizeof text) < 0 ||
+    if (family_is_here(ladder, "intel-npu") ||
+        hal_files_read(ladder->files, "/proc/cpuinfo", text, sizeof text) < 0 ||
         strstr(text, "GenuineIntel") == NULL || field(text, "cpu family") != 6)
         return;
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++)
         if (field(text, "model\t") == models[i])
-            hal_ladder_report(ladder, 111, "/proc/cpuinfo: family 6 model %ld; no Intel NPU on the bus", models[i]);
+            hal_ladder_report(ladder, 111, "/proc/cpuinfo: family 6 model %ld; no Intel NPU on the bus",
+                              models[i]);
 }
 
 /* Peer copies are what translation harms, so one device alone is not spoken of. */
@@ -132,10 +140,12 @@ static void survey_translation(hal_ladder *ladder)
 static void survey_taint(hal_ladder *ladder)
 {
     int64_t taint;
-    if (hal_files_number(ladder->files, "/proc/sys/kernel/tainted", &taint) && (taint & (TAINT_FORCED | TAINT_MACHINE_CHECK)) != 0)
+    if (hal_files_number(ladder->files, "/proc/sys/kernel/tainted", &taint) &&
+        (taint & (TAINT_FORCED | TAINT_MACHINE_CHECK)) != 0)
         hal_ladder_report(ladder, 212, "/proc/sys/kernel/tainted is %lld:%s%s", (long long)taint,
                           (taint & TAINT_FORCED) != 0 ? " a module was loaded by force" : "",
-                          (taint & TAINT_MACHINE_CHECK) != 0 ? " the processor has reported a hardware error" : "");
+                          (taint & TAINT_MACHINE_CHECK) != 0 ? " the processor has reported a hardware error"
+                                                             : "");
 }
 
 void hal_ladder_survey(hal_ladder *ladder)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rung D6: the layers are of releases that go together, as far as names of files and version files tell. The whole chain is
- * the evidence. Sources: NVIDIA's library refuses a kernel module of another release; intel/linux-npu-driver on the loader that
- * looks for an old name; /usr/local/Ascend/{driver,firmware}/version.info as its installers write and compare it.
+ * Rung D6: the layers are of releases that go together, as far as names of files and version files tell. The
+ * whole chain is the evidence. Sources: NVIDIA's library refuses a kernel module of another release;
+ * intel/linux-npu-driver on the loader that looks for an old name;
+ * /usr/local/Ascend/{driver,firmware}/version.info as its installers write and compare it.
  */
 #include "hal/discovery/ladder.h"
 
@@ -10,8 +11,8 @@
 #include <string.h>
 
 #define LOADER_WITH_NEW_NAME "1.17.17"
-#define ASCEND_DRIVER "/usr/local/Ascend/driver/version.info"
-#define ASCEND_FIRMWARE "/usr/local/Ascend/firmware/version.info"
+#define ASCEND_DRIVER        "/usr/local/Ascend/driver/version.info"
+#define ASCEND_FIRMWARE      "/usr/local/Ascend/firmware/version.info"
 
 static void check_same(hal_climb *climb, const hal_family_libraries *libraries)
 {
@@ -21,8 +22,8 @@ static void check_same(hal_climb *climb, const hal_family_libraries *libraries)
         if (found->version[0] == '\0' || device->driver_version[0] == '\0')
             continue;
         if (strcmp(found->version, device->driver_version) != 0) {
-            hal_climb_find(climb, 601, "kernel module %s is %s, %s is %s (%s)", device->driver, device->driver_version, found->name,
-                           found->version, found->real);
+            hal_climb_find(climb, 601, "kernel module %s is %s, %s is %s (%s)", device->driver,
+                           device->driver_version, found->name, found->version, found->real);
             return;
         }
     }
@@ -31,10 +32,11 @@ static void check_same(hal_climb *climb, const hal_family_libraries *libraries)
 static void check_loader(hal_climb *climb, const hal_family_libraries *libraries)
 {
     const hal_found *loader = &libraries->found[0], *driver = &libraries->found[1];
-    if (libraries->count >= 2 && loader->version[0] != '\0' && hal_version_compare(loader->version, LOADER_WITH_NEW_NAME) < 0 &&
+    if (libraries->count >= 2 && loader->version[0] != '\0' &&
+        hal_version_compare(loader->version, LOADER_WITH_NEW_NAME) < 0 &&
         driver->state == HAL_FOUND_LOADABLE && strncmp(driver->name, "libze_intel_npu", 15) == 0)
-        hal_climb_find(climb, 602, "%s is %s, below %s; it looks for libze_intel_vpu.so, here is %s", loader->name, loader->version,
-                       LOADER_WITH_NEW_NAME, driver->path);
+        hal_climb_find(climb, 602, "%s is %s, below %s; it looks for libze_intel_vpu.so, here is %s",
+                       loader->name, loader->version, LOADER_WITH_NEW_NAME, driver->path);
 }
 
 /* The value of "KEY=..." in a file of such lines; false when there is none. */
@@ -72,20 +74,23 @@ static void check_ascend(hal_climb *climb)
         !value_of(files, ASCEND_FIRMWARE, "Version", firmware, sizeof firmware))
         return;
     hal_climb_note(climb, "driver package %s, firmware %s", driver, firmware);
-    if (value_of(files, ASCEND_DRIVER, "compatible_version_fw", ranges, sizeof ranges) && !in_ranges(firmware, ranges))
+    if (value_of(files, ASCEND_DRIVER, "compatible_version_fw", ranges, sizeof ranges) &&
+        !in_ranges(firmware, ranges))
         hal_climb_find(climb, 604, "driver %s takes firmware %s, installed is %s", driver, ranges, firmware);
 }
 
 /* CANN writes its release beside itself. */
 static void note_toolkit(hal_climb *climb)
 {
-    static const char *const keys[] = {"toolkit_installed_version", "toolkit_running_version", "Version", "version"};
+    static const char *const keys[] = {"toolkit_installed_version", "toolkit_running_version", "Version",
+                                       "version"};
     static const char *const files[] = {"version.cfg", "opp/version.info", "compiler/version.info"};
     const char *home = hal_files_env(climb->ladder->files, "ASCEND_HOME_PATH");
     char path[512], version[128];
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
-            snprintf(path, sizeof path, "%.400s/%s", home != NULL ? home : "/usr/local/Ascend/ascend-toolkit/latest", files[i]);
+            snprintf(path, sizeof path, "%.400s/%s",
+                     home != NULL ? home : "/usr/local/Ascend/ascend-toolkit/latest", files[i]);
             if (value_of(climb->ladder->files, path, keys[k], version, sizeof version)) {
                 hal_climb_note(climb, "toolkit %s", version);
                 return;
@@ -114,7 +119,8 @@ static void note_chain(hal_climb *climb, const hal_family_libraries *libraries)
 static void tell_version(hal_climb *climb, const hal_family_libraries *libraries)
 {
     hal_topology_device *device = hal_climb_device(climb);
-    if (device->user_version[0] == '\0' && libraries->count > 0 && libraries->found[0].state <= HAL_FOUND_OUTSIDE)
+    if (device->user_version[0] == '\0' && libraries->count > 0 &&
+        libraries->found[0].state <= HAL_FOUND_OUTSIDE)
         device->user_version = hal_draft_text(climb->ladder->draft, libraries->found[0].version);
 }
 

@@ -22,13 +22,10 @@ static uint32_t code_of_library(const hal_found *found)
     switch (found->state) {
     case HAL_FOUND_NOTHING:
     case HAL_FOUND_DANGLING:
-    case HAL_FOUND_OUTSIDE:
-        return 703;
+    case HAL_FOUND_OUTSIDE: return 703;
     case HAL_FOUND_FOREIGN:
-    case HAL_FOUND_BROKEN:
-        return 704;
-    default:
-        return 0;
+    case HAL_FOUND_BROKEN: return 704;
+    default: return 0;
     }
 }
 

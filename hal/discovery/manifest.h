@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OpenCL drivers are registered by files NAME.icd of one line, the library's name or path, in /etc/OpenCL/vendors or where
- * OCL_ICD_VENDORS (a directory or one file) or OPENCL_VENDOR_PATH (a directory) say. Loaders skip what they cannot use
- * without a word; here each file gets a verdict.
+ * OpenCL drivers are registered by files NAME.icd of one line, the library's name or path, in
+ * /etc/OpenCL/vendors or where OCL_ICD_VENDORS (a directory or one file) or OPENCL_VENDOR_PATH (a directory)
+ * say. Loaders skip what they cannot use without a word; here each file gets a verdict.
  */
 #ifndef HAL_DISCOVERY_MANIFEST_H
 #define HAL_DISCOVERY_MANIFEST_H
@@ -23,9 +23,9 @@ typedef struct hal_manifest {
 typedef struct hal_manifests {
     hal_manifest *items;
     uint32_t count;
-    int error;             /* errno of listing the directory, ENOENT included */
-    char directory[512];   /* or the one file that a variable names */
-    const char *variable;  /* that names it, or NULL */
+    int error;            /* errno of listing the directory, ENOENT included */
+    char directory[512];  /* or the one file that a variable names */
+    const char *variable; /* that names it, or NULL */
 } hal_manifests;
 
 /* False when out of memory. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Form of /etc/ld.so.cache since glibc 2.2: magic "glibc-ld.so.cache1.1", number of libraries and bytes of strings as 32-bit
- * numbers, 20 further bytes, then 24 bytes a library: flags, offset of its name, offset of its path, ...; offsets count from
- * the magic, which an older table may precede. (What `ldconfig -p` prints.)
+ * Form of /etc/ld.so.cache since glibc 2.2: magic "glibc-ld.so.cache1.1", number of libraries and bytes of
+ * strings as 32-bit numbers, 20 further bytes, then 24 bytes a library: flags, offset of its name, offset of
+ * its path, ...; offsets count from the magic, which an older table may precede. (What `ldconfig -p` prints.)
  */
 #include "hal/discovery/search.h"
 #include "hal/discovery/elf.h"
@@ -97,13 +97,15 @@ static void add_variable(hal_search *search)
 
 static void add_standard(hal_search *search, const char *arch)
 {
-    static const char *const directories[] = {"/lib/%s-linux-gnu", "/usr/lib/%s-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"};
+    static const char *const directories[] = {
+        "/lib/%s-linux-gnu", "/usr/lib/%s-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"};
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
         char directory[128];
         /* The format has at most one %s, and no other conversion. */
         const char *percent = strstr(directories[i], "%s");
         if (percent != NULL)
-            snprintf(directory, sizeof directory, "%.*s%s%s", (int)(percent - directories[i]), directories[i], arch, percent + 2);
+            snprintf(directory, sizeof directory, "%.*s%s%s", (int)(percent - directories[i]), directories[i],
+                     arch, percent + 2);
         else
             snprintf(directory, sizeof directory, "%s", directories[i]);
         if (!hal_files_exist(search->files, directory))
@@ -182,7 +184,8 @@ bool hal_search_possible(const hal_search *search)
     return search->possible;
 }
 
-/* "550.54.14" of "/usr/lib/libcuda.so.550.54.14"; "" where a single number follows, which is the interface's. */
+/* "550.54.14" of "/usr/lib/libcuda.so.550.54.14"; "" where a single number follows, which is the interface's.
+ */
 static void version_of(const char *real, char *version, size_t size)
 {
     const char *name = strrchr(real, '/'), *mark = name != NULL ? strstr(name, ".so.") : NULL;
@@ -211,7 +214,10 @@ static void judge(const hal_search *search, const char *path, hal_found *found)
     hal_elf_kind kind = hal_elf_of_file(head, bytes < 0 ? 0 : (size_t)bytes);
     if (bytes < 0 || kind.bits == 0) {
         found->state = HAL_FOUND_BROKEN;
-        snprintf(found->what, sizeof found->what, "%s", bytes < 0 ? strerror(errno) : facts.size == 0 || bytes == 0 ? "empty" : "no ELF file");
+        snprintf(found->what, sizeof found->what, "%s",
+                 bytes < 0                       ? strerror(errno)
+                 : facts.size == 0 || bytes == 0 ? "empty"
+                                                 : "no ELF file");
     } else if (!hal_elf_fits(kind, search->host)) {
         found->state = HAL_FOUND_FOREIGN;
         snprintf(found->what, sizeof found->what, "%u-bit, machine %u", kind.bits, kind.machine);
@@ -221,7 +227,8 @@ static void judge(const hal_search *search, const char *path, hal_found *found)
 }
 
 /* Looks at one more file; keeps it when it is better than what was found before. */
-static void consider(const hal_search *search, const char *path, const char *where, bool outside, hal_found *best)
+static void consider(const hal_search *search, const char *path, const char *where, bool outside,
+                     hal_found *best)
 {
     hal_found found = {.state = HAL_FOUND_NOTHING};
     judge(search, path, &found);
@@ -260,7 +267,8 @@ static void consider_places(const hal_search *search, const char *name, hal_foun
 }
 
 /* Directories of the vendor, some of which a variable names: $ASCEND_HOME_PATH/lib64. */
-static void consider_vendor(const hal_search *search, const char *name, const char *directories, hal_found *best)
+static void consider_vendor(const hal_search *search, const char *name, const char *directories,
+                            hal_found *best)
 {
     char entry[256], path[1024];
     while (hal_word_next(&directories, ' ', entry, sizeof entry)) {
@@ -290,6 +298,22 @@ void hal_search_find(const hal_search *search, const char *name, const char *dir
         consider_vendor(search, name, directories, &best);
     }
     *found = best;
+}
+
+bool hal_search_glance(const hal_search *search, const char *names, hal_found *found)
+{
+    hal_found best = {.state = HAL_FOUND_NOTHING};
+    char name[128];
+    if (search->cache == NULL)
+        hal_search_choose(search, names, "", &best);
+    for (const char *rest = names; search->cache != NULL && hal_word_next(&rest, '|', name, sizeof name);) {
+        snprintf(best.name, sizeof best.name, "%s", name);
+        consider_cache(search, name, &best);
+        if (best.state == HAL_FOUND_LOADABLE)
+            break;
+    }
+    *found = best;
+    return best.state == HAL_FOUND_LOADABLE;
 }
 
 void hal_search_choose(const hal_search *search, const char *names, const char *directories, hal_found *found)

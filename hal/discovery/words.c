@@ -74,7 +74,8 @@ void hal_pattern_fill(const char *pattern, const hal_topology_device *device, ch
     text[0] = '\0';
     while (*pattern != '\0') {
         size_t i = 0;
-        while (i < sizeof places / sizeof places[0] && strncmp(pattern, places[i].name, strlen(places[i].name)) != 0)
+        while (i < sizeof places / sizeof places[0] &&
+               strncmp(pattern, places[i].name, strlen(places[i].name)) != 0)
             i++;
         if (i < sizeof places / sizeof places[0]) {
             hal_text_add(text, size, "%0*x", places[i].digits, places[i].value);

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Cuts the next entry off `*list` at `separator`; false at its end. An entry that does not fit is cut short. */
+/* Cuts the next entry off `*list` at `separator`; false at its end. An entry that does not fit is cut short.
+ */
 bool hal_word_next(const char **list, char separator, char *word, size_t size);
 /* True when `word` is an entry of `list` or an alternative of one. */
 bool hal_word_listed(const char *list, const char *word);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ladder: one machine on which everything holds, and for each code what must be changed on it so that just this code is
- * the answer. The machine is a recorded tree; its devices are put into the draft as a scan would put them there.
+ * The ladder: one machine on which everything holds, and for each code what must be changed on it so that
+ * just this code is the answer. The machine is a recorded tree; its devices are put into the draft as a scan
+ * would put them there.
  */
 #include "tests/unit/core_test.h"
 #include "tests/unit/scratch_test.h"
@@ -124,12 +125,18 @@ typedef struct found {
     uint32_t kind, device, revision;
 } found;
 
-static const found gpu = {"nvidia", "0000:1b:00.0", "nvidia", "570.124.06", "/dev/nvidia0", HAL_DEVICE_GPU, 0x2330, 0xa1};
-static const found second = {"nvidia", "0000:1c:00.0", "nvidia", "570.124.06", "/dev/nvidia1", HAL_DEVICE_GPU, 0x2330, 0xa1};
-static const found npu = {"intel-npu", "0000:00:0b.0", "intel_vpu", "", "/dev/accel/accel0", HAL_DEVICE_NPU, 0x7d1d, 4};
-static const found xdna = {"xdna", "0000:c5:00.1", "amdxdna", "", "/dev/accel/accel1", HAL_DEVICE_NPU, 0x17f0, 0x10};
-static const found ascend = {"ascend", "0000:c1:00.0", "devdrv_device_driver", "", "/dev/davinci0", HAL_DEVICE_NPU, 0xd802, 0x20};
-static const found amd = {"amdgpu", "0000:03:00.0", "amdgpu", "", "/dev/dri/renderD128", HAL_DEVICE_GPU, 0x740f, 2};
+static const found gpu = {"nvidia",       "0000:1b:00.0", "nvidia", "570.124.06",
+                          "/dev/nvidia0", HAL_DEVICE_GPU, 0x2330,   0xa1};
+static const found second = {"nvidia",       "0000:1c:00.0", "nvidia", "570.124.06",
+                             "/dev/nvidia1", HAL_DEVICE_GPU, 0x2330,   0xa1};
+static const found npu = {"intel-npu",         "0000:00:0b.0", "intel_vpu", "",
+                          "/dev/accel/accel0", HAL_DEVICE_NPU, 0x7d1d,      4};
+static const found xdna = {"xdna",         "0000:c5:00.1", "amdxdna", "", "/dev/accel/accel1",
+                           HAL_DEVICE_NPU, 0x17f0,         0x10};
+static const found ascend = {
+    "ascend", "0000:c1:00.0", "devdrv_device_driver", "", "/dev/davinci0", HAL_DEVICE_NPU, 0xd802, 0x20};
+static const found amd = {"amdgpu",       "0000:03:00.0", "amdgpu", "", "/dev/dri/renderD128",
+                          HAL_DEVICE_GPU, 0x740f,         2};
 
 static bool starts_line(const char *line, const char *prefixes)
 {
@@ -140,7 +147,8 @@ static bool starts_line(const char *line, const char *prefixes)
     return false;
 }
 
-/* The machine without lines that begin with a line of `without` (and what hangs below them), with `with` added. */
+/* The machine without lines that begin with a line of `without` (and what hangs below them), with `with`
+ * added. */
 static hal_files *changed(const char *without, const char *with)
 {
     char *text = calloc(1, sizeof whole + strlen(with) + 1), *out = text;
@@ -172,7 +180,8 @@ static hal_draft *machine(void)
     host->arch = hal_draft_text(draft, "x86_64");
     host->kernel = hal_draft_text(draft, "6.8.0");
     host->cgroup = hal_draft_text(draft, "/docker/4f");
-    hal_draft_add_place(draft, &(hal_topology_place){.kind = HAL_PLACE_MACHINE, .parent = HAL_NOWHERE, .id = "machine"});
+    hal_draft_add_place(
+        draft, &(hal_topology_place){.kind = HAL_PLACE_MACHINE, .parent = HAL_NOWHERE, .id = "machine"});
     hal_draft_add_place(draft, &(hal_topology_place){.kind = HAL_PLACE_NUMA, .id = "numa0"});
     hal_draft_add_place(draft, &(hal_topology_place){.kind = HAL_PLACE_NUMA, .id = "numa1"});
     return draft;
@@ -182,10 +191,16 @@ static uint32_t add(hal_draft *draft, found device)
 {
     char id[64];
     snprintf(id, sizeof id, "%s:%s", hal_device_kind_name(device.kind), device.address);
-    uint32_t index = hal_draft_add_device(
-        draft, &(hal_topology_device){.id = id, .kind = device.kind, .family = device.family, .address = device.address,
-                                      .driver = device.driver, .driver_version = device.version, .parent = HAL_NOWHERE,
-                                      .numa = HAL_NOWHERE, .pci_device = device.device, .pci_revision = device.revision});
+    uint32_t index = hal_draft_add_device(draft, &(hal_topology_device){.id = id,
+                                                                        .kind = device.kind,
+                                                                        .family = device.family,
+                                                                        .address = device.address,
+                                                                        .driver = device.driver,
+                                                                        .driver_version = device.version,
+                                                                        .parent = HAL_NOWHERE,
+                                                                        .numa = HAL_NOWHERE,
+                                                                        .pci_device = device.device,
+                                                                        .pci_revision = device.revision});
     if (device.node[0] != '\0')
         hal_draft_device_node(draft, index, device.node);
     return index;
@@ -219,7 +234,8 @@ static void list_findings(const hal_topology *topology)
     }
 }
 
-/* On a machine changed so, `device` alone must have that code, as its reason when it is a failure, and evidence with the words. */
+/* On a machine changed so, `device` alone must have that code, as its reason when it is a failure, and
+ * evidence with the words. */
 typedef struct given {
     uint32_t code;
     const found *device;
@@ -242,7 +258,8 @@ static void check_device(const hal_topology *topology, const given *g)
 {
     char expected[16], id[64];
     snprintf(id, sizeof id, "%s:%s", hal_device_kind_name(g->device->kind), g->device->address);
-    const hal_topology_device *device = hal_topology_device_at(topology, hal_topology_device_find(topology, id));
+    const hal_topology_device *device =
+        hal_topology_device_at(topology, hal_topology_device_find(topology, id));
     const hal_topology_diagnostic *d = diagnosed(topology, g->code);
     snprintf(expected, sizeof expected, "D%u", g->code);
     if (d == NULL || strstr(d->evidence, g->words) == NULL) {
@@ -274,9 +291,9 @@ static void check_given(const given *g)
     hal_files_close(files);
 }
 
-#define CHECK_ALL(table)                                             \
-    for (size_t each = 0; each < sizeof(table) / sizeof(table)[0]; each++) \
-        check_given(&(table)[each])
+#define CHECK_ALL(table)                                                                                     \
+    for (size_t each = 0; each < sizeof(table) / sizeof(table)[0]; each++)                                   \
+    check_given(&(table)[each])
 
 static void nothing_is_wrong_with_a_whole_machine(void **state)
 {
@@ -297,7 +314,9 @@ static void nothing_is_wrong_with_a_whole_machine(void **state)
         }
     for (uint32_t i = 0; i < hal_topology_device_count(topology); i++) {
         const hal_topology_device *device = hal_topology_device_at(topology, i);
-        uint32_t good = device->kind == HAL_DEVICE_CPU ? HAL_USABLE_READY : device->kind == HAL_DEVICE_NIC ? HAL_USABLE_NOT_PROBED : HAL_USABLE_NO_BACKEND;
+        uint32_t good = device->kind == HAL_DEVICE_CPU   ? HAL_USABLE_READY
+                        : device->kind == HAL_DEVICE_NIC ? HAL_USABLE_NOT_PROBED
+                                                         : HAL_USABLE_NO_BACKEND;
         assert_int_equal(device->usability, good);
         for (uint32_t k = 0; k < device->n_rungs; k++) {
             assert_true(device->rungs[k].status == HAL_RUNG_OK || device->rungs[k].status == HAL_RUNG_SKIP);
@@ -312,22 +331,29 @@ static void the_bus(void **state)
 {
     (void)state;
     static const given cases[] = {
-        {101, &gpu, "= " GPU "current_link_width", "= " GPU "current_link_width 8\n", "8 of 16 lanes", NULL, NULL},
-        {102, &gpu, "= " GPU "current_link_speed", "= " GPU "current_link_speed 2.5 GT/s PCIe\n", "2.5 GT/s", NULL, NULL},
-        {103, &gpu, "= " GPU "current_link_width", "= " GPU "current_link_width 63\n", "all ones", NULL, NULL},
+        {101, &gpu, "= " GPU "current_link_width", "= " GPU "current_link_width 8\n", "8 of 16 lanes", NULL,
+         NULL},
+        {102, &gpu, "= " GPU "current_link_speed", "= " GPU "current_link_speed 2.5 GT/s PCIe\n", "2.5 GT/s",
+         NULL, NULL},
+        {103, &gpu, "= " GPU "current_link_width", "= " GPU "current_link_width 63\n", "all ones", NULL,
+         NULL},
         {103, &gpu, "?", "= /var/x y\n", "Xid (PCI:0000:1b:00): 79", NULL, NULL},
         {104, &gpu, "= " GPU "power_state", "= " GPU "power_state D3cold\n", "D3cold", NULL, NULL},
         {105, &gpu, "= " GPU "numa_node", "= " GPU "numa_node -1\n", "2 NUMA nodes", NULL, NULL},
-        {106, &gpu, "< " GPU "resource", "< " GPU "resource\n\t0x00000000a0000000 0x00000000a0ffffff 0x0000000000040200\n"
-         "\t0x0000000000000000 0x0000001fffffffff 0x000000002014220c\n", "window 1 of 131072 MiB", NULL, NULL},
-        {109, &gpu, "< " GPU "aer_dev_fatal", "< " GPU "aer_dev_fatal\n\tDLP 3\n\tTOTAL_ERR_FATAL 3\n", "counts 3", NULL, NULL},
+        {106, &gpu, "< " GPU "resource",
+         "< " GPU "resource\n\t0x00000000a0000000 0x00000000a0ffffff 0x0000000000040200\n"
+         "\t0x0000000000000000 0x0000001fffffffff 0x000000002014220c\n",
+         "window 1 of 131072 MiB", NULL, NULL},
+        {109, &gpu, "< " GPU "aer_dev_fatal", "< " GPU "aer_dev_fatal\n\tDLP 3\n\tTOTAL_ERR_FATAL 3\n",
+         "counts 3", NULL, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         given g = cases[i];
         /* The log is one file: it is put in the place of the quiet one. */
         if (strstr(g.words, "Xid") != NULL) {
             g.without = "< /hal/dmesg";
-            g.with = "= /hal/dmesg [ 99.1] NVRM: Xid (PCI:0000:1b:00): 79, pid=1, GPU has fallen off the bus.\n";
+            g.with =
+                "= /hal/dmesg [ 99.1] NVRM: Xid (PCI:0000:1b:00): 79, pid=1, GPU has fallen off the bus.\n";
         }
         check_given(&g);
     }
@@ -361,30 +387,47 @@ static void the_driver(void **state)
         {203, &npu, "< /hal/dmesg", "", "cannot be read without more rights", "", ""},
         {204, &gpu, "?", "", "driver is nouveau", "nouveau", ""},
         {205, &gpu, "?", "", "vfio-pci", "vfio-pci", ""},
-        {206, &npu, NO_MODULES, "< /etc/modprobe.d/local.conf\n\t# a comment\n\tblacklist intel_vpu\n", "local.conf", "", ""},
+        {206, &npu, NO_MODULES, "< /etc/modprobe.d/local.conf\n\t# a comment\n\tblacklist intel_vpu\n",
+         "local.conf", "", ""},
         {206, &npu, NO_MODULES, "= /etc/modprobe.d/a.conf install intel_vpu /bin/false\n", "a.conf", "", ""},
-        {206, &npu, NO_MODULES "\n= /proc/cmdline", "= /proc/cmdline quiet module_blacklist=x,intel_vpu\n", "module_blacklist", "", ""},
+        {206, &npu, NO_MODULES "\n= /proc/cmdline", "= /proc/cmdline quiet module_blacklist=x,intel_vpu\n",
+         "module_blacklist", "", ""},
         {207, &npu, "= /lib/firmware/intel", "", "intel/vpu/vpu_*.bin", "", ""},
-        {207, &xdna, "= /lib/firmware/amdnpu", "= /lib/firmware/amdnpu/1502_00/npu.sbin x\n", "amdnpu/17f0_10/npu.sbin", "", ""},
-        {207, &xdna, "< /hal/dmesg", LOG("amdxdna 0000:c5:00.1: Direct firmware load for amdnpu/17f0_10/npu.sbin failed with error -2"),
+        {207, &xdna, "= /lib/firmware/amdnpu", "= /lib/firmware/amdnpu/1502_00/npu.sbin x\n",
+         "amdnpu/17f0_10/npu.sbin", "", ""},
+        {207, &xdna, "< /hal/dmesg",
+         LOG("amdxdna 0000:c5:00.1: Direct firmware load for amdnpu/17f0_10/npu.sbin failed with error -2"),
          "error -2", "", ""},
         {208, &xdna, NO_MODULES, "", "6.8.0; amdxdna came with 6.14", "", ""},
-        {209, &xdna, "< /hal/dmesg", LOG("amdxdna 0000:c5:00.1: [drm] *ERROR* aie2_check_protocol: Incompatible firmware protocol major 7 minor 3"),
+        {209, &xdna, "< /hal/dmesg",
+         LOG("amdxdna 0000:c5:00.1: [drm] *ERROR* aie2_check_protocol: Incompatible firmware protocol major "
+             "7 minor 3"),
          "major 7", "", ""},
-        {210, &gpu, NO_MODULES, "= /sys/kernel/security/lockdown none [integrity] confidentiality\n", "[integrity]", "", ""},
-        {211, &gpu, "< /hal/dmesg", LOG("NVRM: Xid (PCI:0000:1b:00): 31, pid=77, name=python3"), "31, pid=77", NULL, NULL},
-        {211, &amd, "< /hal/dmesg", LOG("amdgpu 0000:03:00.0: amdgpu: GPU reset begin!"), "reset begin", NULL, NULL},
+        {210, &gpu, NO_MODULES, "= /sys/kernel/security/lockdown none [integrity] confidentiality\n",
+         "[integrity]", "", ""},
+        {211, &gpu, "< /hal/dmesg", LOG("NVRM: Xid (PCI:0000:1b:00): 31, pid=77, name=python3"), "31, pid=77",
+         NULL, NULL},
+        {211, &amd, "< /hal/dmesg", LOG("amdgpu 0000:03:00.0: amdgpu: GPU reset begin!"), "reset begin", NULL,
+         NULL},
         {213, &gpu, "?", "/ /var/lib/dkms/nvidia/575.57.08\n", "575.57.08", NULL, NULL},
     };
     CHECK_ALL(cases);
-    given unknown_family = {214, &(found){"accelerator", "0000:c1:00.0", "", "", "", HAL_DEVICE_NPU, 1, 0}, "?", "", "in no family", NULL, NULL};
+    given unknown_family = {214,
+                            &(found){"accelerator", "0000:c1:00.0", "", "", "", HAL_DEVICE_NPU, 1, 0},
+                            "?",
+                            "",
+                            "in no family",
+                            NULL,
+                            NULL};
     check_given(&unknown_family);
 }
 
 static void what_the_log_said_before_the_last_start_is_forgotten(void **state)
 {
     (void)state;
-    hal_files *files = changed("< /hal/dmesg", "< /hal/dmesg\n\t[ 9.1] NVRM: Xid (PCI:0000:1b:00): 31, pid=1\n\t[ 0.0] Linux version 6.8.0\n");
+    hal_files *files = changed(
+        "< /hal/dmesg",
+        "< /hal/dmesg\n\t[ 9.1] NVRM: Xid (PCI:0000:1b:00): 31, pid=1\n\t[ 0.0] Linux version 6.8.0\n");
     hal_draft *draft = machine();
     add(draft, gpu);
     hal_ladder_climb(files, draft);
@@ -403,10 +446,13 @@ static void the_node(void **state)
         {302, &gpu, "c /dev/nvidiactl", "", "/dev/nvidiactl is missing", NULL, NULL},
         {302, &ascend, "c /dev/davinci_manager", "", "davinci_manager_docker is missing", NULL, NULL},
         {302, &amd, "c /dev/kfd", "", "/dev/kfd", NULL, NULL},
-        {305, &npu, "c /dev/accel/accel0", "c /dev/accel/accel0 261:3 0660 0:109\n", "261:3, the kernel says 261:0", NULL, NULL},
+        {305, &npu, "c /dev/accel/accel0", "c /dev/accel/accel0 261:3 0660 0:109\n",
+         "261:3, the kernel says 261:0", NULL, NULL},
         {306, &gpu, "c /dev/nvidia0", "/ /dev/nvidia0\n", "is a directory", NULL, NULL},
         {306, &gpu, "c /dev/nvidia0", "= /dev/nvidia0\n", "is a file", NULL, NULL},
-        {307, &gpu, "?", "< /proc/driver/nvidia/capabilities/gpu0/mig/gi2/access\n\tDeviceFileMinor: 21\n\tDeviceFileMode: 292\n",
+        {307, &gpu, "?",
+         "< /proc/driver/nvidia/capabilities/gpu0/mig/gi2/access\n\tDeviceFileMinor: 21\n\tDeviceFileMode: "
+         "292\n",
          "/dev/nvidia-caps/nvidia-cap21", NULL, NULL},
         {308, &npu, "?", "", "no entry of /sys/class", NULL, ""},
     };
@@ -452,13 +498,16 @@ static void permission(void **state)
 {
     (void)state;
     static const given cases[] = {
-        {401, &npu, "= /hal/id", "= /hal/id uid=1000 gid=1000 groups=44(video)\n", "ann (uid 1000) is not in group render", NULL, NULL},
+        {401, &npu, "= /hal/id", "= /hal/id uid=1000 gid=1000 groups=44(video)\n",
+         "ann (uid 1000) is not in group render", NULL, NULL},
         {401, &amd, "= /hal/id", "= /hal/id uid=1000 gid=1000 groups=\n", "/dev/dri/renderD128", NULL, NULL},
         {402, &gpu, "?", "! /dev/nvidia0 EPERM\n", "control group /docker/4f", NULL, NULL},
         {403, &npu, RENDER_NODE, RENDER_NODE " 261:0 0600 0:0\n", "mode 0600", NULL, NULL},
-        {404, &npu, "= /hal/id\n" RENDER_NODE, "= /hal/id uid=1000 gid=1000 groups=44(video)\n" RENDER_NODE " 261:0 0660 0:993\n",
+        {404, &npu, "= /hal/id\n" RENDER_NODE,
+         "= /hal/id uid=1000 gid=1000 groups=44(video)\n" RENDER_NODE " 261:0 0660 0:993\n",
          "group 993 (no name here)", NULL, NULL},
-        {405, &npu, "= /hal/id\n< /etc/passwd", "= /hal/id uid=1002 gid=1002 groups=44(video)\n= /etc/passwd bob:x:1002:1002::/:/bin/sh\n",
+        {405, &npu, "= /hal/id\n< /etc/passwd",
+         "= /hal/id uid=1002 gid=1002 groups=44(video)\n= /etc/passwd bob:x:1002:1002::/:/bin/sh\n",
          "bob is a member", NULL, NULL},
         {406, &npu, "?", "! /dev/accel/accel0 ENODEV\n", "No such device", NULL, NULL},
         {407, &npu, "?", "! /dev/accel/accel0 EBUSY\n", "busy", NULL, NULL},
@@ -476,7 +525,8 @@ static void the_remedy_names_the_user_and_the_group(void **state)
     add(draft, npu);
     hal_ladder_climb(files, draft);
     hal_topology *topology = sealed(draft);
-    assert_string_equal(diagnosed(topology, 401)->remedy, "usermod -aG render ann as root, then log in again");
+    assert_string_equal(diagnosed(topology, 401)->remedy,
+                        "usermod -aG render ann as root, then log in again");
     hal_topology_release(topology);
     hal_files_close(files);
 }
@@ -486,15 +536,22 @@ static void the_library(void **state)
     (void)state;
     static const given cases[] = {
         {501, &gpu, "@ " LIB "libcuda", "", "libcuda.so.1 is in no directory", NULL, NULL},
-        {502, &ascend, "= " LIB "libdcmi", "= /usr/local/dcmi/libdcmi.so ELF\n", "/usr/local/dcmi/libdcmi.so", NULL, NULL},
-        {502, &ascend, "= " LIB "libascendcl\n\tHOME", "< /hal/env\n\tASCEND_HOME_PATH=/opt/cann\n= /opt/cann/lib64/libascendcl.so ELF\n",
+        {502, &ascend, "= " LIB "libdcmi", "= /usr/local/dcmi/libdcmi.so ELF\n", "/usr/local/dcmi/libdcmi.so",
+         NULL, NULL},
+        {502, &ascend, "= " LIB "libascendcl\n\tHOME",
+         "< /hal/env\n\tASCEND_HOME_PATH=/opt/cann\n= /opt/cann/lib64/libascendcl.so ELF\n",
          "/opt/cann/lib64/libascendcl.so", NULL, NULL},
-        {503, &gpu, "= " LIB "libcuda.so.570", "= " LIB "libcuda.so.570.124.06 ELF 32 i386\n", "32-bit", NULL, NULL},
-        {503, &gpu, "= " LIB "libcuda.so.570", "= " LIB "libcuda.so.570.124.06 ELF 64 aarch64\n", "another architecture", NULL, NULL},
+        {503, &gpu, "= " LIB "libcuda.so.570", "= " LIB "libcuda.so.570.124.06 ELF 32 i386\n", "32-bit", NULL,
+         NULL},
+        {503, &gpu, "= " LIB "libcuda.so.570", "= " LIB "libcuda.so.570.124.06 ELF 64 aarch64\n",
+         "another architecture", NULL, NULL},
         {504, &gpu, "= " LIB "libcuda.so.570", "= " LIB "libcuda.so.570.124.06\n", "empty", NULL, NULL},
-        {504, &gpu, "= " LIB "libcuda.so.570", "= " LIB "libcuda.so.570.124.06 version https://git-lfs\n", "no ELF file", NULL, NULL},
+        {504, &gpu, "= " LIB "libcuda.so.570", "= " LIB "libcuda.so.570.124.06 version https://git-lfs\n",
+         "no ELF file", NULL, NULL},
         {505, &gpu, "= " LIB "libcuda.so.570", "", "leads nowhere", NULL, NULL},
-        {506, &gpu, "@ " LIB "libcuda", "= /usr/local/cuda/lib64/stubs/libcuda.so.1 ELF\n= /etc/ld.so.conf.d/cuda.conf /usr/local/cuda/lib64/stubs # x\n",
+        {506, &gpu, "@ " LIB "libcuda",
+         "= /usr/local/cuda/lib64/stubs/libcuda.so.1 ELF\n= /etc/ld.so.conf.d/cuda.conf "
+         "/usr/local/cuda/lib64/stubs # x\n",
          "stubs", NULL, NULL},
         {507, &npu, "= " LIB "libze_intel", "", "libze_intel_npu.so.1", NULL, NULL},
         {509, &npu, "= " LIB "libnpu_driver", "", "libnpu_driver_compiler.so", NULL, NULL},
@@ -513,13 +570,25 @@ static void versions(void **state)
 {
     (void)state;
     static const given cases[] = {
-        {601, &gpu, "@ " LIB "libcuda", "@ " LIB "libcuda.so.1 libcuda.so.575.57.08\n= " LIB "libcuda.so.575.57.08 ELF\n", "libcuda.so.1 is 575.57.08", NULL, NULL},
-        {602, &npu, "@ " LIB "libze_loader", "@ " LIB "libze_loader.so.1 libze_loader.so.1.8.12\n= " LIB "libze_loader.so.1.8.12 ELF\n", "1.8.12, below 1.17.17", NULL, NULL},
-        {604, &ascend, "= /usr/local/Ascend/firmware", "= /usr/local/Ascend/firmware/version.info Version=7.7.0.1.231\n", "installed is 7.7.0.1.231", NULL, NULL},
+        {601, &gpu, "@ " LIB "libcuda",
+         "@ " LIB "libcuda.so.1 libcuda.so.575.57.08\n= " LIB "libcuda.so.575.57.08 ELF\n",
+         "libcuda.so.1 is 575.57.08", NULL, NULL},
+        {602, &npu, "@ " LIB "libze_loader",
+         "@ " LIB "libze_loader.so.1 libze_loader.so.1.8.12\n= " LIB "libze_loader.so.1.8.12 ELF\n",
+         "1.8.12, below 1.17.17", NULL, NULL},
+        {604, &ascend, "= /usr/local/Ascend/firmware",
+         "= /usr/local/Ascend/firmware/version.info Version=7.7.0.1.231\n", "installed is 7.7.0.1.231", NULL,
+         NULL},
     };
     CHECK_ALL(cases);
-    given old_name = {602, &npu, "@ " LIB "libze_loader\n= " LIB "libze_intel", "@ " LIB "libze_loader.so.1 libze_loader.so.1.8.12\n= " LIB
-                      "libze_loader.so.1.8.12 ELF\n= " LIB "libze_intel_vpu.so.1 ELF\n", "", NULL, NULL};
+    given old_name = {602,
+                      &npu,
+                      "@ " LIB "libze_loader\n= " LIB "libze_intel",
+                      "@ " LIB "libze_loader.so.1 libze_loader.so.1.8.12\n= " LIB
+                      "libze_loader.so.1.8.12 ELF\n= " LIB "libze_intel_vpu.so.1 ELF\n",
+                      "",
+                      NULL,
+                      NULL};
     hal_files *files = changed(old_name.without, old_name.with);
     hal_draft *draft = machine();
     add(draft, npu);
@@ -539,17 +608,23 @@ static void registration(void **state)
         {701, &gpu, "= " ICD "nvidia", "", "no usable nvidia.icd", NULL, NULL},
         {702, &gpu, "?", "= " ICD "a.icd\n", "a.icd is empty", NULL, NULL},
         {703, &gpu, "?", "= " ICD "a.icd libgone.so.1\n", "libgone.so.1, which is nowhere", NULL, NULL},
-        {703, &gpu, "?", "= " ICD "a.icd " LIB "liblink.so\n@ " LIB "liblink.so libgone.so\n", "a link to libgone.so", NULL, NULL},
-        {704, &gpu, "?", "= " ICD "a.icd /opt/x/libx.so\n= /opt/x/libx.so some text\n", "no ELF file", NULL, NULL},
-        {705, &gpu, "?", "= " ICD "a.icd libx.so\nm " ICD "a.icd 0600 0:0\n", "Permission denied", NULL, NULL},
+        {703, &gpu, "?", "= " ICD "a.icd " LIB "liblink.so\n@ " LIB "liblink.so libgone.so\n",
+         "a link to libgone.so", NULL, NULL},
+        {704, &gpu, "?", "= " ICD "a.icd /opt/x/libx.so\n= /opt/x/libx.so some text\n", "no ELF file", NULL,
+         NULL},
+        {705, &gpu, "?", "= " ICD "a.icd libx.so\nm " ICD "a.icd 0600 0:0\n", "Permission denied", NULL,
+         NULL},
         {705, &gpu, "?", "= " ICD "a.icd \001\002\n", "no text", NULL, NULL},
         {707, &gpu, "= " LIB "libOpenCL", "", "libOpenCL.so.1", NULL, NULL},
         {708, &gpu, "?", "= " ICD "zz.icd libnvidia-opencl.so.1\n", "zz.icd", NULL, NULL},
     };
     CHECK_ALL(cases);
     static const given variables[] = {
-        {706, &gpu, "< /hal/env", "= /hal/env OCL_ICD_VENDORS=/opt/conda/vendors\n= /opt/conda/vendors/a.icd libnvidia-opencl.so.1\n", "leaves out", NULL, NULL},
-        {710, &gpu, "< /hal/env", "= /hal/env OPENCL_VENDOR_PATH=/opt/nowhere\n", "/opt/nowhere: No such file", NULL, NULL},
+        {706, &gpu, "< /hal/env",
+         "= /hal/env OCL_ICD_VENDORS=/opt/conda/vendors\n= /opt/conda/vendors/a.icd libnvidia-opencl.so.1\n",
+         "leaves out", NULL, NULL},
+        {710, &gpu, "< /hal/env", "= /hal/env OPENCL_VENDOR_PATH=/opt/nowhere\n",
+         "/opt/nowhere: No such file", NULL, NULL},
         {709, &npu, "< /hal/env", "= /hal/env ZE_ENABLE_ALT_DRIVERS=/tmp/x.so\n", "/tmp/x.so", NULL, NULL},
     };
     CHECK_ALL(variables);
@@ -558,7 +633,9 @@ static void registration(void **state)
 static void a_single_manifest_may_be_named(void **state)
 {
     (void)state;
-    hal_files *files = changed("< /hal/env", "= /hal/env OCL_ICD_VENDORS=/opt/one/nvidia.icd\n= /opt/one/nvidia.icd libnvidia-opencl.so.1\n");
+    hal_files *files = changed(
+        "< /hal/env",
+        "= /hal/env OCL_ICD_VENDORS=/opt/one/nvidia.icd\n= /opt/one/nvidia.icd libnvidia-opencl.so.1\n");
     hal_draft *draft = machine();
     add(draft, gpu);
     hal_ladder_climb(files, draft);
@@ -597,7 +674,8 @@ static void hidden_devices_keep_their_reason(void **state)
 }
 
 /* Findings on the machine, with these devices. */
-static void check_machine(uint32_t code, const found *a, const found *b, const char *without, const char *with, const char *words)
+static void check_machine(uint32_t code, const found *a, const found *b, const char *without,
+                          const char *with, const char *words)
 {
     hal_files *files = changed(without, with);
     hal_draft *draft = machine();
@@ -620,11 +698,15 @@ static void check_machine(uint32_t code, const found *a, const found *b, const c
 static void the_machine(void **state)
 {
     (void)state;
-    check_machine(108, &gpu, &second, "?", "= " GPU "iommu_group/type DMA-FQ\n= " SECOND "iommu_group/type DMA-FQ\n", "2 devices");
+    check_machine(108, &gpu, &second, "?",
+                  "= " GPU "iommu_group/type DMA-FQ\n= " SECOND "iommu_group/type DMA-FQ\n", "2 devices");
     check_machine(110, NULL, NULL, "?", "", "/sys/module has nvidia");
-    check_machine(111, &gpu, NULL, "?", "< /proc/cpuinfo\n\tvendor_id\t: GenuineIntel\n\tcpu family\t: 6\n\tmodel\t\t: 170\n", "model 170");
+    check_machine(111, &gpu, NULL, "?",
+                  "< /proc/cpuinfo\n\tvendor_id\t: GenuineIntel\n\tcpu family\t: 6\n\tmodel\t\t: 170\n",
+                  "model 170");
     check_machine(112, NULL, NULL, "?", "", "libcuda.so.1");
-    check_machine(212, &gpu, NULL, "= /proc/sys/kernel/tainted", "= /proc/sys/kernel/tainted 18\n", "by force");
+    check_machine(212, &gpu, NULL, "= /proc/sys/kernel/tainted", "= /proc/sys/kernel/tainted 18\n",
+                  "by force");
     check_machine(304, NULL, NULL, "/ /sys/module/amdgpu", "", "/dev/kfd");
 }
 
@@ -729,7 +811,8 @@ static void words_and_patterns(void **state)
     assert_false(hal_pattern_matches("a*c", "a/c"));
     assert_true(hal_word_listed("a|b c", "b"));
     assert_false(hal_word_listed("a|b c", ""));
-    hal_pattern_fill("x/{device}_{revision}", &(hal_topology_device){.pci_device = 0x17f0, .pci_revision = 0x10}, text, sizeof text);
+    hal_pattern_fill("x/{device}_{revision}",
+                     &(hal_topology_device){.pci_device = 0x17f0, .pci_revision = 0x10}, text, sizeof text);
     assert_string_equal(text, "x/17f0_10");
     hal_pattern_fill("0123456789{device}", &(hal_topology_device){.pci_device = 0x17f0}, text, 12);
     assert_string_equal(text, "01234567891");
@@ -764,7 +847,9 @@ static void every_passive_code_was_brought_about(void **state)
     (void)state;
     enum { PASSIVE, SCAN, PROBE, PLUGIN };
 #define HAL_LADDER_CODE(number, stage, ...) {number, stage},
-    static const struct { uint32_t number, stage; } codes[] = {
+    static const struct {
+        uint32_t number, stage;
+    } codes[] = {
 #include "hal/discovery/codes.def"
     };
     uint32_t missing = 0;
@@ -800,7 +885,8 @@ int main(void)
         cmocka_unit_test(a_device_for_guests_without_a_group),
         cmocka_unit_test(trees_without_libraries_accuse_nobody),
         cmocka_unit_test_setup_teardown(the_loaders_table_is_read, scratch_setup, scratch_teardown),
-        cmocka_unit_test_setup_teardown(files_are_judged_by_their_first_bytes, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(files_are_judged_by_their_first_bytes, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test(every_passive_code_was_brought_about),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
