@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/hal-info/info.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int machine_fail(hal_status status, tool_error *err) {
+    static const struct { uint32_t code; int exit_code; } rows[] = {
+        {HAL_CODE_INVALID_ARGUMENT, TOOL_BAD_INPUT}, {HAL_CODE_UNSUPPORTED, TOOL_BAD_INPUT}, {HAL_CODE_NOT_FOUND, TOOL_NOT_FOUND},
+        {HAL_CODE_DEADLINE_EXCEEDED, TOOL_DEADLINE}, {HAL_CODE_PERMISSION_DENIED, TOOL_BAD_INPUT}};
+    int code = TOOL_INTERNAL;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].code == (uint32_t)hal_status_code(status)) code = rows[i].exit_code;
+    return tool_fail(err, code, "%s", hal_status_last()->text);
+}
+
+/* A description without what would tell this machine or its user: written redacted, and read again, so that every verb
+   prints what is left and nothing else. */
+static int redact(hal_topology **topology, tool_error *err) {
+    char name[] = "/tmp/hal-info-XXXXXX";
+    const int fd = mkstemp(name);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file) return tool_fail_errno(err, errno, "create", name);
+    hal_status status = hal_topology_print_json(*topology, HAL_PRINT_REDACTED, file);
+    hal_topology *read = NULL;
+    if (fclose(file) && status == HAL_OK) status = HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_IO);
+    hal_topology_options options = {HAL_HEAD(hal_topology_options), .input = name};
+    if (status == HAL_OK) status = hal_topology_create(&options, &read);
+    unlink(name);
+    if (status != HAL_OK) return machine_fail(status, err);
+    hal_topology_release(*topology);
+    *topology = read;
+    return TOOL_OK;
+}
+
+int machine_open(const info_options *o, const char *input, bool probe, hal_topology **topology, tool_error *err) {
+    hal_topology_options options = {HAL_HEAD(hal_topology_options), .input = input ? input : o->input, .supplied = o->supplied,
+                                    .probe = probe || o->probe,
+                                    .deadline = o->deadline > 0 ? hal_deadline_ms((int64_t)(o->deadline * 1000)) : 0};
+    const hal_status status = hal_topology_create(&options, topology);
+    if (status != HAL_OK) return machine_fail(status, err);
+    return o->redact ? redact(topology, err) : TOOL_OK;
+}
+
+int machine_device(const hal_topology *t, const char *name, const hal_topology_device **device, tool_error *err) {
+    const uint32_t index = hal_topology_device_find(t, name);
+    char known[400] = "";
+    if (index != HAL_NOWHERE) {
+        *device = hal_topology_device_at(t, index);
+        return TOOL_OK;
+    }
+    for (uint32_t i = 0; i < hal_topology_device_count(t) && strlen(known) + 40 < sizeof known; i++) {
+        strcat(known, i ? ", " : "");
+        strncat(known, hal_topology_device_at(t, i)->alias, 30);
+    }
+    return tool_fail(err, TOOL_NOT_FOUND, "no device \"%s\"; there is %s", name, known[0] ? known : "none");
+}
+
+const char *device_name(const hal_topology_device *d, char *text) {
+    if (d->name[0]) return d->name;
+    if (d->family[0] || d->vendor[0])
+        snprintf(text, 160, "%.60s %.60s", d->vendor[0] ? d->vendor : "", d->family[0] ? d->family : hal_device_kind_name(d->kind));
+    else if (d->pci_vendor) snprintf(text, 160, "PCI %04x:%04x", d->pci_vendor, d->pci_device);
+    else snprintf(text, 160, "-");
+    return text;
+}
+
+bool device_computes(const hal_topology_device *d) { return d->kind != HAL_DEVICE_NIC && d->kind != HAL_DEVICE_SWITCH; }
+
+const char *device_state(const hal_topology_device *d, char *text, info_tone *tone) {
+    static const struct { const char *word; info_tone tone; } rows[] = {
+        [HAL_USABLE_NOT_PROBED] = {"not probed yet", TONE_PLAIN}, [HAL_USABLE_READY] = {"ready", TONE_GOOD},
+        [HAL_USABLE_DEGRADED] = {"degraded", TONE_WARN}, [HAL_USABLE_BROKEN] = {"UNUSABLE", TONE_BAD},
+        [HAL_USABLE_HIDDEN] = {"hidden", TONE_FAINT}, [HAL_USABLE_NO_BACKEND] = {"seen, no backend yet", TONE_FAINT}};
+    const bool known = d->usability < sizeof rows / sizeof rows[0];
+    *tone = known ? rows[d->usability].tone : TONE_PLAIN;
+    snprintf(text, 64, "%s%s%s", known ? rows[d->usability].word : "?", d->reason[0] ? " " : "", d->reason);
+    return text;
+}
+
+const hal_topology_memory *device_memory(const hal_topology *t, const hal_topology_device *d) {
+    return d->n_memories ? hal_topology_memory_at(t, d->memories[0]) : NULL;
+}
+
+hal_figure device_rate(const hal_topology_device *d, const char *dtype) {
+    for (uint32_t i = 0; i < d->n_rates; i++)
+        if (strcmp(d->rates[i].dtype, dtype) == 0 && strcmp(d->rates[i].op_class, "matmul") == 0) return d->rates[i].rate;
+    return (hal_figure){.unit = HAL_UNIT_OPERATIONS_PER_SECOND};
+}
