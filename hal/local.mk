@@ -17,10 +17,8 @@ HAL_CORE_SOURCES = \
 	hal/core.h \
 	hal/description.c \
 	hal/device.c \
-	hal/discovery/code.c \
-	hal/discovery/codes.def \
-	hal/discovery/elf.c \
-	hal/discovery/elf.h \
+	hal/discovery/answer.c \
+	hal/discovery/answer.h \
 	hal/discovery/cgroup.c \
 	hal/discovery/cgroup.h \
 	hal/discovery/classes.c \
@@ -28,6 +26,9 @@ HAL_CORE_SOURCES = \
 	hal/discovery/codes.def \
 	hal/discovery/cpulist.c \
 	hal/discovery/cpulist.h \
+	hal/discovery/discover.c \
+	hal/discovery/elf.c \
+	hal/discovery/elf.h \
 	hal/discovery/families.def \
 	hal/discovery/family.c \
 	hal/discovery/family.h \
@@ -36,6 +37,13 @@ HAL_CORE_SOURCES = \
 	hal/discovery/files_disk.c \
 	hal/discovery/files_source.h \
 	hal/discovery/files_tree.c \
+	hal/discovery/hidden.c \
+	hal/discovery/host.c \
+	hal/discovery/identities.def \
+	hal/discovery/identity.c \
+	hal/discovery/identity.h \
+	hal/discovery/kernel_processors.c \
+	hal/discovery/kfd.c \
 	hal/discovery/ladder.c \
 	hal/discovery/ladder.h \
 	hal/discovery/ladder_answer.c \
@@ -48,29 +56,22 @@ HAL_CORE_SOURCES = \
 	hal/discovery/ladder_registration.c \
 	hal/discovery/ladder_survey.c \
 	hal/discovery/ladder_version.c \
+	hal/discovery/links.c \
 	hal/discovery/manifest.c \
 	hal/discovery/manifest.h \
-	hal/discovery/search.c \
-	hal/discovery/search.h \
-	hal/discovery/hidden.c \
-	hal/discovery/host.c \
-	hal/discovery/identities.def \
-	hal/discovery/identity.c \
-	hal/discovery/identity.h \
-	hal/discovery/kernel_processors.c \
-	hal/discovery/kfd.c \
-	hal/discovery/links.c \
+	hal/discovery/parts.c \
 	hal/discovery/pci.c \
 	hal/discovery/pcie.c \
+	hal/discovery/platform.c \
 	hal/discovery/processors.c \
 	hal/discovery/processors.h \
 	hal/discovery/scan.h \
+	hal/discovery/search.c \
+	hal/discovery/search.h \
 	hal/discovery/steps.c \
 	hal/discovery/steps.h \
 	hal/discovery/tree.c \
 	hal/discovery/tree.h \
-	hal/discovery/answer.c \
-	hal/discovery/answer.h \
 	hal/discovery/vendors.def \
 	hal/discovery/words.c \
 	hal/discovery/words.h \
@@ -129,7 +130,6 @@ halprobedir = $(libexecdir)/hal
 halprobe_PROGRAMS = hal-probe
 hal_probe_SOURCES = \
 	hal/hal-probe.c \
-	hal/discovery/answer.c \
 	hal/probe/acl.c \
 	hal/probe/ask.c \
 	hal/probe/child.c \

@@ -18,17 +18,18 @@ typedef struct class_row {
     const char *node;              /* followed by the number; NULL: none */
     const char *other_node;        /* the same where the first is not there */
     const char *family; /* of devices off PCI whose driver is of no family; "" when those are none of ours */
+    bool platform;      /* whether devices off PCI have it */
 } class_row;
 
 /* Names of entries: the kernel's drivers of those classes; tt-kmd, gasket and habanalabs before 6.5 for
  * theirs. */
 static const class_row classes[] = {
-    {"drm", "card", "drm", NULL, NULL, ""},
-    {"drm", "renderD", NULL, "/dev/dri/renderD", NULL, "soc-gpu"},
-    {"accel", "accel", "accel", "/dev/accel/accel", "/dev/accel", "accelerator"},
-    {"habanalabs", "hl", "accel", "/dev/hl", NULL, "gaudi"},
-    {"tenstorrent", "tenstorrent!", "tenstorrent", "/dev/tenstorrent/", NULL, "tenstorrent"},
-    {"apex", "apex_", "apex", "/dev/apex_", NULL, "edgetpu"},
+    {"drm", "renderD", NULL, "/dev/dri/renderD", NULL, "", true}, /* first: a card alone is a display */
+    {"drm", "card", "drm", NULL, NULL, "", false},
+    {"accel", "accel", "accel", "/dev/accel/accel", "/dev/accel", "accelerator", true},
+    {"habanalabs", "hl", "accel", "/dev/hl", NULL, "gaudi", true},
+    {"tenstorrent", "tenstorrent!", "tenstorrent", "/dev/tenstorrent/", NULL, "tenstorrent", true},
+    {"apex", "apex_", "apex", "/dev/apex_", NULL, "edgetpu", true},
 };
 
 /* The device behind an entry of a class: its canonical directory, and its name there. False when it has none.
@@ -45,27 +46,17 @@ static bool device_of(const scan *s, const char *class, const char *entry, char 
     return true;
 }
 
-/* Only the platform bus, and only what a driver serves: virtual drivers have neither. */
+/* Only what a driver of the platform bus serves: virtual drivers have neither. */
 static uint32_t enter_platform(const scan *s, const char *real, const char *name, const char *otherwise)
 {
-    char bus[64], driver[128], compatible[128];
-    if (!hal_scan_target(s->files, bus, sizeof bus, "%s/subsystem", real) || strcmp(bus, "platform") != 0 ||
-        !hal_scan_target(s->files, driver, sizeof driver, "%s/driver", real))
+    char bus[64], driver[128];
+    if (!hal_scan_target(s->files, bus, sizeof bus, "%s/subsystem", real) || strcmp(bus, "platform") != 0)
         return HAL_NOWHERE;
+    if (!hal_scan_target(s->files, driver, sizeof driver, "%s/driver", real))
+        return strcmp(otherwise, "accelerator") == 0 ? hal_platform_npu(s->draft) : HAL_NOWHERE;
     const hal_family *family = hal_scan_driver_family(driver);
-    if (family == NULL)
-        family = hal_family_find(otherwise);
-    if (family == NULL)
-        return HAL_NOWHERE;
-    /* the first of its names in the device tree; each ends in NUL */
-    hal_scan_text(s->files, compatible, sizeof compatible, "%s/of_node/compatible", real);
-    hal_scan_found found = {.family = family,
-                            .address = name,
-                            .name = compatible,
-                            .path = real,
-                            .numa = HAL_NOWHERE,
-                            .memory = HAL_OWN_SHARED};
-    return hal_scan_enter(s->files, s->draft, &found, &(hal_topology_device){.parent = HAL_NOWHERE});
+    return hal_platform_enter(s->files, s->draft, family != NULL ? family : hal_family_find(otherwise), name,
+                              real);
 }
 
 typedef struct class_scan {
@@ -95,7 +86,7 @@ static bool each_entry(void *context, const char *entry)
     if (number == HAL_NOWHERE || !device_of(&c->s, c->row->class, entry, real, sizeof real, &name))
         return true;
     uint32_t device = hal_draft_find_device(c->s.draft, name);
-    if (device == HAL_NOWHERE && c->row->family[0] != '\0')
+    if (device == HAL_NOWHERE && c->row->platform)
         device = enter_platform(&c->s, real, name, c->row->family);
     if (device == HAL_NOWHERE)
         return true;
@@ -103,22 +94,6 @@ static bool each_entry(void *context, const char *entry)
         hal_draft_device_index(c->s.draft, device, c->row->api, HAL_NOWHERE, number);
     if (c->row->node != NULL)
         enter_node(&c->s, c->row, device, number);
-    return true;
-}
-
-/* Rockchip's own driver shows itself as a clock that can be scaled, "fdab0000.npu". */
-static bool each_clock(void *context, const char *entry)
-{
-    const scan *s = context;
-    char real[PATH_MAX], driver[128];
-    const char *name;
-    if (!device_of(s, "devfreq", entry, real, sizeof real, &name) ||
-        !hal_scan_target(s->files, driver, sizeof driver, "%s/driver", real))
-        return true;
-    const hal_family *family = hal_scan_driver_family(driver);
-    if (family != NULL && family->kind == HAL_DEVICE_NPU &&
-        hal_draft_find_device(s->draft, name) == HAL_NOWHERE)
-        enter_platform(s, real, name, family->name);
     return true;
 }
 
@@ -240,6 +215,7 @@ void hal_scan_classes(const hal_files *files, hal_draft *draft)
 {
     scan s = {files, draft};
     char path[64];
+    hal_platform_scan(files, draft);
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
         class_scan c = {s, &classes[i]};
         snprintf(path, sizeof path, "/sys/class/%s", classes[i].class);
@@ -252,7 +228,6 @@ void hal_scan_classes(const hal_files *files, hal_draft *draft)
         snprintf(path, sizeof path, "/sys/class/%s", interfaces[i].class);
         hal_scan_names(files, path, each_interface, &c);
     }
-    hal_scan_names(files, "/sys/class/devfreq", each_clock, &s);
     hal_scan_names(files, "/sys/class/misc", each_misc, &s);
     for (uint32_t i = 0; i < hal_draft_device_count(draft); i++)
         complete(&s, i);

@@ -76,6 +76,16 @@ static void enter_package(scan *s, uint32_t i)
     p->device = hal_draft_add_device(s->draft, &cpu);
 }
 
+/* A node that the firmware only keeps a number for. */
+static bool is_empty(const scan *s, const char *entry)
+{
+    char text[4096];
+    if (!hal_scan_text(s->files, text, sizeof text, "/sys/devices/system/node/%s/meminfo", entry))
+        return false;
+    const char *total = strstr(text, "MemTotal:");
+    return total != NULL && strtod(total + 9, NULL) <= 0;
+}
+
 /* A node without processors belongs to the machine, and to no package more than to another. */
 static bool each_node(void *context, const char *entry)
 {
@@ -86,6 +96,8 @@ static bool each_node(void *context, const char *entry)
         return true;
     const char *p = list;
     hal_scan_text(s->files, list, sizeof list, "/sys/devices/system/node/%s/cpulist", entry);
+    if (list[0] == '\0' && is_empty(s, entry))
+        return true;
     const package *home = hal_cpulist_next(&p, &first, &last) ? package_of(s, first, false) : NULL;
     char id[32];
     snprintf(id, sizeof id, "numa%u", number);

@@ -73,6 +73,28 @@ static void read_numbers(const scan *s, const char *path, hal_topology_device *d
     d->vendor = maker(d->pci_vendor);
 }
 
+/* The NUMA node that is the memory of a coherent GPU: what NVIDIA's driver tells where it made one. */
+static uint32_t coherent_node(const scan *s, const char *address)
+{
+    char text[256], value[32];
+    if (!hal_scan_text(s->files, text, sizeof text, "/proc/driver/nvidia/gpus/%s/numa_status", address) ||
+        !hal_scan_field(text, "Node", value, sizeof value))
+        return HAL_NOWHERE;
+    char id[48];
+    snprintf(id, sizeof id, "numa%s", value);
+    return hal_draft_find_memory(s->draft, id);
+}
+
+static void attach_coherent(const scan *s, uint32_t device, uint32_t memory)
+{
+    hal_topology_memory *m = hal_draft_memory(s->draft, memory);
+    if (m == NULL)
+        return;
+    m->kind = HAL_MEMORY_HBM;
+    m->shared = m->host_access = 1;
+    hal_draft_device_memory(s->draft, device, memory);
+}
+
 static bool each_device(void *context, const char *address)
 {
     scan *s = context;
@@ -99,11 +121,14 @@ static bool each_device(void *context, const char *address)
     found.memory = identity->memory;
     if (found.memory == HAL_OWN_BY_BUS)
         found.memory = strncmp(address, "0000:00:", 8) == 0 ? HAL_OWN_SHARED : HAL_OWN_OTHER;
+    uint32_t coherent = d.pci_vendor == 0x10de ? coherent_node(s, address) : HAL_NOWHERE;
+    if (coherent != HAL_NOWHERE)
+        found.memory = HAL_OWN_NONE;
     read_numbers(s, found.path, &d);
     d.link_now = hal_pcie_link(s->files, found.path, "current", link, sizeof link);
     d.link_most = hal_pcie_link(s->files, found.path, "max", most, sizeof most);
     d.link_text = link;
-    hal_scan_enter(s->files, s->draft, &found, &d);
+    attach_coherent(s, hal_scan_enter(s->files, s->draft, &found, &d), coherent);
     return true;
 }
 

@@ -184,6 +184,31 @@ static void complete_memory(const hal_files *files, hal_topology_memory *m, int6
     }
 }
 
+/* Memory behind CXL or on persistent modules, used as a NUMA node: the node says nothing of it, its DAX
+ * device does. */
+typedef struct dax_scan {
+    const hal_files *files;
+    hal_draft *draft;
+} dax_scan;
+
+static bool each_dax(void *context, const char *entry)
+{
+    const dax_scan *s = context;
+    char path[128], real[PATH_MAX], driver[64], id[32];
+    snprintf(path, sizeof path, "/sys/bus/dax/devices/%.80s", entry);
+    if (!hal_scan_target(s->files, driver, sizeof driver, "%s/driver", path) || strcmp(driver, "kmem") != 0 ||
+        !hal_files_resolve(s->files, path, real, sizeof real))
+        return true;
+    snprintf(id, sizeof id, "numa%lld", (long long)hal_scan_number(s->files, -1, "%s/target_node", path));
+    hal_topology_memory *m = hal_draft_memory(s->draft, hal_draft_find_memory(s->draft, id));
+    if (m != NULL && strstr(real, "/ndbus") != NULL)
+        m->kind = HAL_MEMORY_PERSISTENT;
+    else if (m != NULL &&
+             strstr(real, "/region") != NULL) /* ACPI0017:00/root0/decoder0.0/region0/dax_region0 */
+        m->kind = HAL_MEMORY_CXL;
+    return true;
+}
+
 /* Names of Arm's cores: part numbers in its and its licensees' manuals, as lscpu lists them. */
 static const char *arm_name(const char *text)
 {
@@ -211,10 +236,16 @@ static void name_processors(const hal_files *files, hal_draft *draft)
         return;
     if (!hal_scan_field(text, "model name", name, sizeof name))
         snprintf(name, sizeof name, "%s", arm_name(text));
+    char count[32] = "";
+    hal_scan_field(text, "cpu cores", count, sizeof count);
     for (uint32_t i = 0; i < hal_draft_device_count(draft); i++) {
         hal_topology_device *d = hal_draft_device(draft, i);
-        if (d->kind == HAL_DEVICE_CPU && d->name[0] == '\0')
+        if (d->kind != HAL_DEVICE_CPU)
+            continue;
+        if (d->name[0] == '\0')
             d->name = hal_draft_text(draft, name);
+        if (d->cores == 0) /* of a package, as the kernel counts them */
+            d->cores = hal_scan_suffix(count, "") != HAL_NOWHERE ? hal_scan_suffix(count, "") : 0;
     }
 }
 
@@ -230,6 +261,7 @@ hal_status hal_scan_processors(const hal_files *files, int64_t deadline, hal_dra
     int64_t when = hal_files_live(files) ? (int64_t)time(NULL) : hal_scan_number(files, 0, "/hal/date");
     for (uint32_t i = 0; i < hal_draft_memory_count(draft); i++)
         complete_memory(files, hal_draft_memory(draft, i), when);
+    hal_scan_names(files, "/sys/bus/dax/devices", each_dax, &(dax_scan){files, draft});
     name_processors(files, draft);
     return HAL_OK;
 }

@@ -21,6 +21,8 @@ void hal_scan_classes(const hal_files *files, hal_draft *draft);
 void hal_scan_kfd(const hal_files *files, hal_draft *draft);
 /* Links that follow from the structure: PCIe paths between devices, and from devices to memories. */
 void hal_scan_links(const hal_files *files, hal_draft *draft);
+/* Parts of devices that the kernel's files tell (MIG instances), where no vendor told them. */
+void hal_scan_parts(const hal_files *files, hal_draft *draft);
 /* Visibility variables: devices that are hidden on purpose. */
 void hal_scan_hidden(const hal_files *files, hal_draft *draft);
 

@@ -48,4 +48,12 @@ hal_figure hal_pcie_link(const hal_files *files, const char *path, const char *w
 /* The place that holds the PCI device whose canonical directory is `path`: its host bridge and switches are entered. */
 uint32_t hal_pci_place(const hal_files *files, hal_draft *draft, const char *path, uint32_t numa);
 
+/* Neural processors of the platform bus, which need no class; the cores of one are one device. */
+void hal_platform_scan(const hal_files *files, hal_draft *draft);
+/* Enters a device of the platform bus; HAL_NOWHERE without family. */
+uint32_t hal_platform_enter(const hal_files *files, hal_draft *draft, const hal_family *family, const char *name,
+                            const char *path);
+/* The first neural processor of the platform bus that has no accel number yet: some drivers hang its node elsewhere. */
+uint32_t hal_platform_npu(hal_draft *draft);
+
 #endif
