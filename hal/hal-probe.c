@@ -31,6 +31,8 @@ static const struct verb {
     {"ask", "VENDOR[:FILE]", "Prints on descriptor 3 what a vendor's library knows of devices.",
      hal_child_ask},
     {"dlopen", "FILE", "Opens a shared object and says whether that went well.", try_dlopen},
+    {"translate", "FILE", "Prints on descriptor 3, as JSON of hal, what XML of NCCL, RCCL or hwloc describes.",
+     hal_child_translate},
 };
 
 static int usage(FILE *stream, int code)

@@ -108,6 +108,7 @@ HAL_CORE_SOURCES = \
 	hal/topology/lookup.c \
 	hal/topology/model.h \
 	hal/topology/names.c \
+	hal/topology/pci_device.c \
 	hal/topology/print_json.c \
 	hal/topology/read_hwloc.c \
 	hal/topology/read_json.c \
@@ -140,5 +141,12 @@ hal_probe_SOURCES = \
 	hal/probe/nvml.c \
 	hal/probe/opencl.c \
 	hal/probe/rsmi.c \
+	hal/probe/translate.c \
+	hal/probe/translate.h \
+	hal/probe/xml.h \
 	hal/probe/ze.c
-hal_probe_LDADD =
+hal_probe_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS) $(LIBXML2_CFLAGS)
+hal_probe_LDADD = libhal_parts.la $(LIBXML2_LIBS)
+if HAVE_LIBXML2
+hal_probe_SOURCES += hal/probe/check_hwloc.c hal/probe/read_nccl.c hal/probe/write_hwloc.c hal/probe/xml.c
+endif

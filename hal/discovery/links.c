@@ -84,7 +84,7 @@ static bool computes(const hal_topology_device *d)
 /* What has ends of its own on PCI: virtual functions share those of the physical one. */
 static bool is_end(const hal_topology_device *d)
 {
-    return d->pci_vendor != 0 && d->parent == HAL_NOWHERE && (computes(d) || d->kind == HAL_DEVICE_NIC);
+    return (d->pci_vendor | d->pci_class) != 0 && d->parent == HAL_NOWHERE && (computes(d) || d->kind == HAL_DEVICE_NIC);
 }
 
 static void add_both(hal_draft *draft, hal_topology_link *link)

@@ -17,6 +17,8 @@ int hal_child_fail(const char *text);
 
 /* The verb: asks the vendor `subject`, "nvml" or "opencl:/etc/OpenCL/vendors/x.icd", and prints its answers. */
 int hal_child_ask(const char *subject);
+/* The verb: reads XML of NCCL, RCCL or hwloc and prints it as hal's JSON. What this build cannot read begins "unsupported: ". */
+int hal_child_translate(const char *path);
 
 /* A function of a library: `slot` is where its address goes. Functions that are not needed may stay NULL. */
 typedef struct hal_child_symbol {

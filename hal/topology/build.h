@@ -79,6 +79,9 @@ hal_status hal_topology_read_xml(const char *path, int64_t deadline, hal_draft *
    what PCI and OS devices it holds (foreign XML only). Adds place 0 when there is none. */
 struct hwloc_topology;
 hal_status hal_topology_read_hwloc(struct hwloc_topology *tree, hal_draft *draft);
+/* Fills in what the PCI numbers of `device` say: kind, family, vendor, name; texts are static. False for what no list of devices
+   shows (consoles, bridges, disks), unless it `computes`. */
+bool hal_pci_describe(hal_topology_device *device, bool computes);
 /* Supplies what a file does not tell: "PATTERN=DEVICE[@LINK]", from the shelf of known devices. */
 hal_status hal_topology_supply(hal_draft *draft, const char *line);
 

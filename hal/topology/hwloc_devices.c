@@ -8,23 +8,6 @@
 
 #define MOST_MATRIX 4096u
 
-/* What PCI calls classes (pci.ids): display 03, processing accelerator 12, network 02, other bridge 0680. */
-static bool kind_of(uint32_t class, uint32_t vendor, bool computes, hal_device_kind *kind)
-{
-    const bool gpu_vendor = vendor == 0x10de || vendor == 0x1002 || vendor == 0x8086;
-    if (class >> 8 == 0x12)
-        *kind = vendor == 0x1002 ? HAL_DEVICE_GPU : HAL_DEVICE_NPU;
-    else if (class >> 8 == 0x03)
-        *kind = gpu_vendor || computes ? HAL_DEVICE_GPU : HAL_DEVICE_OTHER;
-    else if (class >> 8 == 0x02)
-        *kind = HAL_DEVICE_NIC;
-    else if (class == 0x0680 && vendor == 0x10de)
-        *kind = HAL_DEVICE_SWITCH;
-    else
-        *kind = HAL_DEVICE_OTHER;
-    return *kind != HAL_DEVICE_OTHER || class >> 8 == 0x03 || computes;
-}
-
 static bool is_bridge(hwloc_obj_t o)
 {
     return o != NULL && o->type == HWLOC_OBJ_BRIDGE;
@@ -148,9 +131,9 @@ static void read_capacity(const hal_tree *t, uint32_t device, hwloc_obj_t os)
     static const char *const infos[] = {"CUDAGlobalMemorySize", "OpenCLGlobalMemorySize", "RSMIVRAMSize", "LevelZeroHBMSize",
                                         "LevelZeroDDRSize"};
     for (size_t i = 0; i < sizeof infos / sizeof *infos; i++)
-        add_memory(t, device, hal_tree_figure(os, infos[i], 1024, HAL_UNIT_BYTES));
-    const hal_figure units = hal_tree_figure(os, "CUDAMultiProcessors", 1, HAL_UNIT_COUNT);
-    const hal_figure others = hal_tree_figure(os, "OpenCLComputeUnits", 1, HAL_UNIT_COUNT);
+        add_memory(t, device, hal_tree_figure(os, infos[i], HAL_UNIT_BYTES));
+    const hal_figure units = hal_tree_figure(os, "CUDAMultiProcessors", HAL_UNIT_COUNT);
+    const hal_figure others = hal_tree_figure(os, "OpenCLComputeUnits", HAL_UNIT_COUNT);
     hal_topology_device *d = hal_draft_device(t->draft, device);
     if (d != NULL && d->cores == 0 && units.value + others.value < 1e6)
         d->cores = (uint32_t)(units.value > 0 ? units.value : others.value);
@@ -186,29 +169,28 @@ static void address_of(hwloc_obj_t o, char *address, size_t size)
 static void add_pci_device(const hal_tree *t, hwloc_obj_t o)
 {
     char id[40], address[32];
-    hal_device_kind kind;
     const struct hwloc_pcidev_attr_s *pci = &o->attr->pcidev;
+    hal_topology_device d = {.place = place_above(t, o),
+                             .id = id,
+                             .address = address,
+                             .name = hal_tree_info(o, "PCIDevice"),
+                             .vendor = hal_tree_info(o, "PCIVendor"),
+                             .pci_vendor = pci->vendor_id,
+                             .pci_device = pci->device_id,
+                             .pci_subvendor = pci->subvendor_id,
+                             .pci_subdevice = pci->subdevice_id,
+                             .pci_class = (uint32_t)pci->class_id << 8,
+                             .pci_revision = pci->revision,
+                             .numa = hal_tree_numa(o),
+                             .parent = HAL_NOWHERE,
+                             .link_now = speed_of(pci)};
+    const bool hub = o->subtype != NULL && strcmp(o->subtype, "NVSwitch") == 0;
     address_of(o, address, sizeof address);
-    if (!kind_of(pci->class_id, pci->vendor_id, computes(o), &kind) || hal_draft_find_device(t->draft, address) != HAL_NOWHERE)
+    if ((!hal_pci_describe(&d, computes(o)) && !hub) || hal_draft_find_device(t->draft, address) != HAL_NOWHERE)
         return;
-    snprintf(id, sizeof id, "%s:%s", hal_device_kind_name(kind), address);
-    uint32_t device = hal_draft_add_device(
-        t->draft, &(hal_topology_device){.kind = kind,
-                                         .place = place_above(t, o),
-                                         .id = id,
-                                         .address = address,
-                                         .name = hal_tree_info(o, "PCIDevice"),
-                                         .vendor = hal_tree_info(o, "PCIVendor"),
-                                         .pci_vendor = pci->vendor_id,
-                                         .pci_device = pci->device_id,
-                                         .pci_subvendor = pci->subvendor_id,
-                                         .pci_subdevice = pci->subdevice_id,
-                                         .pci_class = (uint32_t)pci->class_id << 8,
-                                         .pci_revision = pci->revision,
-                                         .numa = hal_tree_numa(o),
-                                         .parent = HAL_NOWHERE,
-                                         .link_now = speed_of(pci)});
-    read_os_devices(t, device, o);
+    d.kind = hub ? HAL_DEVICE_SWITCH : d.kind;
+    snprintf(id, sizeof id, "%s:%s", hal_device_kind_name(d.kind), address);
+    read_os_devices(t, hal_draft_add_device(t->draft, &d), o);
 }
 
 /* OpenCL on the processors themselves is another way to them. */

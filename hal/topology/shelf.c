@@ -109,6 +109,12 @@ void hal_shelf_apply(hal_draft *draft, uint32_t device, const hal_shelf_device *
     hal_topology_device *d = hal_draft_device(draft, device);
     if (d == NULL)
         return;
+    if (d->kind == HAL_DEVICE_OTHER && strncmp(d->id, "other:", 6) == 0) {
+        d->kind = row->kind;
+        d->id = hal_draft_format(draft, "%s:%s", hal_device_kind_name(row->kind), d->id + 6);
+        if (strncmp(d->alias, "other", 5) == 0)
+            d->alias = "";
+    }
     if (d->name[0] == '\0')
         d->name = row->name;
     if (d->vendor[0] == '\0')

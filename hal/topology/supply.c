@@ -51,6 +51,12 @@ static bool matches(const order *o, const hal_topology_device *d)
            (d->address[0] != '\0' && regexec(&o->pattern, d->address, 0, NULL, 0) == 0);
 }
 
+/* A device that a file does not tell the kind of may be anything. */
+static bool may_be(const hal_topology_device *d, const hal_shelf_device *row)
+{
+    return row == NULL || d->kind == (uint32_t)row->kind || d->kind == HAL_DEVICE_OTHER;
+}
+
 /* The machine that a place is in: devices of two machines have no link of their own. */
 static uint32_t machine_of(const hal_topology *t, uint32_t place)
 {
@@ -82,7 +88,7 @@ static hal_status apply(hal_topology *t, const order *o, const char *line)
     if (members == NULL)
         return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     for (uint32_t i = 0; i < t->n_devices; i++)
-        if (matches(o, &t->devices[i]) && (o->device == NULL || t->devices[i].kind == (uint32_t)o->device->kind))
+        if (matches(o, &t->devices[i]) && may_be(&t->devices[i], o->device))
             members[count++] = i;
     hal_status s = HAL_OK;
     if (count == 0)
