@@ -29,9 +29,7 @@ static bool take_fingerprint(int fd, const char *path, const char *build_id, fin
     return n > 0 && f->length < sizeof f->line;
 }
 
-/* "BASE/hal" for the caller's cache directory, made when `make`. A base of somebody else, as sudo leaves it in
-   HOME, is not used. */
-static bool cache_directory(bool make, char *out, size_t size)
+bool hal_cache_directory(bool make, char *out, size_t size)
 {
     const char *base = hal_env_get("XDG_CACHE_HOME"), *home = hal_env_get("HOME");
     struct stat st;
@@ -56,7 +54,7 @@ static int open_list(int flags)
 {
     char path[PATH_MAX];
     struct stat st;
-    if (!cache_directory((flags & O_CREAT) != 0, path, sizeof path - 16))
+    if (!hal_cache_directory((flags & O_CREAT) != 0, path, sizeof path - 16))
         return -1;
     snprintf(path + strlen(path), 16, "/opened");
     int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);

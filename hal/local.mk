@@ -29,6 +29,11 @@ HAL_CORE_SOURCES = \
 	hal/discovery/discover.c \
 	hal/discovery/elf.c \
 	hal/discovery/elf.h \
+	hal/discovery/answer.c \
+	hal/discovery/answer.h \
+	hal/discovery/answers.c \
+	hal/discovery/answers.h \
+	hal/discovery/ask.c \
 	hal/discovery/families.def \
 	hal/discovery/family.c \
 	hal/discovery/family.h \
@@ -72,6 +77,9 @@ HAL_CORE_SOURCES = \
 	hal/discovery/steps.h \
 	hal/discovery/tree.c \
 	hal/discovery/tree.h \
+	hal/discovery/keep.c \
+	hal/discovery/merge.c \
+	hal/discovery/merge_links.c \
 	hal/discovery/vendors.def \
 	hal/discovery/words.c \
 	hal/discovery/words.h \

@@ -89,6 +89,9 @@ hal_status hal_trust_file(int fd, const char *path, char *hint, size_t size);
 /* Runs `hal-probe VERB SUBJECT` until `deadline`, and some 200 ms for its end. UNAVAILABLE: it said why not, or
    cannot be started; INTERNAL: it died; DEADLINE_EXCEEDED. On failure `hint` says how to repeat it. */
 hal_status hal_probe_run(const char *verb, const char *subject, int64_t deadline, char *hint, size_t size);
+/* "BASE/hal" for the caller's cache directory, made when `make`. False when there is none that is his: a base of somebody
+   else, as sudo leaves it in HOME, is not used. */
+bool hal_cache_directory(bool make, char *out, size_t size);
 /* Whether hal_known_add was told of this very file before, by this or an earlier process of the caller. */
 bool hal_known_find(int plugin, const char *path, const char *build_id);
 void hal_known_add(int plugin, const char *path, const char *build_id);

@@ -49,8 +49,7 @@ const char *hal_probe_path(void)
     return path != NULL ? path : HAL_PROBE_PATH;
 }
 
-/* -------------------------------------------------------------------------------------------------- starting
- * -- */
+/* -------------------------------------------------------------------------------------------- starting -- */
 
 /* Ours may ignore signals or hold them back; the child starts with neither, in a group of its own. */
 static void set_attributes(posix_spawnattr_t *attributes)
@@ -148,8 +147,7 @@ static hal_status start(child *c, const char *path)
                     path);
 }
 
-/* ------------------------------------------------------------------------------------------------- listening
- * -- */
+/* ------------------------------------------------------------------------------------------- listening -- */
 
 /* Makes room by dropping the older half. */
 static void keep_words(child *c, const char *bytes, size_t n)
@@ -160,8 +158,8 @@ static void keep_words(child *c, const char *bytes, size_t n)
                 c->length < half ? c->length : half);
         c->length = c->length < half ? c->length : half;
     }
-    memcpy(c->words + c->length, bytes, n);
-    c->length += n;
+    for (size_t i = 0; i < n; i++) /* a text has no such byte inside */
+        c->words[c->length++] = bytes[i] != '\0' ? bytes[i] : ' ';
     c->words[c->length] = '\0';
 }
 
@@ -217,8 +215,7 @@ static bool listen_once(child *c, int which)
     return n > 0;
 }
 
-/* --------------------------------------------------------------------------------------------------- its end
- * -- */
+/* --------------------------------------------------------------------------------------------- its end -- */
 
 /* True once there is nothing left to wait for. */
 static bool reap(child *c)
@@ -230,7 +227,8 @@ static bool reap(child *c)
 
 static void kill_it(child *c, int64_t now)
 {
-    kill(-c->pid, SIGKILL);
+    kill(-c->pid, SIGKILL); /* with what it started */
+    kill(c->pid, SIGKILL);  /* should it have left its group */
     c->phase = KILLED;
     c->until = now + GRACE;
 }

@@ -52,6 +52,8 @@ HAL_FAULT_TESTS = \
 	tests/fault/test_memory \
 	tests/fault/test_packed \
 	tests/fault/test_plugins
+	tests/fault/test_plugins \
+	tests/fault/test_vendors
 
 HAL_FUZZ_TARGETS = \
 	tests/fuzz/fuzz_config \
@@ -106,6 +108,29 @@ if HAVE_CMOCKA
 check_LTLIBRARIES += libhal_bad.la
 libhal_bad_la_SOURCES = tests/fault/bad_plugin.c
 libhal_bad_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS) -rpath $(halplugindir)
+endif
+
+# Stand-ins of vendors' libraries, copied by the test under the names that are looked for.
+if HAVE_CMOCKA
+HAL_STUB_LDFLAGS = -module -avoid-version -rpath $(halplugindir)
+check_LTLIBRARIES += libstub_acl.la libstub_cuda.la libstub_dcmi.la libstub_hip.la libstub_nvml.la \
+	libstub_opencl.la libstub_rsmi.la libstub_ze.la
+libstub_acl_la_SOURCES = tests/vendors/acl.c tests/vendors/stub.h
+libstub_acl_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
+libstub_cuda_la_SOURCES = tests/vendors/cuda.c tests/vendors/stub.h
+libstub_cuda_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
+libstub_dcmi_la_SOURCES = tests/vendors/dcmi.c tests/vendors/stub.h
+libstub_dcmi_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
+libstub_hip_la_SOURCES = tests/vendors/hip.c tests/vendors/stub.h
+libstub_hip_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
+libstub_nvml_la_SOURCES = tests/vendors/nvml.c tests/vendors/stub.h
+libstub_nvml_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
+libstub_opencl_la_SOURCES = tests/vendors/opencl.c tests/vendors/stub.h
+libstub_opencl_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
+libstub_rsmi_la_SOURCES = tests/vendors/rsmi.c tests/vendors/stub.h
+libstub_rsmi_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
+libstub_ze_la_SOURCES = tests/vendors/ze.c tests/vendors/stub.h
+libstub_ze_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
 endif
 
 # Speed is measured on demand, never in a test: make tests/bench/matmul_vs_peers

@@ -111,8 +111,7 @@ static size_t character(const char *text)
     return n;
 }
 
-/* ------------------------------------------------------------------------------------------------- writing
- * -- */
+/* --------------------------------------------------------------------------------------------- writing -- */
 
 /* A copy without blanks around it, other characters replaced. */
 static void clean(const char *text, size_t room, char *out)
@@ -181,8 +180,7 @@ size_t hal_answer_print(const hal_answer *answer, char *text)
     return used;
 }
 
-/* ------------------------------------------------------------------------------------------------- reading
- * -- */
+/* --------------------------------------------------------------------------------------------- reading -- */
 
 static bool parse_word(const struct field *f, const char *value, hal_answer *answer)
 {

@@ -120,7 +120,8 @@ typedef struct hal_vendor_fact {
 typedef struct hal_answers hal_answers;
 
 /* Asks every vendor, side by side, none for longer than 3 s and never past `deadline`; keeps what was answered for the next
-   time. Of a recorded tree it reads what was recorded. Errors: OUT_OF_MEMORY. */
+   time. Of a recorded tree it reads what was recorded. `allocator` is that of `files`. Errors: OUT_OF_MEMORY; for what was
+   recorded also INVALID_ARGUMENT with file and line. */
 hal_status hal_answers_ask(const hal_allocator *allocator, const hal_files *files, int64_t deadline, hal_answers **answers);
 /* What was kept for this machine as it is now, or what was recorded; loads and starts nothing. NOT_FOUND when nothing was. */
 hal_status hal_answers_recall(const hal_allocator *allocator, const hal_files *files, hal_answers **answers);
@@ -138,7 +139,7 @@ const hal_vendor_fact *hal_answers_fact_of(const hal_answers *answers, const cha
 
 /* Joins answers with the devices of the draft, by address and UUID, and adds what is missing: parts of devices, devices that
    nothing passive shows, links, memories and their figures, native indices, other ways. The draft then refers to the answers
-   (hal_draft_answers), which must live until it is sealed. */
-void hal_answers_merge(hal_draft *draft, const hal_answers *answers);
+   (hal_draft_answers), which must live until it is sealed. Errors: OUT_OF_MEMORY. */
+hal_status hal_answers_merge(hal_draft *draft, const hal_answers *answers);
 
 #endif

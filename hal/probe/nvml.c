@@ -169,8 +169,7 @@ static void tell_card(card *c, unsigned index, const char *driver)
     tell_instances(c);
 }
 
-/* --------------------------------------------------------------------------------------------------- links
- * -- */
+/* ----------------------------------------------------------------------------------------------- links -- */
 
 /* nvmlNvLinkVersion_t counts half steps. */
 static unsigned generation_of(unsigned version)

@@ -45,7 +45,6 @@ static struct {
     int (*platform)(handle, uint32_t, size_t, void *, size_t *);
     int (*devices)(handle, uint64_t, uint32_t, handle *, uint32_t *);
     int (*device)(handle, uint32_t, size_t, void *, size_t *);
-    int (*ocl_icd)(int, size_t, void *, size_t *);
 } cl;
 
 const hal_child_symbol hal_symbols_opencl[] = {
@@ -53,12 +52,10 @@ const hal_child_symbol hal_symbols_opencl[] = {
     {"clGetPlatformInfo", &cl.platform, true},
     {"clGetDeviceIDs", &cl.devices, true},
     {"clGetDeviceInfo", &cl.device, true},
-    {"clGetICDLoaderInfoOCLICD", &cl.ocl_icd, false},
     {NULL, NULL, false},
 };
 
-/* ------------------------------------------------------------------------------------------------- the
- * driver -- */
+/* ------------------------------------------------------------------------------------------ the driver -- */
 
 /* The library that `subject` stands for: itself, or the first line of an .icd file. */
 static bool read_manifest(const char *subject, char *out, size_t size)
@@ -94,20 +91,16 @@ static hal_library_state open_driver(const char *name, hal_answer *library)
     return HAL_LIBRARY_OK;
 }
 
-/* ocl-icd takes a file or a library in its variable; Khronos' loader takes a directory there, and libraries
- * in another. */
+/* ocl-icd takes a file or a library in the first variable. Khronos' loader wants a directory there, finds none, and takes
+   libraries from the second. One that heeds both tells a platform twice. */
 static void point_loader_at(const char *subject, const char *driver)
 {
     unsetenv("OPENCL_VENDOR_PATH");
-    setenv("OCL_ICD_VENDORS", cl.ocl_icd != NULL ? subject : "/nonexistent", 1);
-    if (cl.ocl_icd != NULL)
-        unsetenv("OCL_ICD_FILENAMES");
-    else
-        setenv("OCL_ICD_FILENAMES", driver, 1);
+    setenv("OCL_ICD_VENDORS", subject, 1);
+    setenv("OCL_ICD_FILENAMES", driver, 1);
 }
 
-/* ------------------------------------------------------------------------------------------------ the
- * devices -- */
+/* ----------------------------------------------------------------------------------------- the devices -- */
 
 static uint64_t number(handle d, uint32_t what, size_t size)
 {

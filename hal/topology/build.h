@@ -56,6 +56,11 @@ uint32_t hal_draft_find_place(const hal_draft *draft, const char *id);
 uint32_t hal_draft_find_memory(const hal_draft *draft, const char *id);
 uint32_t hal_draft_find_device(const hal_draft *draft, const char *id_or_address);
 
+/* What vendors answered about the machine of the draft (hal/discovery/answer.h), borrowed until it is sealed; NULL before. */
+struct hal_answers;
+void hal_draft_refer(hal_draft *draft, const struct hal_answers *answers);
+const struct hal_answers *hal_draft_answers(const hal_draft *draft);
+
 /* A figure that is known; and one that is not, of that unit. */
 static inline hal_figure hal_figure_of(double value, hal_unit unit, hal_source source)
 {

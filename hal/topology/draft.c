@@ -388,6 +388,16 @@ uint32_t hal_draft_find_device(const hal_draft *draft, const char *id_or_address
     return find(&draft->topology, HAL_SPACE_DEVICE, draft->topology.n_devices, id_or_address, is_device);
 }
 
+void hal_draft_refer(hal_draft *draft, const struct hal_answers *answers)
+{
+    draft->answers = answers;
+}
+
+const struct hal_answers *hal_draft_answers(const hal_draft *draft)
+{
+    return draft->answers;
+}
+
 void hal_figure_improve(hal_figure *into, hal_figure figure)
 {
     if (figure.source > into->source || (figure.source == into->source && figure.when >= into->when))

@@ -44,6 +44,7 @@ struct hal_topology {
 
 struct hal_draft {
     hal_topology topology;
+    const struct hal_answers *answers; /* borrowed */
 };
 
 /* Zeroed bytes that live as long as `t`; NULL when out of memory, which `t` remembers. */

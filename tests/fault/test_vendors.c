@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Vendors' libraries that are missing, odd or fatal: each of them in each way, beside all others that work. What is wrong is
+ * told, nobody hides another, nobody waits longer than his deadline, and nothing stays behind.
+ */
+#include "tests/unit/core_test.h"
+#include "tests/unit/scratch_test.h"
+
+#include "hal/discovery/answer.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+
+typedef struct vendor {
+    const char *name, *stub, *file, *variable;
+    const char *lacks; /* a function without which it is of no use */
+    const char *old;   /* one without which it is too old; NULL: it says so itself */
+} vendor;
+
+static const vendor vendors[] = {
+    {"nvml", "libstub_nvml.so", "libnvidia-ml.so.1", "STUB_NVML", "nvmlDeviceGetUUID", NULL},
+    {"cuda", "libstub_cuda.so", "libcuda.so.1", "STUB_CUDA", "cuDeviceGetCount", NULL},
+    {"rsmi", "libstub_rsmi.so", "librocm_smi64.so.1", "STUB_RSMI", "rsmi_dev_pci_id_get", NULL},
+    {"hip", "libstub_hip.so", "libamdhip64.so.6", "STUB_HIP", "hipDeviceTotalMem", NULL},
+    {"ze", "libstub_ze.so", "libze_loader.so.1", "STUB_ZE", "zeDriverGetApiVersion", NULL},
+    {"dcmi", "libstub_dcmi.so", "libdcmi.so", "STUB_DCMI", "dcmi_get_card_list", "dcmi_get_device_pcie_info_v2"},
+    {"acl", "libstub_acl.so", "libascendcl.so", "STUB_ACL", "aclrtGetSocName", NULL},
+    {"opencl", "libstub_opencl.so", "libOpenCL.so.1", "STUB_OPENCL", "clGetPlatformIDs", NULL},
+};
+#define VENDORS (sizeof vendors / sizeof vendors[0])
+#define BRIEF   hal_deadline_ms(1500)
+
+static char built[512]; /* where stubs are built */
+
+/* ---------------------------------------------------------------------------------------------------- stage -- */
+
+static void *bytes_of(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return NULL;
+    void *bytes = malloc(1 << 21);
+    assert_non_null(bytes);
+    *size = fread(bytes, 1, 1 << 21, f);
+    fclose(f);
+    return bytes;
+}
+
+/* A copy of a stub, under its real name or `name`, in which the function `without` is called something else. */
+static void place(const vendor *v, const char *name, const char *without)
+{
+    char path[1100];
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/%s", built, v->stub);
+    char *bytes = bytes_of(path, &size);
+    assert_non_null(bytes);
+    for (char *p = bytes; without != NULL && (p = memmem(p, size - (size_t)(p - bytes), without, strlen(without) + 1)) != NULL;)
+        *p = '_';
+    unlink(scratch_path(name));
+    FILE *f = fopen(scratch_path(name), "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    fclose(f);
+    free(bytes);
+}
+
+static void write_text(const char *name, const char *text)
+{
+    FILE *f = fopen(scratch_path(name), "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static int setup(void **state)
+{
+    const char *build = getenv("top_builddir");
+    if (scratch_setup(state) != 0)
+        return -1;
+    snprintf(built, sizeof built, "%s/.libs", build != NULL ? build : ".");
+    setenv("LD_LIBRARY_PATH", scratch_root, 1);
+    setenv("XDG_CACHE_HOME", "/nonexistent", 1);
+    mkdir(scratch_path("vendors"), 0755);
+    setenv("OCL_ICD_VENDORS", scratch_path("vendors"), 1);
+    write_text("vendors/stub.icd", "libstub_driver.so\n");
+    return 0;
+}
+
+static void place_all(void)
+{
+    char path[1100];
+    snprintf(path, sizeof path, "%s/%s", built, vendors[0].stub);
+    if (access(path, R_OK) != 0 || getenv("HAL_PROBE") == NULL)
+        skip(); /* not started by make check */
+    for (size_t i = 0; i < VENDORS; i++) {
+        unsetenv(vendors[i].variable);
+        place(&vendors[i], vendors[i].file, NULL);
+    }
+    place(&vendors[VENDORS - 1], "libstub_driver.so", NULL);
+}
+
+static hal_answers *ask(int64_t deadline)
+{
+    hal_files *files = NULL;
+    hal_answers *answers = NULL;
+    assert_ok(hal_files_open(NULL, NULL, &files));
+    assert_ok(hal_answers_ask(NULL, files, deadline, &answers));
+    hal_files_close(files);
+    return answers;
+}
+
+static const hal_vendor_fact *fact_of(const hal_answers *answers, const char *name)
+{
+    uint32_t n;
+    const hal_vendor_fact *facts = hal_answers_facts(answers, &n);
+    for (uint32_t i = 0; i < n; i++)
+        if (strcmp(facts[i].vendor, name) == 0)
+            return &facts[i];
+    fail_msg("nothing is said of %s", name);
+    return NULL;
+}
+
+static uint32_t devices_of(const hal_answers *answers, const char *name)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < hal_answers_count(answers); i++) {
+        const hal_answer *a = hal_answers_at(answers, i);
+        n += a->kind == HAL_ANSWER_DEVICE && a->parent[0] == '\0' && strcmp(a->api, name) == 0;
+    }
+    return n;
+}
+
+static void expect_fact(const hal_answers *answers, const char *name, uint32_t end, const char *text)
+{
+    const hal_vendor_fact *f = fact_of(answers, name);
+    if (f->end != end)
+        fail_msg("%s ended as %u, not %u: %s", name, f->end, end, f->text);
+    if (strstr(f->text, text) == NULL)
+        fail_msg("\"%s\" is not in: %s", text, f->text);
+    assert_int_equal(devices_of(answers, name), end == HAL_FACT_DEVICES ? 2 : 0);
+}
+
+static void expect_others_well(const hal_answers *answers, const char *but)
+{
+    for (size_t i = 0; i < VENDORS; i++)
+        if (strcmp(vendors[i].name, but) != 0)
+            expect_fact(answers, vendors[i].name, HAL_FACT_DEVICES, "");
+}
+
+/* Each vendor in turn behaves that way; `text` is part of what is then said of it. */
+static void each_behaves(const char *word, uint32_t end, const char *text)
+{
+    place_all();
+    for (size_t i = 0; i < VENDORS; i++) {
+        setenv(vendors[i].variable, word, 1);
+        hal_answers *answers = ask(end == HAL_FACT_LATE ? BRIEF : SOON);
+        unsetenv(vendors[i].variable);
+        expect_fact(answers, vendors[i].name, end, text);
+        expect_others_well(answers, vendors[i].name);
+        hal_answers_free(answers);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------ ways -- */
+
+static void all_answer(void **state)
+{
+    (void)state;
+    place_all();
+    hal_answers *answers = ask(SOON);
+    expect_others_well(answers, "");
+    const hal_vendor_fact *f = fact_of(answers, "nvml");
+    assert_string_equal(f->driver, "535.129.03");
+    assert_string_equal(f->library, scratch_path("libnvidia-ml.so.1"));
+    assert_non_null(strstr(f->hint, "hal-probe ask 'nvml'"));
+    assert_true(f->nanoseconds > 0 && f->when > 0);
+    f = fact_of(answers, "opencl");
+    assert_string_equal(f->manifest, scratch_path("vendors/stub.icd"));
+    assert_string_equal(f->library, scratch_path("libstub_driver.so"));
+    hal_answers_free(answers);
+}
+
+static void they_have_no_device(void **state)
+{
+    (void)state;
+    each_behaves("none", HAL_FACT_NONE, "");
+}
+
+static void they_fail(void **state)
+{
+    (void)state;
+    each_behaves("fail", HAL_FACT_FAILED, " answered ");
+    place_all();
+    setenv("STUB_NVML", "fail", 1);
+    setenv("STUB_ACL", "fail", 1);
+    hal_answers *answers = ask(SOON);
+    unsetenv("STUB_NVML");
+    unsetenv("STUB_ACL");
+    assert_int_equal(fact_of(answers, "nvml")->code, 9);
+    expect_fact(answers, "nvml", HAL_FACT_FAILED, "nvmlInit_v2 answered 9: Driver Not Loaded");
+    expect_fact(answers, "acl", HAL_FACT_FAILED, "aclInit answered 507008: E19999: the stub is told to fail?TraceBack");
+    hal_answers_free(answers);
+}
+
+static void they_abort(void **state)
+{
+    (void)state;
+    each_behaves("abort", HAL_FACT_DIED, "died of signal 6 (Aborted); its last words: stub: the card is on fire");
+}
+
+static void they_scribble(void **state)
+{
+    (void)state;
+    each_behaves("scribble", HAL_FACT_GARBAGE, ", line ");
+}
+
+static void they_hang(void **state)
+{
+    (void)state;
+    each_behaves("hang", HAL_FACT_LATE, "in a child, which was killed");
+}
+
+static void they_are_too_old(void **state)
+{
+    (void)state;
+    place_all();
+    for (size_t i = 0; i < VENDORS; i++) {
+        setenv(vendors[i].variable, "old", 1);
+        place(&vendors[i], vendors[i].file, vendors[i].old);
+        hal_answers *answers = ask(SOON);
+        unsetenv(vendors[i].variable);
+        place(&vendors[i], vendors[i].file, NULL);
+        expect_fact(answers, vendors[i].name, HAL_FACT_OLD, "");
+        expect_others_well(answers, vendors[i].name);
+        hal_answers_free(answers);
+    }
+}
+
+static void they_lack_a_function(void **state)
+{
+    (void)state;
+    place_all();
+    for (size_t i = 0; i < VENDORS; i++) {
+        place(&vendors[i], vendors[i].file, vendors[i].lacks);
+        hal_answers *answers = ask(SOON);
+        place(&vendors[i], vendors[i].file, NULL);
+        expect_fact(answers, vendors[i].name, HAL_FACT_LACKS, vendors[i].lacks);
+        expect_others_well(answers, vendors[i].name);
+        hal_answers_free(answers);
+    }
+}
+
+static void they_are_no_libraries(void **state)
+{
+    (void)state;
+    place_all();
+    for (size_t i = 0; i < VENDORS; i++) {
+        unlink(scratch_path(vendors[i].file));
+        write_text(vendors[i].file, "this is no library, but longer than the header of one, which has 64 bytes\n");
+        hal_answers *answers = ask(SOON);
+        unlink(scratch_path(vendors[i].file));
+        place(&vendors[i], vendors[i].file, NULL);
+        if (fact_of(answers, vendors[i].name)->end != HAL_FACT_DEVICES) /* a real one may be installed */
+            expect_fact(answers, vendors[i].name, HAL_FACT_ABSENT, "");
+        expect_others_well(answers, vendors[i].name);
+        hal_answers_free(answers);
+    }
+}
+
+/* --------------------------------------------------------------------------------------------------- together -- */
+
+static void everybody_hangs(void **state)
+{
+    (void)state;
+    place_all();
+    for (size_t i = 0; i < VENDORS; i++)
+        setenv(vendors[i].variable, "hang", 1);
+    int64_t begin = hal_time_now();
+    hal_answers *answers = ask(hal_deadline_ms(15000));
+    int64_t took = hal_time_now() - begin;
+    for (size_t i = 0; i < VENDORS; i++) {
+        unsetenv(vendors[i].variable);
+        expect_fact(answers, vendors[i].name, HAL_FACT_LATE, "");
+    }
+    hal_answers_free(answers);
+    assert_true(took < 10000000000); /* 3 s each, but side by side */
+}
+
+static void a_missing_helper_is_told(void **state)
+{
+    (void)state;
+    char helper[512];
+    place_all();
+    snprintf(helper, sizeof helper, "%s", getenv("HAL_PROBE"));
+    setenv("HAL_PROBE", "/nonexistent/hal-probe", 1);
+    hal_answers *answers = ask(SOON);
+    setenv("HAL_PROBE", helper, 1);
+    for (size_t i = 0; i < VENDORS; i++)
+        expect_fact(answers, vendors[i].name, HAL_FACT_UNASKED, "cannot be started: No such file");
+    hal_answers_free(answers);
+}
+
+/* Drivers of OpenCL: one that works, others that are bad in ways that kill or mislead programs that list platforms. The real
+   loader is asked where it is installed, else one that is a driver itself. */
+static void one_driver_of_opencl_hides_no_other(void **state)
+{
+    (void)state;
+    const vendor *v = &vendors[VENDORS - 1];
+    uint32_t n, devices = 0, died = 0, late = 0, absent = 0;
+    place_all();
+    unlink(scratch_path(v->file));
+    if (access("/usr/lib/x86_64-linux-gnu/libOpenCL.so.1", R_OK) != 0)
+        skip();
+    place(v, "libstub-abort.so", NULL);
+    place(v, "libstub-hang.so", NULL);
+    write_text("vendors/a.icd", "libstub-abort.so\n");
+    write_text("vendors/b.icd", "libstub-hang.so\n");
+    write_text("vendors/c.icd", "libmissing.so");
+    write_text("vendors/d.icd", "");
+    hal_answers *answers = ask(BRIEF);
+    const hal_vendor_fact *facts = hal_answers_facts(answers, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(facts[i].vendor, "opencl") != 0)
+            continue;
+        devices += facts[i].end == HAL_FACT_DEVICES && strstr(facts[i].manifest, "stub.icd") != NULL ? facts[i].devices : 0;
+        died += facts[i].end == HAL_FACT_DIED && strstr(facts[i].manifest, "a.icd") != NULL;
+        late += facts[i].end == HAL_FACT_LATE && strstr(facts[i].manifest, "b.icd") != NULL;
+        absent += facts[i].end == HAL_FACT_ABSENT;
+    }
+    for (const char *name = "abcd"; *name != '\0'; name++) {
+        char path[32];
+        snprintf(path, sizeof path, "vendors/%c.icd", *name);
+        unlink(scratch_path(path));
+    }
+    hal_answers_free(answers);
+    assert_int_equal(devices, 2);
+    assert_int_equal(died, 1);
+    assert_int_equal(late, 1);
+    assert_int_equal(absent, 2);
+}
+
+static uint32_t open_files(void)
+{
+    uint32_t n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    assert_non_null(d);
+    while (readdir(d) != NULL)
+        n++;
+    closedir(d);
+    return n;
+}
+
+static void nothing_stays_behind(void **state)
+{
+    (void)state;
+    place_all();
+    uint32_t before = open_files();
+    setenv("STUB_NVML", "abort", 1);
+    setenv("STUB_ZE", "hang", 1);
+    hal_answers_free(ask(hal_deadline_ms(400)));
+    unsetenv("STUB_NVML");
+    unsetenv("STUB_ZE");
+    assert_int_equal(open_files(), before);
+    errno = 0;
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+/* ------------------------------------------------------------------------------------------------ what is kept -- */
+
+static void answers_are_kept(void **state)
+{
+    (void)state;
+    hal_files *files = NULL;
+    hal_answers *kept = NULL;
+    place_all();
+    setenv("XDG_CACHE_HOME", scratch_path("cache"), 1);
+    assert_ok(hal_files_open(NULL, NULL, &files));
+    assert_code(hal_answers_recall(NULL, files, &kept), NOT_FOUND);
+    setenv("STUB_CUDA", "fail", 1);
+    hal_answers_free(ask(SOON));
+    unsetenv("STUB_CUDA");
+    hal_files_close(files);
+
+    setenv("HAL_PROBE_WAS", getenv("HAL_PROBE"), 1);
+    setenv("HAL_PROBE", "/nonexistent/hal-probe", 1); /* nothing is started */
+    assert_ok(hal_files_open(NULL, NULL, &files));
+    assert_ok(hal_answers_recall(NULL, files, &kept));
+    setenv("HAL_PROBE", getenv("HAL_PROBE_WAS"), 1);
+    expect_fact(kept, "cuda", HAL_FACT_FAILED, "cuInit answered 999");
+    expect_others_well(kept, "cuda");
+    assert_true(hal_answers_when(kept) > 0);
+    hal_answers_free(kept);
+
+    /* Another value of a variable is another state; a file that others may write is not believed. */
+    setenv("CUDA_VISIBLE_DEVICES", "1", 1);
+    assert_code(hal_answers_recall(NULL, files, &kept), NOT_FOUND);
+    unsetenv("CUDA_VISIBLE_DEVICES");
+    assert_ok(hal_answers_recall(NULL, files, &kept));
+    hal_answers_free(kept);
+    char command[400];
+    snprintf(command, sizeof command, "chmod g+w '%s'/cache/hal/answers-*", scratch_root);
+    assert_int_equal(system(command), 0);
+    assert_code(hal_answers_recall(NULL, files, &kept), NOT_FOUND);
+    snprintf(command, sizeof command, "cd '%s'/cache/hal && chmod 600 answers-* && echo garbage >>\"`ls`\"", scratch_root);
+    assert_int_equal(system(command), 0);
+    assert_code(hal_answers_recall(NULL, files, &kept), NOT_FOUND);
+    hal_files_close(files);
+    setenv("XDG_CACHE_HOME", "/nonexistent", 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_answer),
+        cmocka_unit_test(they_have_no_device),
+        cmocka_unit_test(they_fail),
+        cmocka_unit_test(they_abort),
+        cmocka_unit_test(they_scribble),
+        cmocka_unit_test(they_are_too_old),
+        cmocka_unit_test(they_lack_a_function),
+        cmocka_unit_test(they_are_no_libraries),
+        cmocka_unit_test(they_hang),
+        cmocka_unit_test(everybody_hangs),
+        cmocka_unit_test(a_missing_helper_is_told),
+        cmocka_unit_test(one_driver_of_opencl_hides_no_other),
+        cmocka_unit_test(nothing_stays_behind),
+        cmocka_unit_test(answers_are_kept),
+    };
+    return cmocka_run_group_tests(tests, setup, scratch_teardown);
+}
