@@ -92,23 +92,34 @@ static bool is_address(const char *p)
            p[domain + 6] == '.' && p[domain + 7] >= '0' && p[domain + 7] <= '7';
 }
 
+/* Bytes that a character which begins so has in UTF-8, 0 for bytes that none begins with. */
+static size_t begins(unsigned char c)
+{
+    if (c < 0x80)
+        return 1;
+    return c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+}
+
+/* Least second byte of those that are not spelled longer than need be, nor a control character. */
+static unsigned char least_second(unsigned char c)
+{
+    return c == 0xe0 || c == 0xc2 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+}
+
 /* Bytes of the printable character at `p`, 0 when there is none: control characters and what is not UTF-8. */
 static size_t character(const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;
-    if (p[0] < 0x80)
-        return p[0] >= 0x20 && p[0] != 0x7f;
-    size_t n = p[0] >= 0xc2 && p[0] < 0xe0   ? 2
-               : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-               : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-                                             : 0;
+    const size_t n = begins(p[0]);
+    if (n <= 1)
+        return n == 1 && p[0] >= 0x20 && p[0] != 0x7f;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf0 && p[1] < 0x90) ||
-        (p[0] == 0xf4 && p[1] >= 0x90) || (p[0] == 0xc2 && p[1] < 0xa0))
-        return 0;
-    return n;
+    const unsigned char most = p[0] == 0xed   ? 0x9f
+                               : p[0] == 0xf4 ? 0x8f
+                                              : 0xbf; /* surrogates; the end of Unicode */
+    return p[1] >= least_second(p[0]) && p[1] <= most ? n : 0;
 }
 
 /* --------------------------------------------------------------------------------------------- writing -- */

@@ -143,8 +143,20 @@ static void number_platforms(hal_answers *answers, uint32_t item)
 
 /* --------------------------------------------------------------------------------------------- reading -- */
 
+/* What no device is like. */
+static const char *object_to_device(const hal_answer *a)
+{
+    if (a->memory > MEMORY_MOST || (a->memory > 0 && a->free > a->memory))
+        return "no device has such a memory";
+    if (a->index == HAL_NOWHERE && a->address[0] == '\0' && a->uuid[0] == '\0')
+        return "the device cannot be told from others";
+    if (a->platform != HAL_NOWHERE && a->platform > 65535)
+        return "there are not so many platforms";
+    return NULL;
+}
+
 /* What a well-formed record must not claim. */
-static const char *objection(const hal_vendor *vendor, const hal_answer *a)
+static const char *object_to(const hal_vendor *vendor, const hal_answer *a)
 {
     if (hal_vendor_find(a->api) == NULL)
         return "there is no vendor of that name";
@@ -152,14 +164,7 @@ static const char *objection(const hal_vendor *vendor, const hal_answer *a)
         return "another vendor was asked";
     if (vendor != NULL && a->kind == HAL_ANSWER_LIBRARY && a->state > HAL_LIBRARY_FAILED)
         return "a child cannot say that of itself";
-    if (a->kind == HAL_ANSWER_DEVICE && (a->memory > MEMORY_MOST || (a->memory > 0 && a->free > a->memory)))
-        return "no device has such a memory";
-    if (a->kind == HAL_ANSWER_DEVICE && a->index == HAL_NOWHERE && a->address[0] == '\0' &&
-        a->uuid[0] == '\0')
-        return "the device cannot be told from others";
-    if (a->kind == HAL_ANSWER_DEVICE && a->platform != HAL_NOWHERE && a->platform > 65535)
-        return "there are not so many platforms";
-    return NULL;
+    return a->kind == HAL_ANSWER_DEVICE ? object_to_device(a) : NULL;
 }
 
 static bool check_line(const hal_vendor *vendor, const char *line, size_t length, hal_answer *a, char *why,
@@ -167,7 +172,7 @@ static bool check_line(const hal_vendor *vendor, const char *line, size_t length
 {
     if (!hal_answer_parse(line, length, a, why, size))
         return false;
-    const char *wrong = objection(vendor, a);
+    const char *wrong = object_to(vendor, a);
     if (wrong != NULL)
         snprintf(why, size, "%s", wrong);
     return wrong == NULL;
