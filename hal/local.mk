@@ -42,6 +42,7 @@ HAL_CORE_SOURCES = \
 	hal/discovery/files_disk.c \
 	hal/discovery/files_source.h \
 	hal/discovery/files_tree.c \
+	hal/discovery/gather.c \
 	hal/discovery/hidden.c \
 	hal/discovery/host.c \
 	hal/discovery/identities.def \
@@ -70,6 +71,8 @@ HAL_CORE_SOURCES = \
 	hal/discovery/platform.c \
 	hal/discovery/processors.c \
 	hal/discovery/processors.h \
+	hal/discovery/recorder.c \
+	hal/discovery/recorder.h \
 	hal/discovery/scan.h \
 	hal/discovery/search.c \
 	hal/discovery/search.h \
@@ -80,6 +83,8 @@ HAL_CORE_SOURCES = \
 	hal/discovery/keep.c \
 	hal/discovery/merge.c \
 	hal/discovery/merge_links.c \
+	hal/discovery/tree_write.c \
+	hal/discovery/tree_write.h \
 	hal/discovery/vendors.def \
 	hal/discovery/words.c \
 	hal/discovery/words.h \

@@ -455,6 +455,13 @@ HAL_API const hal_code_row *hal_code_at(uint32_t index);
  */
 HAL_API hal_status hal_topology_print_json(const hal_topology *topology, uint32_t flags, FILE *stream);
 
+/**
+ * Writes what is read to describe a machine as a recorded tree, which hal_topology_create reads again; `input` NULL = this
+ * machine, else a recorded tree or a directory. Files of people's names keep what the caller has to do with. Loads no vendor
+ * library. Errors: as hal_topology_create, IO.
+ */
+HAL_API hal_status hal_topology_gather(const char *input, FILE *stream);
+
 #ifdef __cplusplus
 }
 #endif

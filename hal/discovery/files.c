@@ -349,6 +349,8 @@ int hal_files_access(const hal_files *files, const char *path, bool write)
 const char *hal_files_env(const hal_files *files, const char *name)
 {
     size_t length = strlen(name);
+    if (files->source->env != NULL)
+        return files->source->env(files, name);
     if (files->live)
         return secure_getenv(name);
     for (const char *p = files->environment; p != NULL && *p != '\0'; p += strlen(p) + 1)

@@ -13,6 +13,7 @@
  *
  *     = PATH VALUE                      a file of one line, mode 0444, root:root; VALUE is the rest of the line
  *     < PATH                            a file of many lines: the lines that follow and begin with a tab, without it
+ *     x PATH HEX                        a file of any bytes, two hexadecimal digits each
  *     @ PATH TARGET                     a symbolic link; TARGET as readlink tells it
  *     / PATH                            a directory, where it holds nothing
  *     c PATH MAJOR:MINOR MODE UID:GID   a character device; MODE octal; UID and GID are numbers

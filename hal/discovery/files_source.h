@@ -26,13 +26,15 @@ typedef struct hal_files_source {
     bool (*stat)(const hal_files *files, const char *path, hal_file_facts *facts);
     int (*access)(const hal_files *files, const char *path, bool write);
     void (*close)(hal_files *files);
+    /* NULL: the environment of this process, or `environment` of what was recorded. */
+    const char *(*env)(const hal_files *files, const char *name);
 } hal_files_source;
 
 struct hal_files {
     const hal_allocator *allocator; /* `copy`, or NULL */
     hal_allocator copy;
     const hal_files_source *source;
-    /* Disk: the directory that is "/", or NULL for this machine. Tree: hal_tree. */
+    /* Disk: the directory that is "/", or NULL for this machine. Tree: hal_tree. Recorder: hal_recorder. */
     void *state;
     /* Recorded environment: lines that end in NUL, and an empty one. NULL when live. */
     char *environment;

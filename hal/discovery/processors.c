@@ -81,6 +81,22 @@ static bool read_this_machine(const hal_files *files, hal_draft *draft)
     return read_tree(tree, files, draft, "this machine") == HAL_OK;
 }
 
+char *hal_processors_export(void)
+{
+    hwloc_topology_t tree;
+    char *xml, *copy = NULL;
+    int bytes;
+    if (!quiet(&tree))
+        return NULL;
+    hwloc_topology_set_flags(tree, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+    if (hwloc_topology_load(tree) == 0 && hwloc_topology_export_xmlbuffer(tree, &xml, &bytes, 0) == 0) {
+        copy = strdup(xml);
+        hwloc_free_xmlbuffer(tree, xml);
+    }
+    hwloc_topology_destroy(tree);
+    return copy;
+}
+
 /* Whether a synthetic description stays within what is sensible: hwloc would build any number of processors.
  */
 static bool is_modest(const char *text)

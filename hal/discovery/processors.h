@@ -8,5 +8,7 @@
 /* Adds place 0, packages, NUMA nodes with their memory, and a cpu device for each package: one at least, as something runs
    this. */
 void hal_scan_kernel_processors(const hal_files *files, hal_draft *draft);
+/* This machine in hwloc's XML, for free(); NULL when hwloc cannot. */
+char *hal_processors_export(void);
 
 #endif

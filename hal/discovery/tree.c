@@ -268,6 +268,28 @@ static hal_status file_lines(parser *p, char *rest)
     return HAL_OK;
 }
 
+static int hexadecimal(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Digits become bytes where they stand. */
+static hal_status bytes_line(parser *p, char *rest)
+{
+    hal_tree_node *node;
+    char *path = word(&rest), *to = rest;
+    for (const char *from = rest; *from != '\0'; from += 2) {
+        int high = hexadecimal(from[0]), low = high < 0 ? -1 : hexadecimal(from[1]);
+        if (low < 0)
+            return bad(p, "\"%.20s\" are no pairs of lower-case hexadecimal digits", from);
+        *to++ = (char)(high << 4 | low);
+    }
+    HAL_TRY(declare(p, path, S_IFREG | 0444, &node));
+    node->text = rest;
+    node->bytes = (size_t)(to - rest);
+    return HAL_OK;
+}
+
 static hal_status link_line(parser *p, char *rest)
 {
     hal_tree_node *node;
@@ -308,22 +330,31 @@ static hal_status mode_line(parser *p, char *rest)
     return owner(p, rest, &p->tree->nodes[index]);
 }
 
+static const struct {
+    const char *name;
+    int number;
+} errors[] = {
+#define ROW(name) {#name, name}
+    ROW(EPERM),   ROW(EACCES), ROW(ENODEV), ROW(ENXIO),  ROW(EIO),       ROW(EBUSY),      ROW(ENOENT),
+    ROW(EINVAL),  ROW(ENOMEM), ROW(ELOOP),  ROW(EROFS),  ROW(ETIMEDOUT), ROW(EOPNOTSUPP), ROW(ENOSYS),
+    ROW(ENOTDIR), ROW(EISDIR), ROW(EAGAIN), ROW(EFAULT), ROW(EOVERFLOW), ROW(EHOSTDOWN),  ROW(ENODATA),
+#undef ROW
+};
+
 static int error_of(const char *name)
 {
-    static const struct {
-        const char *name;
-        int number;
-    } known[] = {
-#define ROW(name) {#name, name}
-        ROW(EPERM),   ROW(EACCES), ROW(ENODEV), ROW(ENXIO),  ROW(EIO),       ROW(EBUSY),      ROW(ENOENT),
-        ROW(EINVAL),  ROW(ENOMEM), ROW(ELOOP),  ROW(EROFS),  ROW(ETIMEDOUT), ROW(EOPNOTSUPP), ROW(ENOSYS),
-        ROW(ENOTDIR), ROW(EISDIR), ROW(EAGAIN), ROW(EFAULT), ROW(EOVERFLOW), ROW(EHOSTDOWN),  ROW(ENODATA),
-#undef ROW
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(name, known[i].name) == 0)
-            return known[i].number;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (strcmp(name, errors[i].name) == 0)
+            return errors[i].number;
     return 0;
+}
+
+const char *hal_tree_error_name(int number)
+{
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (number == errors[i].number)
+            return errors[i].name;
+    return "EIO";
 }
 
 static hal_status refusal_line(parser *p, char *rest)
@@ -345,14 +376,14 @@ static hal_status entry(parser *p, char *line)
     static const struct {
         char letter;
         hal_status (*read)(parser *p, char *rest);
-    } forms[] = {{'=', file_line},   {'<', file_lines}, {'@', link_line},   {'/', directory_line},
-                 {'c', device_line}, {'m', mode_line},  {'!', refusal_line}};
+    } forms[] = {{'=', file_line},      {'<', file_lines},  {'x', bytes_line}, {'@', link_line},
+                 {'/', directory_line}, {'c', device_line}, {'m', mode_line},  {'!', refusal_line}};
     if (line[0] == '\0' || line[0] == '#')
         return HAL_OK;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
         if (line[0] == forms[i].letter && line[1] == ' ')
             return forms[i].read(p, line + 2);
-    return bad(p, "\"%.40s\" is no entry; one begins with = < @ / c m or ! and a blank", line);
+    return bad(p, "\"%.40s\" is no entry; one begins with = < x @ / c m or ! and a blank", line);
 }
 
 static hal_status parse_lines(parser *p)

@@ -26,5 +26,7 @@ typedef struct hal_tree {
 
 /* The child of that name, HAL_NOWHERE when there is none. */
 uint32_t hal_tree_child(const hal_tree *tree, uint32_t parent, const char *name, size_t length);
+/* "EPERM": as trees write errors; "EIO" for one they have no name for. */
+const char *hal_tree_error_name(int number);
 
 #endif
