@@ -19,6 +19,9 @@ HAL_CORE_SOURCES = \
 	hal/device.c \
 	hal/discovery/answer.c \
 	hal/discovery/answer.h \
+	hal/discovery/answers.c \
+	hal/discovery/answers.h \
+	hal/discovery/ask.c \
 	hal/discovery/cgroup.c \
 	hal/discovery/cgroup.h \
 	hal/discovery/classes.c \
@@ -48,6 +51,7 @@ HAL_CORE_SOURCES = \
 	hal/discovery/identities.def \
 	hal/discovery/identity.c \
 	hal/discovery/identity.h \
+	hal/discovery/keep.c \
 	hal/discovery/kernel_processors.c \
 	hal/discovery/kfd.c \
 	hal/discovery/ladder.c \
@@ -65,6 +69,8 @@ HAL_CORE_SOURCES = \
 	hal/discovery/links.c \
 	hal/discovery/manifest.c \
 	hal/discovery/manifest.h \
+	hal/discovery/merge.c \
+	hal/discovery/merge_links.c \
 	hal/discovery/parts.c \
 	hal/discovery/pci.c \
 	hal/discovery/pcie.c \
@@ -80,9 +86,6 @@ HAL_CORE_SOURCES = \
 	hal/discovery/steps.h \
 	hal/discovery/tree.c \
 	hal/discovery/tree.h \
-	hal/discovery/keep.c \
-	hal/discovery/merge.c \
-	hal/discovery/merge_links.c \
 	hal/discovery/tree_write.c \
 	hal/discovery/tree_write.h \
 	hal/discovery/vendors.def \
@@ -143,6 +146,8 @@ HAL_CORE_SOURCES = \
 halprobedir = $(libexecdir)/hal
 halprobe_PROGRAMS = hal-probe
 hal_probe_SOURCES = \
+	hal/discovery/answer.c \
+	hal/discovery/answer.h \
 	hal/hal-probe.c \
 	hal/probe/acl.c \
 	hal/probe/ask.c \
