@@ -14,6 +14,8 @@ HAL_DOCS = \
 	docs/adding-an-operator.md \
 	docs/concepts.md \
 	docs/decisions \
+	docs/discovery.md \
+	docs/discovery.py \
 	docs/loss.svg \
 	docs/numerics.md \
 	docs/operators.md \

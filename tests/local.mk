@@ -161,6 +161,7 @@ tests_fuzz_fuzz_tokenizer_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 LDADD = libhal_test.la libhal_tools.la libhal_parts.la $(CMOCKA_LIBS) $(LIBM)
 
 HAL_LINT_TESTS = \
+	tests/lint/codes.sh \
 	tests/lint/environment.sh \
 	tests/lint/exports.sh \
 	tests/lint/functions.py \

@@ -16,8 +16,10 @@ static const struct {
     int64_t status;
     uint32_t code;
 } meanings[] = {
-    {"nvml", 15, 811},  {"nvml", 16, 811},  {"nvml", 18, 601},  {"cuda", 46, 810}, {"cuda", 100, 802},
-    {"cuda", 802, 812}, {"cuda", 803, 601}, {"cuda", 804, 605}, {"hip", 100, 802}, {"ze", 0x70000001, 811},
+    {"nvml", 15, 811},       {"nvml", 16, 811},  {"nvml", 18, 601},  {"cuda", 46, 810},
+    {"cuda", 100, 802},      {"cuda", 801, 606}, {"cuda", 802, 812}, {"cuda", 803, 601},
+    {"cuda", 804, 605},      {"hip", 100, 802},  {"hip", 801, 606},  {"ze", 0x70000001, 811},
+    {"ze", 0x78000003, 606},
 };
 
 static uint32_t code_of_failure(const hal_vendor_fact *fact)
@@ -84,9 +86,11 @@ static const hal_vendor_fact *best_fact(const hal_climb *climb, const hal_vendor
     *known = false;
     for (uint32_t i = 0; i < count; i++) {
         const hal_vendor_fact *fact = &facts[i];
-        if (!hal_word_listed(fact->families, climb->family->name))
+        bool any = strcmp(fact->families, "*") == 0, knows = has_index(hal_climb_device(climb), api_of(fact));
+        /* What lists devices of all families is told only by those that it lists. */
+        if (any ? !knows : !hal_word_listed(fact->families, climb->family->name))
             continue;
-        if (fact->end == HAL_FACT_DEVICES && has_index(hal_climb_device(climb), api_of(fact))) {
+        if (fact->end == HAL_FACT_DEVICES && knows) {
             *known = true;
             return fact;
         }
@@ -138,11 +142,26 @@ void hal_ladder_survey_answers(hal_ladder *ladder)
     }
 }
 
+/* Split into parts of which there is none, the device can run nothing. */
+static bool lacks_parts(const hal_climb *climb)
+{
+    const hal_topology_device *device = hal_climb_device(climb);
+    bool split = false;
+    for (uint32_t i = 0; i < device->n_features; i++)
+        split |= strcmp(device->features[i], "mig") == 0;
+    for (uint32_t i = 0; i < hal_draft_device_count(climb->ladder->draft); i++)
+        split &= hal_draft_device(climb->ladder->draft, i)->parent != climb->device;
+    return split && device->parent == HAL_NOWHERE;
+}
+
 void hal_rung_visible(hal_climb *climb)
 {
     const hal_topology_device *device = hal_climb_device(climb);
     if (device->usability != HAL_USABLE_HIDDEN) {
-        hal_climb_note(climb, "no variable and no setting leaves it out");
+        if (lacks_parts(climb))
+            hal_climb_find(climb, 913, "MIG mode is on and no instance is listed");
+        else
+            hal_climb_note(climb, "no variable and no setting leaves it out");
         return;
     }
     const hal_code_row *row = hal_code_explain(device->reason);

@@ -673,6 +673,24 @@ static void hidden_devices_keep_their_reason(void **state)
     hal_files_close(broken);
 }
 
+static void a_split_device_without_parts(void **state)
+{
+    (void)state;
+    hal_files *files = changed("?", "");
+    for (int parts = 0; parts < 2; parts++) {
+        hal_draft *draft = machine();
+        uint32_t board = add(draft, gpu);
+        hal_draft_device_feature(draft, board, "mig");
+        if (parts == 1)
+            hal_draft_device(draft, add(draft, second))->parent = board;
+        hal_ladder_climb(files, draft);
+        hal_topology *topology = sealed(draft);
+        assert_int_equal(diagnosed(topology, 913) != NULL, parts == 0);
+        hal_topology_release(topology);
+    }
+    hal_files_close(files);
+}
+
 /* Findings on the machine, with these devices. */
 static void check_machine(uint32_t code, const found *a, const found *b, const char *without,
                           const char *with, const char *words)
@@ -881,6 +899,7 @@ int main(void)
         cmocka_unit_test(registration),
         cmocka_unit_test(a_single_manifest_may_be_named),
         cmocka_unit_test(hidden_devices_keep_their_reason),
+        cmocka_unit_test(a_split_device_without_parts),
         cmocka_unit_test(the_machine),
         cmocka_unit_test(a_device_for_guests_without_a_group),
         cmocka_unit_test(trees_without_libraries_accuse_nobody),
