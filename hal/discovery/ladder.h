@@ -12,6 +12,10 @@
 #include "hal/discovery/scan.h"
 #include "hal/discovery/words.h"
 
+/* Where nodes of parts of a device stand: they are only ever read (NVIDIA's multi-instance GPU user guide).
+ */
+#define HAL_PART_NODES "/dev/nvidia-caps/"
+
 enum { HAL_RUNGS = 10, HAL_FAMILY_LIBRARIES = 4 };
 
 /* The libraries of one family, looked up once for all of its devices. */
@@ -105,6 +109,8 @@ int hal_ladder_module_installed(hal_ladder *ladder, const char *name);
 const hal_family_libraries *hal_ladder_libraries(hal_ladder *ladder, const hal_family *family);
 /* True when the device at `index` is of the family. */
 bool hal_ladder_is_of(const hal_ladder *ladder, uint32_t index, const char *family);
+/* True when the device cannot be used without that node; others are further ways to it. */
+bool hal_ladder_needs(const hal_climb *climb, const char *node);
 /* True when the caller may read and write by mode, owner and groups. */
 bool hal_ladder_mode_allows(const hal_files *files, const hal_file_facts *facts, uint32_t bits);
 

@@ -130,3 +130,12 @@ bool hal_ladder_mode_allows(const hal_files *files, const hal_file_facts *facts,
     uint32_t shift = facts->uid == uid ? 6 : hal_files_in_group(files, facts->gid) ? 3 : 0;
     return (facts->mode >> shift & bits) == bits;
 }
+
+bool hal_ladder_needs(const hal_climb *climb, const char *node)
+{
+    if ((climb->family->flags & HAL_FAMILY_NO_COMPUTE) != 0)
+        return false;
+    /* A family without a pattern has no other nodes than those that it needs. */
+    return climb->family->nodes[0] == '\0' || strncmp(node, HAL_PART_NODES, sizeof HAL_PART_NODES - 1) == 0 ||
+           hal_pattern_listed(climb->family->nodes, node);
+}

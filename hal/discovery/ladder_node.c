@@ -60,7 +60,9 @@ static void judge_missing(hal_climb *climb, const char *node)
 {
     const char *container = hal_draft_host(climb->ladder->draft)->container;
     const char *inside = container[0] != '\0' ? "; this is a container: " : "";
-    if (others_have_nodes(climb))
+    if (strncmp(node, HAL_PART_NODES, sizeof HAL_PART_NODES - 1) == 0)
+        hal_climb_find(climb, 307, "%s is missing%s%s", node, inside, container);
+    else if (others_have_nodes(climb))
         hal_climb_find(climb, 303, "%s is missing%s%s", node, inside, container);
     else
         hal_climb_find(climb, 301, "%s is missing%s%s", node, inside, container);
@@ -80,16 +82,19 @@ static void judge_node(hal_climb *climb, const char *node)
     }
 }
 
-/* Of nodes that go by any of several names one is enough. */
+/* Of nodes that go by any of several names one is enough; names after the first are those in containers. */
 static void judge_shared(hal_climb *climb, const char *names)
 {
+    const char *container = hal_draft_host(climb->ladder->draft)->container;
     char node[256];
-    for (const char *rest = names; hal_word_next(&rest, '|', node, sizeof node);)
+    for (const char *rest = names; hal_word_next(&rest, '|', node, sizeof node);) {
         if (hal_files_exist(climb->ladder->files, node)) {
             judge_node(climb, node);
             return;
         }
-    const char *container = hal_draft_host(climb->ladder->draft)->container;
+        if (container[0] == '\0')
+            break;
+    }
     hal_climb_find(climb, 302, "%s is missing%s%s", names,
                    container[0] != '\0' ? "; this is a container: " : "", container);
 }
@@ -103,32 +108,6 @@ static void judge_untold(hal_climb *climb)
                        climb->family->nodes);
     else
         hal_climb_find(climb, 301, "no %s for it", climb->family->nodes);
-}
-
-/* Lists "gi3/access" and the like that have no node. */
-static void check_partitions(hal_climb *climb, const char *node)
-{
-    char directory[256], path[1024], text[256];
-    hal_names names;
-    hal_file_facts facts;
-    snprintf(directory, sizeof directory, "/proc/driver/nvidia/capabilities/gpu%.16s/mig",
-             node + strlen("/dev/nvidia"));
-    if (!hal_files_list(climb->ladder->files, directory, &names))
-        return;
-    for (uint32_t i = 0; i < names.count; i++) {
-        snprintf(path, sizeof path, "%s/%s/access", directory, names.items[i]);
-        const char *minor = hal_files_read(climb->ladder->files, path, text, sizeof text) > 0
-                                ? strstr(text, "DeviceFileMinor:")
-                                : NULL;
-        if (minor == NULL)
-            continue;
-        char capability[128];
-        snprintf(capability, sizeof capability, "/dev/nvidia-caps/nvidia-cap%ld",
-                 strtol(minor + strlen("DeviceFileMinor:"), NULL, 10));
-        if (!hal_files_stat(climb->ladder->files, capability, &facts))
-            hal_climb_find(climb, 307, "%s asks for %s, which is missing", path, capability);
-    }
-    hal_files_names_free(climb->ladder->files, &names);
 }
 
 void hal_rung_node(hal_climb *climb)
@@ -146,12 +125,10 @@ void hal_rung_node(hal_climb *climb)
         return;
     }
     for (uint32_t i = 0; i < device->n_nodes; i++) {
-        if (family->nodes[0] != '\0' && !hal_pattern_listed(family->nodes, device->nodes[i]))
+        if (!hal_ladder_needs(climb, device->nodes[i]))
             continue;
         any = true;
         judge_node(climb, device->nodes[i]);
-        if (strncmp(device->nodes[i], "/dev/nvidia", 11) == 0)
-            check_partitions(climb, device->nodes[i]);
     }
     if (!any && family->nodes[0] != '\0' && (family->flags & HAL_FAMILY_NO_COMPUTE) == 0 &&
         device->parent == HAL_NOWHERE)

@@ -161,7 +161,7 @@ static void judge_node(hal_climb *climb, const char *path)
     if (!hal_files_stat(files, path, &n.facts))
         return;
     hal_files_group_name(files, n.facts.gid, n.group, sizeof n.group);
-    int error = hal_files_access(files, path, true);
+    int error = hal_files_access(files, path, strncmp(path, HAL_PART_NODES, sizeof HAL_PART_NODES - 1) != 0);
     if (error != 0)
         judge_refusal(climb, &n, error);
     else
@@ -174,7 +174,7 @@ void hal_rung_permission(hal_climb *climb)
     const hal_topology_device *device = hal_climb_device(climb);
     const hal_family *family = climb->family;
     char names[256], path[256];
-    if (device->kind == HAL_DEVICE_CPU || (family->nodes[0] == '\0' && family->shared_nodes[0] == '\0')) {
+    if (device->kind == HAL_DEVICE_CPU || (device->n_nodes == 0 && family->shared_nodes[0] == '\0')) {
         hal_climb_skip(climb, "nothing to open");
         return;
     }
@@ -183,7 +183,7 @@ void hal_rung_permission(hal_climb *climb)
         return;
     }
     for (uint32_t i = 0; i < device->n_nodes; i++)
-        if (hal_pattern_listed(family->nodes, device->nodes[i]))
+        if (hal_ladder_needs(climb, device->nodes[i]))
             judge_node(climb, device->nodes[i]);
     for (const char *rest = family->shared_nodes; hal_word_next(&rest, ' ', names, sizeof names);)
         for (const char *choices = names; hal_word_next(&choices, '|', path, sizeof path);)

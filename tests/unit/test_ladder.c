@@ -138,6 +138,10 @@ static const found ascend = {
 static const found amd = {"amdgpu",       "0000:03:00.0", "amdgpu", "", "/dev/dri/renderD128",
                           HAL_DEVICE_GPU, 0x740f,         2};
 
+static const found part = {
+    "nvidia",       "0000:1b:00.0", "nvidia", "570.124.06", "/dev/nvidia-caps/nvidia-cap21",
+    HAL_DEVICE_GPU, 0x2330,         0xa1};
+
 static bool starts_line(const char *line, const char *prefixes)
 {
     char prefix[256];
@@ -450,10 +454,9 @@ static void the_node(void **state)
          "261:3, the kernel says 261:0", NULL, NULL},
         {306, &gpu, "c /dev/nvidia0", "/ /dev/nvidia0\n", "is a directory", NULL, NULL},
         {306, &gpu, "c /dev/nvidia0", "= /dev/nvidia0\n", "is a file", NULL, NULL},
-        {307, &gpu, "?",
-         "< /proc/driver/nvidia/capabilities/gpu0/mig/gi2/access\n\tDeviceFileMinor: 21\n\tDeviceFileMode: "
-         "292\n",
-         "/dev/nvidia-caps/nvidia-cap21", NULL, NULL},
+        {307, &part, "?", "", "nvidia-cap21 is missing", NULL, NULL},
+        {302, &ascend, "c /dev/davinci_manager", "c /dev/davinci_manager_docker 237:0 0666 0:0\n",
+         "davinci_manager", NULL, NULL},
         {308, &npu, "?", "", "no entry of /sys/class", NULL, ""},
     };
     CHECK_ALL(cases);
@@ -473,6 +476,20 @@ static void a_container_with_some_of_the_devices(void **state)
     assert_int_equal(hal_topology_device_at(topology, 1)->usability, HAL_USABLE_BROKEN);
     assert_string_equal(hal_topology_device_at(topology, 1)->reason, "D303");
     assert_non_null(strstr(hal_topology_device_at(topology, 1)->reason_text, "docker"));
+    hal_topology_release(topology);
+    hal_files_close(files);
+}
+
+static void a_container_has_its_own_control_node(void **state)
+{
+    (void)state;
+    hal_files *files = changed("c /dev/davinci_manager", "c /dev/davinci_manager_docker 237:0 0666 0:0\n");
+    hal_draft *draft = machine();
+    hal_draft_host(draft)->container = hal_draft_text(draft, "docker");
+    add(draft, ascend);
+    hal_ladder_climb(files, draft);
+    hal_topology *topology = sealed(draft);
+    assert_null(diagnosed(topology, 302));
     hal_topology_release(topology);
     hal_files_close(files);
 }
@@ -502,6 +519,7 @@ static void permission(void **state)
          "ann (uid 1000) is not in group render", NULL, NULL},
         {401, &amd, "= /hal/id", "= /hal/id uid=1000 gid=1000 groups=\n", "/dev/dri/renderD128", NULL, NULL},
         {402, &gpu, "?", "! /dev/nvidia0 EPERM\n", "control group /docker/4f", NULL, NULL},
+        {403, &part, "?", "c /dev/nvidia-caps/nvidia-cap21 237:21 0400 0:0\n", "mode 0400", NULL, NULL},
         {403, &npu, RENDER_NODE, RENDER_NODE " 261:0 0600 0:0\n", "mode 0600", NULL, NULL},
         {404, &npu, "= /hal/id\n" RENDER_NODE,
          "= /hal/id uid=1000 gid=1000 groups=44(video)\n" RENDER_NODE " 261:0 0660 0:993\n",
@@ -891,6 +909,7 @@ int main(void)
         cmocka_unit_test(what_the_log_said_before_the_last_start_is_forgotten),
         cmocka_unit_test(the_node),
         cmocka_unit_test(a_container_with_some_of_the_devices),
+        cmocka_unit_test(a_container_has_its_own_control_node),
         cmocka_unit_test(a_node_that_cannot_be_looked_at),
         cmocka_unit_test(permission),
         cmocka_unit_test(the_remedy_names_the_user_and_the_group),
