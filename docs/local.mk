@@ -3,6 +3,7 @@
 dist_man_MANS += \
 	docs/man/hal-run.1 \
 	docs/man/hal-bench.1 \
+	docs/man/hal-info.1 \
 	docs/man/hal-matrix.1 \
 	docs/man/hal.7
 

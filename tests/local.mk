@@ -194,6 +194,7 @@ HAL_CLI_TESTS = \
 	tests/cli/cases_checkpoint.py \
 	tests/cli/cases_deadline.py \
 	tests/cli/cases_generate.py \
+	tests/cli/cases_info.py \
 	tests/cli/cases_matrix.py tests/cli/cases_measure.py \
 	tests/cli/cases_plugin.py \
 	tests/cli/cases_train.py \

@@ -38,6 +38,46 @@ HAL_BENCH_SOURCES = \
 	tools/hal-bench/transfer.c \
 	tools/hal-bench/transfer.h
 
+HAL_INFO_SOURCES = \
+	tools/hal-info/bundle.c \
+	tools/hal-info/config.c \
+	tools/hal-info/csv.c \
+	tools/hal-info/diff.c \
+	tools/hal-info/doctor.c \
+	tools/hal-info/document.c \
+	tools/hal-info/document.h \
+	tools/hal-info/export.c \
+	tools/hal-info/fabric.c \
+	tools/hal-info/figure.c \
+	tools/hal-info/figure.h \
+	tools/hal-info/gather.c \
+	tools/hal-info/info.h \
+	tools/hal-info/layout.c \
+	tools/hal-info/layout.h \
+	tools/hal-info/links.c \
+	tools/hal-info/links.h \
+	tools/hal-info/list.c \
+	tools/hal-info/machine.c \
+	tools/hal-info/main.c \
+	tools/hal-info/memory.c \
+	tools/hal-info/ops.c \
+	tools/hal-info/options.c \
+	tools/hal-info/options.h \
+	tools/hal-info/page.c \
+	tools/hal-info/page.h \
+	tools/hal-info/path.c \
+	tools/hal-info/picture.c \
+	tools/hal-info/picture.h \
+	tools/hal-info/plugins.c \
+	tools/hal-info/schema.c \
+	tools/hal-info/show.c \
+	tools/hal-info/style.c \
+	tools/hal-info/style.h \
+	tools/hal-info/table.c \
+	tools/hal-info/table.h \
+	tools/hal-info/topo.c \
+	tools/hal-info/watch.c
+
 HAL_MATRIX_SOURCES = \
 	tools/hal-matrix/case.c \
 	tools/hal-matrix/compare.c \
@@ -52,7 +92,7 @@ HAL_MATRIX_SOURCES = \
 
 include tools/common/local.mk
 
-bin_PROGRAMS += hal-run hal-bench hal-matrix
+bin_PROGRAMS += hal-run hal-bench hal-info hal-matrix
 
 hal_run_SOURCES = $(HAL_RUN_SOURCES)
 hal_run_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
@@ -76,7 +116,15 @@ hal_matrix_SOURCES = $(HAL_MATRIX_SOURCES)
 hal_matrix_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 hal_matrix_LDADD = libhal_tools.la libhal.la $(JANSSON_LIBS) $(LIBM)
 
+# The schema is part of the program, so that `hal-info schema` needs no file.
+HAL_INFO_SCHEMA = $(top_srcdir)/hal/topology/hal-info.schema.json
+hal_info_SOURCES = $(HAL_INFO_SOURCES)
+hal_info_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -DHAL_INFO_SCHEMA='"$(HAL_INFO_SCHEMA)"'
+hal_info_LDADD = libhal_tools.la libhal.la $(JANSSON_LIBS) $(LIBM)
+tools/hal-info/hal_info-schema.$(OBJEXT): $(HAL_INFO_SCHEMA)
+
 dist_completion_DATA += \
 	tools/completion/hal-run \
 	tools/completion/hal-bench \
+	tools/completion/hal-info \
 	tools/completion/hal-matrix

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the tools of a build tree as a person does, and as an unlucky person does.
 
-Each case starts hal-run, hal-bench or hal-matrix and judges exit code, message, output and files. No
+Each case starts hal-run, hal-bench, hal-info or hal-matrix and judges exit code, message, output and files. No
 exit by a signal is ever right. Prints the failed cases and `N passed, N failed, N skipped`.
 
 usage: run.py --build DIR --source DIR --work DIR [WORD]
@@ -17,6 +17,7 @@ import traceback
 import cases_checkpoint
 import cases_deadline
 import cases_generate
+import cases_info
 import cases_matrix
 import cases_measure
 import cases_plugin

@@ -20,6 +20,13 @@ done
 for name in $manual; do
     echo "$code" | grep -qx "$name" || { echo "hal.7 names $name, which nothing reads"; status=1; }
 done
+table=$(grep -oE '^ *\{"HAL_[A-Z_]+"' tools/hal-info/config.c | grep -oE 'HAL_[A-Z_]+' | sort -u)
+for name in $manual; do
+    echo "$table" | grep -qx "$name" || { echo "hal-info config does not show $name"; status=1; }
+done
+for name in $table; do
+    echo "$manual" | grep -qx "$name" || { echo "hal-info config shows $name, which hal.7 does not name"; status=1; }
+done
 for name in $library; do
     grep -qw "$name" hal/hal.h || { echo "hal.h does not name $name"; status=1; }
 done

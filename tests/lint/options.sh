@@ -12,7 +12,7 @@ compare() { # WHAT, options of --help, options of the other
         echo "$2" | grep -qx -- "$option" || { echo "$1 names $option, but --help does not"; status=1; }
     done
 }
-for tool in hal-run hal-bench hal-matrix; do
+for tool in hal-run hal-bench hal-info hal-matrix; do
     help=$("./$tool" --help | options)
     [ -n "$help" ] || { echo "$tool --help names no option"; status=1; continue; }
     compare "$tool.1" "$help" "$(sed 's/\\-/-/g; s/\\fR, " / /g' "$top_srcdir/docs/man/$tool.1" |

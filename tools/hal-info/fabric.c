@@ -193,7 +193,8 @@ static void draw_band(const picture *p, const sea *s, const island *i, const row
         fprintf(p->out, ": %s</title><path class=\"%s\" stroke-width=\"%.1f\" d=\"M%.1f %.1fV%.1f\"/></g>\n", figure_any(f, each), line_class(i->kind),
                 picture_thickness(p, figure_known(f) ? f : i->each), centre(r, k), top, band);
     }
-    fprintf(p->out, "<rect class=\"band\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"6\"/>\n", x, band, width, BAND);
+    fprintf(p->out, "<rect class=\"band%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"6\"/>\n",
+            strcmp(i->kind, "socket") ? "" : " socket", x, band, width, BAND);
     snprintf(text, sizeof text, "every one to every other%s%s", figure_known(i->each) ? i->arcs ? ": at least " : ": " : "", figure_known(i->each) ? figure_any(i->each, each) : "");
     for (uint32_t k = 0; k < i->n_switches && k < 8; k++) {
         const size_t used = strlen(text);

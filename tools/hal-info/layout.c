@@ -167,7 +167,7 @@ static uint32_t best_columns(const box *b, box_kind kind, double shape, double a
     const uint32_t n = count_of(b, kind);
     for (uint32_t columns = 1; columns <= n; columns++) {
         flow_size(b, kind, columns, &w, &h);
-        const double cost = fmax(w / shape, h + above);
+        const double ragged = (double)((columns - n % columns) % columns) / columns, cost = fmax(w / shape, h + above) * (1 + 0.3 * ragged);
         if (cost < best - 0.5) {
             best = cost;
             chosen = columns;
@@ -177,14 +177,10 @@ static uint32_t best_columns(const box *b, box_kind kind, double shape, double a
 }
 
 /* Memories stand beside a single device where there is room, else above all others, across the box. */
-static double bars_height(const box *b, double inner) {
+static double bars_height(const box *b) {
     const uint32_t bars = count_of(b, BOX_MEMORY);
-    if (!bars || layout_beside(b, inner)) return 0;
+    if (!bars || b->beside) return 0;
     return bars * (LAYOUT_BAR + 4) + (b->last->kind == BOX_MEMORY ? 0 : 4);
-}
-
-bool layout_beside(const box *b, double inner) {
-    return !b->rail && count_of(b, BOX_MEMORY) && count_of(b, BOX_DEVICE) == 1 && inner >= 2.0 * LAYOUT_CARD;
 }
 
 static void measure_place(const layout *l, box *b) {
@@ -196,9 +192,10 @@ static void measure_place(const layout *l, box *b) {
     b->device_columns = best_columns(b, BOX_DEVICE, shape, 0);
     while (places && b->device_columns > 1 && (flow_size(b, BOX_DEVICE, b->device_columns, &device_w, &device_h), device_w > w)) b->device_columns--;
     if (devices) flow_size(b, BOX_DEVICE, b->device_columns, &device_w, &device_h);
-    const double inner = fmax(fmax(w, device_w), LAYOUT_CARD), beside = layout_beside(b, inner) ? count_of(b, BOX_MEMORY) * (LAYOUT_BAR + 4) - 4.0 : 0;
+    const double inner = fmax(fmax(w, device_w), LAYOUT_CARD), bars = count_of(b, BOX_MEMORY) * (LAYOUT_BAR + 4) - 4.0;
+    b->beside = !b->rail && bars > 0 && devices == 1 && inner >= 2.0 * LAYOUT_CARD;
     b->w = inner + 2 * LAYOUT_PAD;
-    b->h = LAYOUT_HEAD + bars_height(b, inner) + fmax(device_h, beside) + (devices && places ? LAYOUT_GAP : 0) + h + LAYOUT_PAD;
+    b->h = LAYOUT_HEAD + bars_height(b) + fmax(device_h, b->beside ? bars : 0) + (devices && places ? LAYOUT_GAP : 0) + h + LAYOUT_PAD;
 }
 
 /* Inner boxes stand behind their parents in the array. */
@@ -258,11 +255,10 @@ static double place_bars(const box *b, double x, double w, double y) {
 
 static void place_inside(const box *b) {
     const double inner = b->w - 2 * LAYOUT_PAD, top = b->y + LAYOUT_HEAD;
-    const bool beside = layout_beside(b, inner);
     double y = top;
-    if (count_of(b, BOX_MEMORY) && !beside) y = place_bars(b, b->x + LAYOUT_PAD, inner, y) + 4;
+    if (count_of(b, BOX_MEMORY) && !b->beside) y = place_bars(b, b->x + LAYOUT_PAD, inner, y) + 4;
     y = place_rows(b, BOX_DEVICE, b->device_columns, y);
-    if (beside) {
+    if (b->beside) {
         const box *d = next_of(b->first, BOX_DEVICE);
         const double x = d->x + d->w + LAYOUT_GAP;
         y = fmax(y, place_bars(b, x, b->x + b->w - LAYOUT_PAD - x, top + (d->h - LAYOUT_BAR) / 2 * (count_of(b, BOX_MEMORY) == 1)) - 4 + LAYOUT_GAP);

@@ -13,7 +13,8 @@ typedef struct box {
     uint32_t index; /* of the place, device or memory */
     double x, y, w, h;
     uint32_t columns, device_columns; /* that places and devices inside are arranged in */
-    bool rail;                  /* its inner boxes hang on a bus */
+    bool rail;                        /* its inner boxes hang on a bus */
+    bool beside;                      /* its memories stand beside its only device */
     struct box *first, *last, *next;
 } box;
 
@@ -31,9 +32,6 @@ typedef struct layout {
 /* Arranges everything below place 0 at x, y, at least `width` wide. Errors: out of memory. */
 int layout_create(const hal_topology *t, double x, double y, double width, layout *out, tool_error *err);
 void layout_clear(layout *l);
-
-/* Whether the memories of a box of that inner width stand beside its only device. */
-bool layout_beside(const box *b, double inner);
 
 /* About how wide a text is at that size, and how many of its bytes fit. */
 double text_width(const char *text, double size);

@@ -43,6 +43,7 @@ static const char style_sheet[] =
     ".hal-info .fabric{" PAINT("stroke", "#0f8a6c", "fabric") "}.hal-info .socket{" PAINT("stroke", "#7a5cc4", "socket") "}"
     ".hal-info .network{" PAINT("stroke", "#b7791f", "network") "}\n"
     ".hal-info .band{" PAINT("fill", "#0f8a6c", "fabric") ";fill-opacity:.16;" PAINT("stroke", "#0f8a6c", "fabric") "}\n"
+    ".hal-info .band.socket{" PAINT("fill", "#7a5cc4", "socket") ";" PAINT("stroke", "#7a5cc4", "socket") "}\n"
     ".hal-info .staged{stroke-dasharray:6 4}\n"
     ".hal-info .mark{fill:none;" PAINT("stroke", "#17202b", "ink") ";stroke-opacity:.28}\n"
     "@media print{.hal-info{--bg:#ffffff}}\n"
