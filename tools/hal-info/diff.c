@@ -91,11 +91,11 @@ static void compare(json_t *changes, const char *path, const json_t *a, const js
 }
 
 static int open_side(const info *i, const char *input, json_t **root, tool_error *err) {
-    hal_topology *t;
-    int code = machine_open(i->options, input, false, &t, err);
+    info side = *i;
+    int code = machine_open(i->options, input, false, &side.topology, err);
     if (code) return code;
-    code = document_create(t, root, err);
-    hal_topology_release(t);
+    code = document_create(&side, root, err);
+    hal_topology_release(side.topology);
     return code;
 }
 

@@ -53,13 +53,15 @@ static void print_rung(const info *i, uint32_t device, const hal_rung *rung) {
     if (d) print_advice(i, TEXT, d);
 }
 
-/* Rungs that were not reached are one line. Returns how many were taken. */
+/* Rungs that were skipped for one reason are one line. Returns how many were taken. */
 static uint32_t print_skipped(const info *i, const hal_topology_device *d, uint32_t from) {
+    const hal_rung *first = &d->rungs[from];
     uint32_t n = 0;
-    while (from + n < d->n_rungs && d->rungs[from + n].status == HAL_RUNG_SKIP && !d->rungs[from + n].evidence[0]) n++;
+    while (from + n < d->n_rungs && first[n].status == HAL_RUNG_SKIP && strcmp(first[n].evidence, first->evidence) == 0) n++;
     if (n < 2) return 0;
-    fprintf(i->out, "%*s%s%-*s%s%s-%s not reached\n", INDENT, "", style_on(&i->style, TONE_FAINT), STATUS, "skip",
-            style_off(&i->style, TONE_FAINT), d->rungs[from].code, d->rungs[from + n - 1].code);
+    const int used = fprintf(i->out, "%*s%s%-*s%s%s-%s  ", INDENT, "", style_on(&i->style, TONE_FAINT), STATUS, "skip", style_off(&i->style, TONE_FAINT),
+                             first->code, first[n - 1].code);
+    style_wrap(&i->style, i->out, used > TEXT ? TEXT : (uint32_t)used, first->evidence[0] ? first->evidence : "not reached");
     return n;
 }
 
@@ -91,7 +93,7 @@ static void print_headline(const info *i, const hal_topology_device *d) {
 static bool is_healthy(const hal_topology_device *d) {
     for (uint32_t k = 0; k < d->n_rungs; k++)
         if (d->rungs[k].status == HAL_RUNG_FAIL || d->rungs[k].status == HAL_RUNG_WARN) return false;
-    return d->usability == HAL_USABLE_READY || d->usability == HAL_USABLE_NOT_PROBED;
+    return d->usability == HAL_USABLE_READY || d->usability == HAL_USABLE_NOT_PROBED || d->usability == HAL_USABLE_NO_BACKEND;
 }
 
 /* Findings about the device that no rung has shown. */
@@ -220,7 +222,7 @@ int doctor_data(info *i, json_t **root, tool_error *err) {
     uint32_t index;
     if (i->options->explain) return explain_data(i->options->explain, root, err);
     int code = chosen(i, &index, err);
-    if (!code) code = document_create(i->topology, root, err);
+    if (!code) code = document_create(i, root, err);
     if (code || index == HAL_NOWHERE) return code;
     static const char *const arrays[] = {"devices", "diagnostics"}, *const keys[] = {"id", "device"};
     const char *id = hal_topology_device_at(i->topology, index)->id;

@@ -6,12 +6,12 @@
 
 static int memory_out(tool_error *err) { return tool_fail(err, TOOL_INTERNAL, "out of memory for the description"); }
 
-int document_create(const hal_topology *t, json_t **root, tool_error *err) {
+int document_create(const info *i, json_t **root, tool_error *err) {
     char *text = NULL;
     size_t bytes = 0;
     FILE *stream = open_memstream(&text, &bytes);
     if (!stream) return memory_out(err);
-    const hal_status status = hal_topology_print_json(t, HAL_PRINT_COMPACT, stream);
+    const hal_status status = hal_topology_print_json(i->topology, HAL_PRINT_COMPACT | (i->options->redact ? HAL_PRINT_REDACTED : 0), stream);
     const bool closed = fclose(stream) == 0;
     json_error_t where;
     json_t *read = status == HAL_OK && closed ? json_loadb(text, bytes, 0, &where) : NULL;
@@ -38,11 +38,11 @@ static json_t *filter(const json_t *links, const char *id) {
     return kept;
 }
 
-int document_members(const hal_topology *t, const char *name, const char *only, json_t **root, tool_error *err) {
+int document_members(const info *i, const char *name, const char *only, json_t **root, tool_error *err) {
     const hal_topology_device *d = NULL;
     json_t *whole;
-    int code = only ? machine_device(t, only, &d, err) : TOOL_OK;
-    if (!code) code = document_create(t, &whole, err);
+    int code = only ? machine_device(i->topology, only, &d, err) : TOOL_OK;
+    if (!code) code = document_create(i, &whole, err);
     if (code) return code;
     json_t *rows = json_object_get(whole, name);
     rows = d ? filter(rows, d->id) : json_incref(rows);
@@ -51,10 +51,10 @@ int document_members(const hal_topology *t, const char *name, const char *only, 
     return *root ? TOOL_OK : memory_out(err);
 }
 
-int document_device(const hal_topology *t, const hal_topology_device *d, json_t **root, tool_error *err) {
+int document_device(const info *i, const hal_topology_device *d, json_t **root, tool_error *err) {
     json_t *whole, *one;
     size_t k;
-    int code = document_create(t, &whole, err);
+    int code = document_create(i, &whole, err);
     if (code) return code;
     json_t *found = NULL;
     json_array_foreach(json_object_get(whole, "devices"), k, one)

@@ -5,12 +5,12 @@
 
 #include "tools/hal-info/info.h"
 
-/* The whole document; a new reference. */
-int document_create(const hal_topology *t, json_t **root, tool_error *err);
+/* The whole document, redacted where the options say so; a new reference. */
+int document_create(const info *i, json_t **root, tool_error *err);
 /* An object with schema and one array of it: "links", "memories", ...; with `only` the links that end at that device. */
-int document_members(const hal_topology *t, const char *name, const char *only, json_t **root, tool_error *err);
+int document_members(const info *i, const char *name, const char *only, json_t **root, tool_error *err);
 /* One device. */
-int document_device(const hal_topology *t, const hal_topology_device *d, json_t **root, tool_error *err);
+int document_device(const info *i, const hal_topology_device *d, json_t **root, tool_error *err);
 
 /* Prints a tree in the form asked for: JSON, JSON lines or CSV of the array `rows`, or the value at a path. */
 int document_print(const json_t *root, const info_options *options, const char *rows, FILE *out, tool_error *err);

@@ -24,6 +24,8 @@ enum { INFO_FAILURE = 5 };
 
 /* Opens the machine the options name, or `input` when it is not NULL. */
 int machine_open(const info_options *options, const char *input, bool probe, hal_topology **topology, tool_error *err);
+/* Replaces a machine by one without what would tell it or its user: names of hosts, serial numbers, UUIDs. */
+int machine_redact(hal_topology **topology, tool_error *err);
 /* The exit code and text of a status of the library. */
 int machine_fail(hal_status status, tool_error *err);
 /* The device of that id or alias; else TOOL_NOT_FOUND with a list of what is there. */

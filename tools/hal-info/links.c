@@ -272,5 +272,5 @@ int links_print(info *i, tool_error *err) {
 }
 
 int links_data(info *i, json_t **root, tool_error *err) {
-    return document_members(i->topology, "links", i->options->n_words ? i->options->words[0] : NULL, root, err);
+    return document_members(i, "links", i->options->n_words ? i->options->words[0] : NULL, root, err);
 }

@@ -42,10 +42,12 @@ table *list_table(const hal_topology *t) {
 static void print_head(const info *i) {
     const hal_topology_host *host = hal_topology_host_of(i->topology);
     char text[512], limit[FIGURE_SIZE];
-    snprintf(text, sizeof text, "hal %s  %s%s%s %s  %s%s%s", hal_version(), host->name, host->name[0] ? "  " : "", host->os, host->kernel,
-             host->arch, host->container[0] ? "  in " : "", host->container);
+    const char *const parts[][2] = {{"  ", host->name}, {"  ", host->os}, {" ", host->kernel}, {"  ", host->arch}, {"  in ", host->container}};
+    snprintf(text, sizeof text, "hal %s", hal_version());
+    for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++)
+        if (parts[k][1][0]) snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", parts[k][0], parts[k][1]);
     style_wrap(&i->style, i->out, 0, text);
-    if (host->origin[0]) {
+    if (host->origin[0] && (i->options->input || !i->options->redact)) {
         snprintf(text, sizeof text, "described by %.400s, not this machine", host->origin);
         style_wrap(&i->style, i->out, 0, text);
     }

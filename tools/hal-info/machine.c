@@ -16,9 +16,8 @@ int machine_fail(hal_status status, tool_error *err) {
     return tool_fail(err, code, "%s", hal_status_last()->text);
 }
 
-/* A description without what would tell this machine or its user: written redacted, and read again, so that every verb
-   prints what is left and nothing else. */
-static int redact(hal_topology **topology, tool_error *err) {
+/* Written redacted, and read again, so that every verb prints what is left and nothing else. */
+int machine_redact(hal_topology **topology, tool_error *err) {
     char name[] = "/tmp/hal-info-XXXXXX";
     const int fd = mkstemp(name);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
@@ -41,7 +40,7 @@ int machine_open(const info_options *o, const char *input, bool probe, hal_topol
                                     .deadline = o->deadline > 0 ? hal_deadline_ms((int64_t)(o->deadline * 1000)) : 0};
     const hal_status status = hal_topology_create(&options, topology);
     if (status != HAL_OK) return machine_fail(status, err);
-    return o->redact ? redact(topology, err) : TOOL_OK;
+    return TOOL_OK;
 }
 
 int machine_device(const hal_topology *t, const char *name, const hal_topology_device **device, tool_error *err) {
@@ -58,10 +57,24 @@ int machine_device(const hal_topology *t, const char *name, const hal_topology_d
     return tool_fail(err, TOOL_NOT_FOUND, "no device \"%s\"; there is %s", name, known[0] ? known : "none");
 }
 
+/* "Intel(R) Xeon(R) Platinum 8480+ @ 2.00GHz" without what only lawyers and clocks need. */
+static const char *shortened(const char *name, char *text) {
+    static const char *const noise[] = {"(R)", "(TM)", "(r)", "(tm)", " CPU", " Processor"};
+    size_t used = 0;
+    for (const char *at = name; *at && strncmp(at, " @ ", 3) && used + 1 < 160;) {
+        size_t skip = 0;
+        for (size_t k = 0; k < sizeof noise / sizeof noise[0] && !skip; k++)
+            if (strncmp(at, noise[k], strlen(noise[k])) == 0) skip = strlen(noise[k]);
+        if (skip) at += skip;
+        else text[used++] = *at++;
+    }
+    text[used] = 0;
+    return used ? text : name;
+}
+
 const char *device_name(const hal_topology_device *d, char *text) {
-    if (d->name[0]) return d->name;
-    if (d->family[0] || d->vendor[0])
-        snprintf(text, 160, "%.60s %.60s", d->vendor[0] ? d->vendor : "", d->family[0] ? d->family : hal_device_kind_name(d->kind));
+    if (d->name[0]) return shortened(d->name, text);
+    if (d->vendor[0]) snprintf(text, 160, "%.60s %.60s", d->vendor, d->family[0] ? d->family : hal_device_kind_name(d->kind));
     else if (d->pci_vendor) snprintf(text, 160, "PCI %04x:%04x", d->pci_vendor, d->pci_device);
     else snprintf(text, 160, "-");
     return text;

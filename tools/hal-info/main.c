@@ -20,7 +20,7 @@ typedef struct verb {
     bool probes;      /* asks vendor libraries too */
 } verb;
 
-static int whole_data(info *i, json_t **root, tool_error *err) { return document_create(i->topology, root, err); }
+static int whole_data(info *i, json_t **root, tool_error *err) { return document_create(i, root, err); }
 
 static const verb verbs[] = {
     {"list", list_print, whole_data, "devices", true, false},
@@ -93,13 +93,16 @@ static int write_file(const info *i, const char *path, bool page, tool_error *er
     return code;
 }
 
+/* Whether the answer is made of the library's JSON, which is redacted by itself. */
+static bool gives_data(const verb *v, const info_options *o) { return v->data && o->form != FORM_TEXT && o->form != FORM_MARKDOWN && !o->svg && !o->html; }
+
 static int answer(const verb *v, info *i, tool_error *err) {
     const info_options *o = i->options;
     int code = TOOL_OK;
     if (o->svg) code = write_file(i, o->svg, false, err);
     if (!code && o->html) code = write_file(i, o->html, true, err);
     if (code || o->svg || o->html) return code;
-    const bool text = o->form == FORM_TEXT || o->form == FORM_MARKDOWN || !v->data;
+    const bool text = !gives_data(v, o);
     /* what is no table stays as it is, in a block */
     const bool fence = o->form == FORM_MARKDOWN && (v->print == show_print || v->print == topo_print || v->print == doctor_print || v->print == diff_print);
     i->style.markdown = o->form == FORM_MARKDOWN && !fence;
@@ -122,6 +125,7 @@ static int run(const info_options *o, tool_error *err) {
     if (!i.out) return tool_fail_errno(err, errno, "create", o->output);
     i.style = style_of(i.out, o->colour, o->wide);
     if (v->machine && !o->explain) code = machine_open(&options, NULL, v->probes, &i.topology, err);
+    if (!code && options.redact && i.topology && !gives_data(v, &options)) code = machine_redact(&i.topology, err);
     if (!code) code = answer(v, &i, err);
     hal_topology_release(i.topology);
     const bool whole = i.out == stdout || fclose(i.out) == 0;

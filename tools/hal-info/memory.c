@@ -64,4 +64,4 @@ int memory_print(info *i, tool_error *err) {
     return TOOL_OK;
 }
 
-int memory_data(info *i, json_t **root, tool_error *err) { return document_members(i->topology, "memories", NULL, root, err); }
+int memory_data(info *i, json_t **root, tool_error *err) { return document_members(i, "memories", NULL, root, err); }

@@ -132,5 +132,5 @@ int show_print(info *i, tool_error *err) {
 int show_data(info *i, json_t **root, tool_error *err) {
     const hal_topology_device *d;
     int code = find(i, &d, err);
-    return code ? code : document_device(i->topology, d, root, err);
+    return code ? code : document_device(i, d, root, err);
 }
