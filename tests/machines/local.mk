@@ -74,6 +74,7 @@ EXTRA_DIST += \
 	tests/machines/rk3588.expect \
 	tests/machines/rk3588.mutations \
 	tests/machines/rk3588.tree \
+	tests/machines/run.py \
 	tests/machines/sockets-2.expect \
 	tests/machines/sockets-2.mutations \
 	tests/machines/sockets-2.tree \
