@@ -32,11 +32,6 @@ HAL_CORE_SOURCES = \
 	hal/discovery/discover.c \
 	hal/discovery/elf.c \
 	hal/discovery/elf.h \
-	hal/discovery/answer.c \
-	hal/discovery/answer.h \
-	hal/discovery/answers.c \
-	hal/discovery/answers.h \
-	hal/discovery/ask.c \
 	hal/discovery/families.def \
 	hal/discovery/family.c \
 	hal/discovery/family.h \
