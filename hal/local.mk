@@ -137,6 +137,10 @@ HAL_CORE_SOURCES = \
 	hal/trace_json.c \
 	hal/trust.c
 
+# What --json of hal-info promises.
+haldatadir = $(datadir)/hal
+dist_haldata_DATA = hal/topology/hal-info.schema.json
+
 # The child that opens plugins nobody has opened yet.
 halprobedir = $(libexecdir)/hal
 halprobe_PROGRAMS = hal-probe

@@ -47,12 +47,9 @@ static hal_status read_all(const hal_allocator *allocator, int fd, const char *p
     return HAL_FAIL(OUT_OF_MEMORY, "%s: does not fit into memory; free some", path);
 }
 
-#pragma weak hal_discover
 static hal_status describe_machine(const hal_topology_options *o, hal_topology **topology)
 {
     hal_files *files;
-    if (hal_discover == NULL)
-        return HAL_FAIL(UNSUPPORTED, "this build describes files only: the scan of machines is not part of it");
     HAL_TRY(hal_files_open(o->allocator, o->input, &files));
     hal_status s = hal_discover(files, o, topology);
     hal_files_close(files);
