@@ -59,7 +59,9 @@ HAL_FUZZ_TARGETS = \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_note \
 	tests/fuzz/fuzz_safetensors \
-	tests/fuzz/fuzz_tokenizer
+	tests/fuzz/fuzz_synthetic \
+	tests/fuzz/fuzz_tokenizer \
+	tests/fuzz/fuzz_topology_json
 
 # helpers that several tests share
 HAL_TEST_SOURCES = \
@@ -155,6 +157,10 @@ tests_fuzz_fuzz_note_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_note_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_safetensors_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_safetensors_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_synthetic_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_synthetic_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_topology_json_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_topology_json_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_tokenizer_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_tokenizer_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 
