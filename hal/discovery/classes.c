@@ -221,8 +221,8 @@ void hal_scan_classes(const hal_files *files, hal_draft *draft)
         snprintf(path, sizeof path, "/sys/class/%s", classes[i].class);
         hal_scan_names(files, path, each_entry, &c);
     }
-    static const class_row interfaces[] = {{"infiniband", "", "rdma", NULL, NULL, ""},
-                                           {"net", "", NULL, NULL, NULL, ""}};
+    static const class_row interfaces[] = {{"infiniband", "", "rdma", NULL, NULL, "", false},
+                                           {"net", "", NULL, NULL, NULL, "", false}};
     for (size_t i = 0; i < sizeof interfaces / sizeof *interfaces; i++) {
         class_scan c = {s, &interfaces[i]};
         snprintf(path, sizeof path, "/sys/class/%s", interfaces[i].class);
