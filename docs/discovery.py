@@ -10,7 +10,7 @@ import sys
 ROW = re.compile(r'HAL_LADDER_CODE\((\d+), (\w+), (\w+),((?:\s*"(?:[^"\\]|\\.)*",?)+)\s*\)')
 SECTION = re.compile(r"/\* ---- D\d+: ([^\n]*?) \*/")
 BEGIN, END = "<!-- codes: written by docs/discovery.py -->\n", "<!-- end of codes -->\n"
-FORGIVEN = {"PLUGIN", "PROBE", "SCAN"}
+FORGIVEN = {"PLUGIN", "SCAN"}
 
 
 def texts(arguments):

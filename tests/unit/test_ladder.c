@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <sys/stat.h>
 
+#include "hal/discovery/answer.h"
 #include "hal/discovery/family.h"
 #include "hal/discovery/scan.h"
 #include "hal/discovery/search.h"
@@ -691,6 +692,79 @@ static void hidden_devices_keep_their_reason(void **state)
     hal_files_close(broken);
 }
 
+/* Asked so, the vendor of the H100 answered with these lines of /hal/answers/VENDOR. */
+typedef struct asked {
+    const char *code, *lines, *words;
+} asked;
+
+static hal_topology *answered(const char *lines)
+{
+    char with[1024];
+    hal_answers *answers = NULL;
+    bool nvml = strstr(lines, "api=nvml") != NULL;
+    snprintf(with, sizeof with, "< /hal/answers/%s\n%s", nvml ? "nvml" : "cuda", lines);
+    hal_files *files = changed("?", with);
+    hal_draft *draft = machine();
+    add(draft, gpu);
+    if (hal_answers_recall(NULL, files, &answers) != HAL_OK)
+        fail_msg("%s", hal_status_last()->text);
+    assert_ok(hal_answers_merge(draft, answers));
+    hal_ladder_climb(files, draft);
+    hal_topology *topology = sealed(draft);
+    hal_answers_free(answers);
+    hal_files_close(files);
+    return topology;
+}
+
+static void answers(void **state)
+{
+    (void)state;
+    static const asked cases[] = {
+        {"D508", "\tlibrary\tapi=nvml\tstate=absent\ttext=libnvidia-ml.so.1: cannot open\n", "cannot open"},
+        {"D601", "\tlibrary\tapi=nvml\tstate=failed\tcode=18\n", "status 18"},
+        {"D603", "\tlibrary\tapi=nvml\tstate=lacks\ttext=nvmlInit_v2\n", "nvmlInit_v2"},
+        {"D605", "\tlibrary\tapi=cuda\tstate=old\trequired=12.4\n", "CUDA driver"},
+        {"D606", "\tlibrary\tapi=cuda\tstate=failed\tcode=801\n", "status 801"},
+        {"D801", "\tlibrary\tapi=cuda\tstate=failed\tcode=999\ttext=cuInit\n", "cuInit, status 999"},
+        {"D802", "\tlibrary\tapi=nvml\tstate=ok\n", "NVIDIA management library"},
+        {"D803", "\tlibrary\tapi=nvml\tstate=late\ttook=3000000000\n", "after 3000 ms"},
+        {"D804", "\tlibrary\tapi=nvml\tstate=died\ttext=signal 6\n", "signal 6"},
+        {"D805", "\tlibrary\tapi=nvml\tstate=garbage\n", "NVIDIA management library"},
+        {"D806", "\tlibrary\tapi=nvml\tstate=left\n", "NVIDIA management library"},
+        {"D807",
+         "\tlibrary\tapi=nvml\tstate=ok\n\tdevice\tapi=nvml\ttype=gpu\tindex=0\taddress=0000:99:00.0\n",
+         "library"},
+        {"D810", "\tlibrary\tapi=cuda\tstate=failed\tcode=46\n", "status 46"},
+        {"D811", "\tlibrary\tapi=nvml\tstate=failed\tcode=15\n", "status 15"},
+        {"D812", "\tlibrary\tapi=cuda\tstate=failed\tcode=802\n", "status 802"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        hal_topology *topology = answered(cases[i].lines);
+        const hal_topology_device *device = hal_topology_device_at(topology, 0);
+        assert_string_equal(device->address, gpu.address);
+        assert_int_equal(device->usability, HAL_USABLE_BROKEN);
+        if (strcmp(device->reason, cases[i].code) != 0 || strstr(device->reason_text, cases[i].words) == NULL)
+            fail_msg("%s where %s with \"%s\" was to be: %s", device->reason, cases[i].code, cases[i].words,
+                     device->reason_text);
+        hal_topology_release(topology);
+    }
+}
+
+static void answers_that_do_no_harm(void **state)
+{
+    (void)state;
+    hal_topology *topology = answered("\tlibrary\tapi=nvml\tstate=unasked\ttext=no such file\n");
+    assert_non_null(strstr(diagnosed(topology, strtoul("D809" + 1, NULL, 10))->evidence, "no such file"));
+    assert_int_equal(hal_topology_device_at(topology, 0)->usability, HAL_USABLE_NO_BACKEND);
+    hal_topology_release(topology);
+    topology = answered(
+        "\tlibrary\tapi=nvml\tstate=ok\n\tdevice\tapi=nvml\ttype=gpu\tindex=0\taddress=0000:1b:00.0\n");
+    const hal_rung *rung = &hal_topology_device_at(topology, 0)->rungs[7];
+    assert_int_equal(rung->status, HAL_RUNG_OK);
+    assert_non_null(strstr(rung->evidence, "listed by NVIDIA management library"));
+    hal_topology_release(topology);
+}
+
 static void a_split_device_without_parts(void **state)
 {
     (void)state;
@@ -918,6 +992,8 @@ int main(void)
         cmocka_unit_test(registration),
         cmocka_unit_test(a_single_manifest_may_be_named),
         cmocka_unit_test(hidden_devices_keep_their_reason),
+        cmocka_unit_test(answers),
+        cmocka_unit_test(answers_that_do_no_harm),
         cmocka_unit_test(a_split_device_without_parts),
         cmocka_unit_test(the_machine),
         cmocka_unit_test(a_device_for_guests_without_a_group),
