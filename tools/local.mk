@@ -75,6 +75,7 @@ HAL_INFO_SOURCES = \
 	tools/hal-info/style.h \
 	tools/hal-info/table.c \
 	tools/hal-info/table.h \
+	tools/hal-info/theme.c \
 	tools/hal-info/topo.c \
 	tools/hal-info/watch.c
 

@@ -38,26 +38,34 @@ static const variable variables[] = {
 enum { VARIABLES = sizeof variables / sizeof variables[0] };
 
 /* What libraries read is not read in a program that runs with raised privileges. */
-static const char *value_of(const info *i, const variable *v, const char **origin) {
+static const char *value_of(const info *i, const variable *v, const char **origin)
+{
     const bool option = strcmp(v->name, "HAL_PLUGIN_PATH") == 0 && i->options->plugin_dir;
     const char *value = option ? i->options->plugin_dir : secure_getenv(v->name);
-    *origin = option ? "option" : value ? "environment" : getenv(v->name) ? "ignored: raised privileges" : "default";
-    if (value && i->options->redact && strchr(value, '/')) return "(a path)";
+    *origin = option            ? "option"
+              : value           ? "environment"
+              : getenv(v->name) ? "ignored: raised privileges"
+                                : "default";
+    if (value && i->options->redact && strchr(value, '/'))
+        return "(a path)";
     return value;
 }
 
-int config_data(info *i, json_t **root, tool_error *err) {
+int config_data(info *i, json_t **root, tool_error *err)
+{
     json_t *rows = json_array();
     for (int k = 0; k < VARIABLES; k++) {
         const char *origin, *value = value_of(i, &variables[k], &origin);
-        json_array_append_new(rows, json_pack("{s:s,s:s?,s:s,s:s,s:s}", "name", variables[k].name, "value", value, "default", variables[k].fallback,
-                                              "origin", origin, "doc", variables[k].doc));
+        json_array_append_new(rows, json_pack("{s:s,s:s?,s:s,s:s,s:s}", "name", variables[k].name, "value",
+                                              value, "default", variables[k].fallback, "origin", origin,
+                                              "doc", variables[k].doc));
     }
     *root = json_pack("{s:s,s:o}", "schema", "hal.config/1", "variables", rows);
     return *root ? TOOL_OK : tool_fail(err, TOOL_INTERNAL, "out of memory");
 }
 
-int config_print(info *i, tool_error *err) {
+int config_print(info *i, tool_error *err)
+{
     table *rows = table_create();
     table_column(rows, "VARIABLE", 0, 0);
     table_column(rows, "VALUE", TABLE_CUT, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The links that are not PCIe, drawn apart from the boxes so that no line crosses a label: for each kind and island a row of
-   chips, and below it a band that all hang on where every pair is alike, else an arc from chip to chip. */
+/* The links that are not PCIe, drawn apart from the boxes so that no line crosses a label: for each kind and
+   island a row of chips, and below it a band that all hang on where every pair is alike, else an arc from
+   chip to chip. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,16 +9,29 @@
 #include "tools/hal-info/links.h"
 #include "tools/hal-info/picture.h"
 
-enum { CHIP = 66, CHIP_LEAST = 40, CHIP_HEIGHT = 26, CHIP_GAP = 14, DROP = 34, BAND = 28, PANEL_HEAD = 30, PANEL_GAP = 14, MOST_CHIPS = 32, MOST_ISLANDS = 64,
-       MOST_NODES = 4096, STEP = 15, LOWEST = 190 };
+enum {
+    CHIP = 66,
+    CHIP_LEAST = 40,
+    CHIP_HEIGHT = 26,
+    CHIP_GAP = 14,
+    DROP = 34,
+    BAND = 28,
+    PANEL_HEAD = 30,
+    PANEL_GAP = 14,
+    MOST_CHIPS = 32,
+    MOST_ISLANDS = 64,
+    MOST_NODES = 4096,
+    STEP = 15,
+    LOWEST = 190
+};
 
 /* Things that are linked by one kind of link, directly or not. */
 typedef struct island {
     const char *kind;
     uint32_t nodes[MOST_CHIPS], switches[MOST_CHIPS], n_nodes, n_switches;
-    uint32_t alike; /* further islands that look the same */
-    bool band;      /* all reach all, or all hang on switches */
-    bool arcs;      /* some pairs reach each other faster than by the band, or there is none */
+    uint32_t alike;  /* further islands that look the same */
+    bool band;       /* all reach all, or all hang on switches */
+    bool arcs;       /* some pairs reach each other faster than by the band, or there is none */
     hal_figure each; /* what any two have at least */
 } island;
 
@@ -29,62 +43,81 @@ typedef struct sea {
     uint32_t group[MOST_NODES], n;
 } sea;
 
-static bool is_drawn(const hal_topology_link *l) { return strcmp(l->kind, "pcie") && strcmp(l->kind, "memory"); }
+static bool is_drawn(const hal_topology_link *l)
+{
+    return strcmp(l->kind, "pcie") && strcmp(l->kind, "memory");
+}
 
-static uint32_t node_of(sea *s, hal_link_end end) {
+static uint32_t node_of(sea *s, hal_link_end end)
+{
     for (uint32_t k = 0; k < s->n; k++)
-        if (s->ends[k].kind == end.kind && s->ends[k].index == end.index) return k;
-    if (s->n == MOST_NODES) return HAL_NOWHERE;
+        if (s->ends[k].kind == end.kind && s->ends[k].index == end.index)
+            return k;
+    if (s->n == MOST_NODES)
+        return HAL_NOWHERE;
     s->ends[s->n] = end;
     s->group[s->n] = s->n;
     return s->n++;
 }
 
-static uint32_t root_of(const sea *s, uint32_t k) {
-    while (s->group[k] != k) k = s->group[k];
+static uint32_t root_of(const sea *s, uint32_t k)
+{
+    while (s->group[k] != k)
+        k = s->group[k];
     return k;
 }
 
-static void flood(sea *s) {
+static void flood(sea *s)
+{
     for (uint32_t k = 0; k < hal_topology_link_count(s->topology); k++) {
         const hal_topology_link *l = hal_topology_link_at(s->topology, k);
-        if (strcmp(l->kind, s->kind)) continue;
+        if (strcmp(l->kind, s->kind))
+            continue;
         const uint32_t a = node_of(s, l->from), b = node_of(s, l->to);
-        if (a == HAL_NOWHERE || b == HAL_NOWHERE) continue;
+        if (a == HAL_NOWHERE || b == HAL_NOWHERE)
+            continue;
         const uint32_t x = root_of(s, a), y = root_of(s, b);
-        if (x < y) s->group[y] = x;
-        else s->group[x] = y;
+        if (x < y)
+            s->group[y] = x;
+        else
+            s->group[x] = y;
     }
 }
 
-static bool is_switch(const sea *s, uint32_t node) {
-    if (s->ends[node].kind != HAL_END_DEVICE) return false;
+static bool is_switch(const sea *s, uint32_t node)
+{
+    if (s->ends[node].kind != HAL_END_DEVICE)
+        return false;
     const hal_topology_device *d = hal_topology_device_at(s->topology, s->ends[node].index);
     return d && d->kind == HAL_DEVICE_SWITCH;
 }
 
-static const hal_topology_link *link_of(const sea *s, uint32_t a, uint32_t b) {
+static const hal_topology_link *link_of(const sea *s, uint32_t a, uint32_t b)
+{
     for (uint32_t k = 0; k < hal_topology_link_count(s->topology); k++) {
         const hal_topology_link *l = hal_topology_link_at(s->topology, k);
-        if (l->from.kind == s->ends[a].kind && l->from.index == s->ends[a].index && l->to.kind == s->ends[b].kind && l->to.index == s->ends[b].index &&
-            strcmp(l->kind, s->kind) == 0)
+        if (l->from.kind == s->ends[a].kind && l->from.index == s->ends[a].index &&
+            l->to.kind == s->ends[b].kind && l->to.index == s->ends[b].index && strcmp(l->kind, s->kind) == 0)
             return l;
     }
     return NULL;
 }
 
 /* Either direction will do for a picture. */
-static const hal_topology_link *pair(const sea *s, uint32_t a, uint32_t b) {
+static const hal_topology_link *pair(const sea *s, uint32_t a, uint32_t b)
+{
     const hal_topology_link *l = link_of(s, a, b);
     return l ? l : link_of(s, b, a);
 }
 
 /* What one chip gets through all switches together. */
-static hal_figure to_switches(const sea *s, const island *i, uint32_t node) {
+static hal_figure to_switches(const sea *s, const island *i, uint32_t node)
+{
     hal_figure sum = {.unit = HAL_UNIT_BYTES_PER_SECOND};
     for (uint32_t k = 0; k < i->n_switches; k++) {
         const hal_topology_link *l = pair(s, node, i->switches[k]);
-        if (!l || !figure_known(l->bandwidth)) continue;
+        if (!l || !figure_known(l->bandwidth))
+            continue;
         sum.value += l->bandwidth.value;
         sum.source = l->bandwidth.source;
     }
@@ -92,78 +125,104 @@ static hal_figure to_switches(const sea *s, const island *i, uint32_t node) {
 }
 
 /* Whether this pair is linked, and better than what any two have. */
-static bool has_arc(const sea *s, const island *i, uint32_t a, uint32_t b) {
+static bool has_arc(const sea *s, const island *i, uint32_t a, uint32_t b)
+{
     const hal_topology_link *l = pair(s, i->nodes[a], i->nodes[b]);
-    return l && (!i->band || (figure_known(l->bandwidth) && figure_known(i->each) && l->bandwidth.value > 1.01 * i->each.value));
+    return l && (!i->band || (figure_known(l->bandwidth) && figure_known(i->each) &&
+                              l->bandwidth.value > 1.01 * i->each.value));
 }
 
 /* All reach all: what the slowest pair has. */
-static bool is_complete(const sea *s, const island *i, hal_figure *least) {
+static bool is_complete(const sea *s, const island *i, hal_figure *least)
+{
     for (uint32_t a = 0; a < i->n_nodes; a++)
         for (uint32_t b = a + 1; b < i->n_nodes; b++) {
             const hal_topology_link *l = pair(s, i->nodes[a], i->nodes[b]);
-            if (!l) return false;
-            if (b == 1 || (figure_known(l->bandwidth) && l->bandwidth.value < least->value)) *least = l->bandwidth;
+            if (!l)
+                return false;
+            if (b == 1 || (figure_known(l->bandwidth) && l->bandwidth.value < least->value))
+                *least = l->bandwidth;
         }
     return i->n_nodes > 2;
 }
 
-static void judge(const sea *s, island *i) {
+static void judge(const sea *s, island *i)
+{
     i->band = is_complete(s, i, &i->each);
-    if (!i->band && i->n_switches) i->each = to_switches(s, i, i->nodes[0]);
+    if (!i->band && i->n_switches)
+        i->each = to_switches(s, i, i->nodes[0]);
     i->band |= i->n_switches > 0;
     for (uint32_t a = 0; a < i->n_nodes; a++)
-        for (uint32_t b = a + 1; b < i->n_nodes; b++) i->arcs |= has_arc(s, i, a, b);
+        for (uint32_t b = a + 1; b < i->n_nodes; b++)
+            i->arcs |= has_arc(s, i, a, b);
 }
 
-static bool looks_like(const island *a, const island *b) {
-    return strcmp(a->kind, b->kind) == 0 && a->n_nodes == b->n_nodes && a->n_switches == b->n_switches && a->arcs == b->arcs &&
-           a->each.value == b->each.value && a->each.source == b->each.source;
+static bool looks_like(const island *a, const island *b)
+{
+    return strcmp(a->kind, b->kind) == 0 && a->n_nodes == b->n_nodes && a->n_switches == b->n_switches &&
+           a->arcs == b->arcs && a->each.value == b->each.value && a->each.source == b->each.source;
 }
 
 /* False when the island has more than can be drawn. */
-static bool gather_island(const sea *s, uint32_t root, island *out) {
+static bool gather_island(const sea *s, uint32_t root, island *out)
+{
     *out = (island){.kind = s->kind, .each = {.unit = HAL_UNIT_BYTES_PER_SECOND}};
     for (uint32_t k = 0; k < s->n; k++) {
-        if (root_of(s, k) != root) continue;
+        if (root_of(s, k) != root)
+            continue;
         uint32_t *n = is_switch(s, k) ? &out->n_switches : &out->n_nodes;
-        if (*n == MOST_CHIPS) return false;
+        if (*n == MOST_CHIPS)
+            return false;
         (is_switch(s, k) ? out->switches : out->nodes)[(*n)++] = k;
     }
-    if (out->n_nodes + out->n_switches < 2 || !out->n_nodes) return false;
+    if (out->n_nodes + out->n_switches < 2 || !out->n_nodes)
+        return false;
     judge(s, out);
     return true;
 }
 
 /* --- sizes --- */
 
-static double chip_width(double width, uint32_t n) {
+static double chip_width(double width, uint32_t n)
+{
     const double fits = (width - 2 * LAYOUT_PAD - (n - 1) * CHIP_GAP) / n;
     return fits > CHIP + 40 ? CHIP + 40 : fits < CHIP_LEAST ? CHIP_LEAST : fits;
 }
 
-static double arc_depth(uint32_t distance) { return fmin(LOWEST, 16 + STEP * distance); }
+static double arc_depth(uint32_t distance)
+{
+    return fmin(LOWEST, 16 + STEP * distance);
+}
 
 /* Two that are linked need no arc: a line between them does. */
-static bool is_couple(const island *i) { return i->n_nodes == 2 && !i->band; }
+static bool is_couple(const island *i)
+{
+    return i->n_nodes == 2 && !i->band;
+}
 
-static double deepest(const sea *s, const island *i) {
+static double deepest(const sea *s, const island *i)
+{
     uint32_t farthest = 0;
-    if (!i->arcs || is_couple(i)) return 0;
+    if (!i->arcs || is_couple(i))
+        return 0;
     for (uint32_t a = 0; a < i->n_nodes; a++)
         for (uint32_t b = a + 1; b < i->n_nodes; b++)
-            if (has_arc(s, i, a, b) && b - a > farthest) farthest = b - a;
+            if (has_arc(s, i, a, b) && b - a > farthest)
+                farthest = b - a;
     return arc_depth(farthest) + LAYOUT_PAD;
 }
 
-static double island_height(const sea *s, const island *i) {
+static double island_height(const sea *s, const island *i)
+{
     return PANEL_HEAD + deepest(s, i) + CHIP_HEIGHT + (i->band ? DROP + BAND : 0) + LAYOUT_PAD;
 }
 
 /* --- drawing --- */
 
-static const char *line_class(const char *kind) {
-    if (strcmp(kind, "socket") == 0) return "link socket";
+static const char *line_class(const char *kind)
+{
+    if (strcmp(kind, "socket") == 0)
+        return "link socket";
     return strcmp(kind, "network") == 0 ? "link network" : "link fabric";
 }
 
@@ -172,39 +231,51 @@ typedef struct row {
     double x, y, chip, gap;
 } row;
 
-static double centre(const row *r, uint32_t k) { return r->x + (r->chip + r->gap) * k + r->chip / 2; }
+static double centre(const row *r, uint32_t k)
+{
+    return r->x + (r->chip + r->gap) * k + r->chip / 2;
+}
 
-static void draw_chips(const picture *p, const sea *s, const island *i, const row *r) {
+static void draw_chips(const picture *p, const sea *s, const island *i, const row *r)
+{
     for (uint32_t k = 0; k < i->n_nodes; k++) {
         const char *name = link_end_name(s->topology, s->ends[i->nodes[k]]);
         const double x = centre(r, k) - r->chip / 2, width = fmin(text_width(name, 12), r->chip - 6);
-        fprintf(p->out, "<rect class=\"card\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"5\"/>\n", x, r->y, r->chip, CHIP_HEIGHT);
+        fprintf(p->out,
+                "<rect class=\"card\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"5\"/>\n", x,
+                r->y, r->chip, CHIP_HEIGHT);
         picture_text(p, "strong", x + (r->chip - width) / 2, r->y + 17, 12, r->chip - 4, name);
     }
 }
 
-static void draw_band(const picture *p, const sea *s, const island *i, const row *r, double x, double width) {
+static void draw_band(const picture *p, const sea *s, const island *i, const row *r, double x, double width)
+{
     const double top = r->y + CHIP_HEIGHT, band = top + DROP;
     char text[256], each[FIGURE_SIZE];
     for (uint32_t k = 0; k < i->n_nodes; k++) {
         const hal_figure f = i->n_switches ? to_switches(s, i, i->nodes[k]) : i->each;
         fprintf(p->out, "<g><title>");
         style_escape(p->out, link_end_name(s->topology, s->ends[i->nodes[k]]));
-        fprintf(p->out, ": %s</title><path class=\"%s\" stroke-width=\"%.1f\" d=\"M%.1f %.1fV%.1f\"/></g>\n", figure_any(f, each), line_class(i->kind),
-                picture_thickness(p, figure_known(f) ? f : i->each), centre(r, k), top, band);
+        fprintf(p->out, ": %s</title><path class=\"%s\" stroke-width=\"%.1f\" d=\"M%.1f %.1fV%.1f\"/></g>\n",
+                figure_any(f, each), line_class(i->kind), picture_thickness(p, figure_known(f) ? f : i->each),
+                centre(r, k), top, band);
     }
     fprintf(p->out, "<rect class=\"band%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"6\"/>\n",
             strcmp(i->kind, "socket") ? "" : " socket", x, band, width, BAND);
-    snprintf(text, sizeof text, "every one to every other%s%s", figure_known(i->each) ? i->arcs ? ": at least " : ": " : "", figure_known(i->each) ? figure_any(i->each, each) : "");
+    snprintf(text, sizeof text, "every one to every other%s%s",
+             figure_known(i->each) ? i->arcs ? ": at least " : ": " : "",
+             figure_known(i->each) ? figure_any(i->each, each) : "");
     for (uint32_t k = 0; k < i->n_switches && k < 8; k++) {
         const size_t used = strlen(text);
-        snprintf(text + used, sizeof text - used, "%s%s", k ? " " : " \u00b7 through ", link_end_name(s->topology, s->ends[i->switches[k]]));
+        snprintf(text + used, sizeof text - used, "%s%s", k ? " " : " \u00b7 through ",
+                 link_end_name(s->topology, s->ends[i->switches[k]]));
     }
     const double wide = fmin(text_width(text, 12), width - 20);
     picture_text(p, "", x + (width - wide) / 2, band + 18, 12, width - 12, text);
 }
 
-static void open_title(const picture *p, const sea *s, const hal_topology_link *l) {
+static void open_title(const picture *p, const sea *s, const hal_topology_link *l)
+{
     char figure[FIGURE_SIZE];
     fputs("<g><title>", p->out);
     style_escape(p->out, link_end_name(s->topology, l->from));
@@ -214,97 +285,133 @@ static void open_title(const picture *p, const sea *s, const hal_topology_link *
 }
 
 /* Feet of one chip stand apart: what goes far leaves near its middle. Arcs go up where a band is below. */
-static void draw_arc(const picture *p, const sea *s, const island *i, const row *r, uint32_t a, uint32_t b) {
+static void draw_arc(const picture *p, const sea *s, const island *i, const row *r, uint32_t a, uint32_t b)
+{
     const hal_topology_link *l = pair(s, i->nodes[a], i->nodes[b]);
-    const double far = i->n_nodes > 2 ? (double)(b - a - 1) / (i->n_nodes - 2) : 0, slip = (r->chip / 2 - 8) * (1 - far) + 2 * far;
-    const double y = i->band ? r->y : r->y + CHIP_HEIGHT, depth = arc_depth(b - a) * 4 / 3 * (i->band ? -1 : 1), from = centre(r, a) + slip, to = centre(r, b) - slip;
+    const double far = i->n_nodes > 2 ? (double)(b - a - 1) / (i->n_nodes - 2) : 0,
+                 slip = (r->chip / 2 - 8) * (1 - far) + 2 * far;
+    const double y = i->band ? r->y : r->y + CHIP_HEIGHT,
+                 depth = arc_depth(b - a) * 4 / 3 * (i->band ? -1 : 1), from = centre(r, a) + slip,
+                 to = centre(r, b) - slip;
     open_title(p, s, l);
-    fprintf(p->out, "<path class=\"%s%s\" stroke-opacity=\"0.7\" stroke-width=\"%.1f\" d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f\"/></g>\n",
-            line_class(i->kind), l->copy_mode == HAL_COPY_STAGED ? " staged" : "", picture_thickness(p, l->bandwidth), from, y, from, y + depth, to, y + depth, to, y);
+    fprintf(p->out,
+            "<path class=\"%s%s\" stroke-opacity=\"0.7\" stroke-width=\"%.1f\" d=\"M%.1f %.1fC%.1f %.1f %.1f "
+            "%.1f %.1f %.1f\"/></g>\n",
+            line_class(i->kind), l->copy_mode == HAL_COPY_STAGED ? " staged" : "",
+            picture_thickness(p, l->bandwidth), from, y, from, y + depth, to, y + depth, to, y);
 }
 
-static void draw_couple(const picture *p, const sea *s, const island *i, const row *r) {
+static void draw_couple(const picture *p, const sea *s, const island *i, const row *r)
+{
     const hal_topology_link *l = pair(s, i->nodes[0], i->nodes[1]);
-    if (!l) return;
+    if (!l)
+        return;
     open_title(p, s, l);
-    fprintf(p->out, "<path class=\"%s\" stroke-width=\"%.1f\" d=\"M%.1f %.1fH%.1f\"/></g>\n", line_class(i->kind), picture_thickness(p, l->bandwidth),
-            centre(r, 0), r->y + CHIP_HEIGHT / 2.0, centre(r, 1));
+    fprintf(p->out, "<path class=\"%s\" stroke-width=\"%.1f\" d=\"M%.1f %.1fH%.1f\"/></g>\n",
+            line_class(i->kind), picture_thickness(p, l->bandwidth), centre(r, 0), r->y + CHIP_HEIGHT / 2.0,
+            centre(r, 1));
 }
 
 /* "nvlink: 50 GB/s to 200 GB/s", and how many further islands there are like it. */
-static void panel_title(const sea *s, const island *i, char *text, size_t size) {
+static void panel_title(const sea *s, const island *i, char *text, size_t size)
+{
     hal_figure least = {0}, most = {0};
     char a[FIGURE_SIZE], b[FIGURE_SIZE];
     for (uint32_t x = 0; x < i->n_nodes; x++)
         for (uint32_t y = x + 1; y < i->n_nodes; y++) {
             const hal_topology_link *l = pair(s, i->nodes[x], i->nodes[y]);
-            if (!l || !figure_known(l->bandwidth)) continue;
-            if (!figure_known(least) || l->bandwidth.value < least.value) least = l->bandwidth;
-            if (!figure_known(most) || l->bandwidth.value > most.value) most = l->bandwidth;
+            if (!l || !figure_known(l->bandwidth))
+                continue;
+            if (!figure_known(least) || l->bandwidth.value < least.value)
+                least = l->bandwidth;
+            if (!figure_known(most) || l->bandwidth.value > most.value)
+                most = l->bandwidth;
         }
     snprintf(text, size, "%s", i->kind);
     if (figure_known(most))
-        snprintf(text, size, "%s: %s%s%s, one way", i->kind, figure_any(least, a), least.value < most.value ? " to " : "",
-                 least.value < most.value ? figure_any(most, b) : "");
+        snprintf(text, size, "%s: %s%s%s, one way", i->kind, figure_any(least, a),
+                 least.value < most.value ? " to " : "", least.value < most.value ? figure_any(most, b) : "");
     const size_t used = strlen(text);
-    if (i->alike) snprintf(text + used, size - used, " \u00b7 and %u more like this", i->alike);
+    if (i->alike)
+        snprintf(text + used, size - used, " \u00b7 and %u more like this", i->alike);
 }
 
-static void draw_island(const picture *p, const sea *s, const island *i, double x, double y, double width) {
+static void draw_island(const picture *p, const sea *s, const island *i, double x, double y, double width)
+{
     char text[256];
-    const double chip = chip_width(width, i->n_nodes), gap = is_couple(i) ? 3 * CHIP : CHIP_GAP, used = (chip + gap) * i->n_nodes - gap;
-    const row r = {.x = x + (width - used) / 2, .y = y + PANEL_HEAD + (i->band ? deepest(s, i) : 0), .chip = chip, .gap = gap};
+    const double chip = chip_width(width, i->n_nodes), gap = is_couple(i) ? 3 * CHIP : CHIP_GAP,
+                 used = (chip + gap) * i->n_nodes - gap;
+    const row r = {.x = x + (width - used) / 2,
+                   .y = y + PANEL_HEAD + (i->band ? deepest(s, i) : 0),
+                   .chip = chip,
+                   .gap = gap};
     panel_title(s, i, text, sizeof text);
-    fprintf(p->out, "<rect class=\"l0\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\"/>\n", x, y, width, island_height(s, i));
+    fprintf(p->out, "<rect class=\"l0\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"7\"/>\n", x,
+            y, width, island_height(s, i));
     picture_text(p, "muted strong", x + LAYOUT_PAD, y + 18, 11, width - 2 * LAYOUT_PAD, text);
-    if (i->band) draw_band(p, s, i, &r, x + LAYOUT_PAD, width - 2 * LAYOUT_PAD);
-    if (is_couple(i)) draw_couple(p, s, i, &r);
+    if (i->band)
+        draw_band(p, s, i, &r, x + LAYOUT_PAD, width - 2 * LAYOUT_PAD);
+    if (is_couple(i))
+        draw_couple(p, s, i, &r);
     for (uint32_t a = 0; !is_couple(i) && a < i->n_nodes; a++)
         for (uint32_t b = a + 1; b < i->n_nodes; b++)
-            if (has_arc(s, i, a, b)) draw_arc(p, s, i, &r, a, b);
+            if (has_arc(s, i, a, b))
+                draw_arc(p, s, i, &r, a, b);
     draw_chips(p, s, i, &r);
 }
 
 /* --- the panel --- */
 
-static bool is_first_of_kind(const hal_topology *t, uint32_t link) {
+static bool is_first_of_kind(const hal_topology *t, uint32_t link)
+{
     for (uint32_t k = 0; k < link; k++)
-        if (strcmp(hal_topology_link_at(t, k)->kind, hal_topology_link_at(t, link)->kind) == 0) return false;
+        if (strcmp(hal_topology_link_at(t, k)->kind, hal_topology_link_at(t, link)->kind) == 0)
+            return false;
     return true;
 }
 
 /* The islands of one kind; those that look alike are counted at the first. */
-static uint32_t find_islands(sea *s, island *islands, uint32_t n) {
+static uint32_t find_islands(sea *s, island *islands, uint32_t n)
+{
     flood(s);
     for (uint32_t k = 0; k < s->n && n < MOST_ISLANDS; k++) {
-        if (root_of(s, k) != k || !gather_island(s, k, &islands[n])) continue;
+        if (root_of(s, k) != k || !gather_island(s, k, &islands[n]))
+            continue;
         uint32_t same = 0;
-        while (same < n && !looks_like(&islands[same], &islands[n])) same++;
-        if (same < n) islands[same].alike++;
-        else n++;
+        while (same < n && !looks_like(&islands[same], &islands[n]))
+            same++;
+        if (same < n)
+            islands[same].alike++;
+        else
+            n++;
     }
     return n;
 }
 
-static double print_kind(const picture *p, sea *s, island *islands, double x, double y, double width) {
+static double print_kind(const picture *p, sea *s, island *islands, double x, double y, double width)
+{
     double height = 0;
     const uint32_t n = find_islands(s, islands, 0);
     for (uint32_t k = 0; k < n; k++) {
-        if (p->out) draw_island(p, s, &islands[k], x, y + height + PANEL_GAP, width);
+        if (p->out)
+            draw_island(p, s, &islands[k], x, y + height + PANEL_GAP, width);
         height += island_height(s, &islands[k]) + PANEL_GAP;
     }
     return height;
 }
 
-double fabric_print(const picture *p, double x, double y, double width, tool_error *err) {
+double fabric_print(const picture *p, double x, double y, double width, tool_error *err)
+{
     const hal_topology *t = p->topology;
     double height = 0;
     sea *s = malloc(sizeof *s);
     island *islands = calloc(MOST_ISLANDS, sizeof *islands);
-    if (!s || !islands) tool_fail(err, TOOL_INTERNAL, "out of memory for the picture of the links");
+    if (!s || !islands)
+        tool_fail(err, TOOL_INTERNAL, "out of memory for the picture of the links");
     for (uint32_t k = 0; s && islands && k < hal_topology_link_count(t); k++) {
         const hal_topology_link *l = hal_topology_link_at(t, k);
-        if (!is_drawn(l) || !is_first_of_kind(t, k)) continue;
+        if (!is_drawn(l) || !is_first_of_kind(t, k))
+            continue;
         s->topology = t;
         s->kind = l->kind;
         s->n = 0;
@@ -316,12 +423,15 @@ double fabric_print(const picture *p, double x, double y, double width, tool_err
 }
 
 /* Each device counts once, however many links it has; islands that have more are not drawn. */
-double fabric_width(const hal_topology *t) {
+double fabric_width(const hal_topology *t)
+{
     bool seen[MOST_NODES] = {false};
     uint32_t n = 0;
     for (uint32_t k = 0; k < hal_topology_link_count(t); k++) {
         const hal_topology_link *l = hal_topology_link_at(t, k);
-        if (!is_drawn(l) || l->from.kind != HAL_END_DEVICE || l->from.index >= MOST_NODES || seen[l->from.index]) continue;
+        if (!is_drawn(l) || l->from.kind != HAL_END_DEVICE || l->from.index >= MOST_NODES ||
+            seen[l->from.index])
+            continue;
         seen[l->from.index] = true;
         n += hal_topology_device_at(t, l->from.index)->kind != HAL_DEVICE_SWITCH;
     }

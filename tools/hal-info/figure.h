@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Figures as people read them: IEC sizes for memory, decimal GB/s for links, a letter for where each comes from. */
+/* Figures as people read them: IEC sizes for memory, decimal GB/s for links, a letter for where each comes
+ * from. */
 #ifndef HAL_INFO_FIGURE_H
 #define HAL_INFO_FIGURE_H
 
@@ -8,7 +9,10 @@
 
 enum { FIGURE_SIZE = 48 };
 
-static inline bool figure_known(hal_figure f) { return f.source != HAL_SOURCE_UNKNOWN; }
+static inline bool figure_known(hal_figure f)
+{
+    return f.source != HAL_SOURCE_UNKNOWN;
+}
 
 /* 'm' measured, 'v' vendor, 's' structural, 'e' estimated, '-' unknown. */
 char figure_letter(hal_figure f);

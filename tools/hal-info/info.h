@@ -23,15 +23,18 @@ typedef struct info {
 enum { INFO_FAILURE = 5 };
 
 /* Opens the machine the options name, or `input` when it is not NULL. */
-int machine_open(const info_options *options, const char *input, bool probe, hal_topology **topology, tool_error *err);
+int machine_open(const info_options *options, const char *input, bool probe, hal_topology **topology,
+                 tool_error *err);
 /* Replaces a machine by one without what would tell it or its user: names of hosts, serial numbers, UUIDs. */
 int machine_redact(hal_topology **topology, tool_error *err);
 /* The exit code and text of a status of the library. */
 int machine_fail(hal_status status, tool_error *err);
 /* The device of that id or alias; else TOOL_NOT_FOUND with a list of what is there. */
-int machine_device(const hal_topology *topology, const char *name, const hal_topology_device **device, tool_error *err);
+int machine_device(const hal_topology *topology, const char *name, const hal_topology_device **device,
+                   tool_error *err);
 
-/* The name of a device, or what stands for it where no source says: "Ascend", "Intel GPU". `text` has room for 160. */
+/* The name of a device, or what stands for it where no source says: "Ascend", "Intel GPU". `text` has room
+ * for 160. */
 const char *device_name(const hal_topology_device *d, char *text);
 /* Whether programs can be run on it: neither a network card nor a switch. */
 bool device_computes(const hal_topology_device *d);
@@ -80,7 +83,8 @@ int links_summary(info *i, tool_error *err);
 /* Tables that the HTML page shows too; NULL when memory is out. */
 table *list_table(const hal_topology *t);
 table *memory_table(const hal_topology *t);
-/* Bandwidth between devices; `path` for path classes instead of GB/s. NULL also where there is nothing to show. */
+/* Bandwidth between devices; `path` for path classes instead of GB/s. NULL also where there is nothing to
+ * show. */
 table *links_matrix(const hal_topology *t, bool path);
 /* The same as text, in blocks of as many columns as fit. */
 int links_matrix_print(info *i, bool path, tool_error *err);

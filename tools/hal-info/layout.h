@@ -18,15 +18,23 @@ typedef struct box {
     struct box *first, *last, *next;
 } box;
 
-enum { LAYOUT_PAD = 10, LAYOUT_GAP = 10, LAYOUT_HEAD = 24, LAYOUT_RAIL = 26, LAYOUT_BAR = 22, LAYOUT_CARD = 216, LAYOUT_MINI = 92,
-       LAYOUT_LINE = 15 };
+enum {
+    LAYOUT_PAD = 10,
+    LAYOUT_GAP = 10,
+    LAYOUT_HEAD = 24,
+    LAYOUT_RAIL = 26,
+    LAYOUT_BAR = 22,
+    LAYOUT_CARD = 216,
+    LAYOUT_MINI = 92,
+    LAYOUT_LINE = 15
+};
 
 typedef struct layout {
     const hal_topology *topology;
     box *boxes; /* all; the outermost is the first */
     uint32_t n;
-    bool mini;         /* so many devices that each gets a small card */
-    uint32_t *owner;   /* a memory: the device in whose card it is drawn, or HAL_NOWHERE */
+    bool mini;       /* so many devices that each gets a small card */
+    uint32_t *owner; /* a memory: the device in whose card it is drawn, or HAL_NOWHERE */
 } layout;
 
 /* Arranges everything below place 0 at x, y, at least `width` wide. Errors: out of memory. */

@@ -13,7 +13,10 @@ typedef struct link_grid {
 /* False when memory is out. */
 bool link_grid_create(const hal_topology *t, link_grid *out);
 void link_grid_clear(link_grid *g);
-static inline const hal_topology_link *link_at(const link_grid *g, uint32_t from, uint32_t to) { return g->best[(size_t)from * g->n + to]; }
+static inline const hal_topology_link *link_at(const link_grid *g, uint32_t from, uint32_t to)
+{
+    return g->best[(size_t)from * g->n + to];
+}
 
 /* The device an end means: itself, or for a memory of the host the processor that it belongs to. */
 uint32_t link_device(const hal_topology *t, hal_link_end end);

@@ -20,7 +20,10 @@ typedef struct verb {
     bool probes;      /* asks vendor libraries too */
 } verb;
 
-static int whole_data(info *i, json_t **root, tool_error *err) { return document_create(i, root, err); }
+static int whole_data(info *i, json_t **root, tool_error *err)
+{
+    return document_create(i, root, err);
+}
 
 static const verb verbs[] = {
     {"list", list_print, whole_data, "devices", true, false},
@@ -41,105 +44,180 @@ static const verb verbs[] = {
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
-static const verb *find(const char *name) {
+static const verb *find(const char *name)
+{
     for (int k = 0; k < VERBS; k++)
-        if (strcmp(verbs[k].name, name) == 0) return &verbs[k];
+        if (strcmp(verbs[k].name, name) == 0)
+            return &verbs[k];
     return NULL;
 }
 
 /* Words behind a verb that takes none are a mistake that should not go unseen. */
-static int check(const verb *v, const info_options *o, tool_error *err) {
-    static const struct { const char *name; int most; } takes[] = {{"show", 1}, {"links", 1}, {"doctor", 1}, {"diff", 2}, {"bundle", 1}, {"export", 1}, {"gather", 1}};
+static int check_words(const verb *v, const info_options *o, tool_error *err)
+{
+    static const struct {
+        const char *name;
+        int most;
+    } takes[] = {{"show", 1},   {"links", 1},  {"doctor", 1}, {"diff", 2},
+                 {"bundle", 1}, {"export", 1}, {"gather", 1}};
     int most = 0;
     for (size_t k = 0; k < sizeof takes / sizeof takes[0]; k++)
-        if (strcmp(takes[k].name, v->name) == 0) most = takes[k].most;
-    if (o->n_words > most) return tool_fail(err, TOOL_BAD_INPUT, "%s: unexpected \"%s\"; see --help", v->name, o->words[most]);
-    if (!v->data && o->form != FORM_TEXT && o->form != FORM_MARKDOWN && !(v->print == watch_print && o->form == FORM_JSON_LINES))
+        if (strcmp(takes[k].name, v->name) == 0)
+            most = takes[k].most;
+    return o->n_words > most
+               ? tool_fail(err, TOOL_BAD_INPUT, "%s: unexpected \"%s\"; see --help", v->name, o->words[most])
+               : TOOL_OK;
+}
+
+static bool is_text(info_form form)
+{
+    return form == FORM_TEXT || form == FORM_MARKDOWN;
+}
+
+static bool has_form(const verb *v, info_form form)
+{
+    return v->data || is_text(form) || (v->print == watch_print && form == FORM_JSON_LINES);
+}
+
+static int check(const verb *v, const info_options *o, tool_error *err)
+{
+    if (!has_form(v, o->form))
         return tool_fail(err, TOOL_BAD_INPUT, "%s: has no such form; see hal-info(1)", v->name);
-    if ((o->svg || o->html) && !v->machine) return tool_fail(err, TOOL_BAD_INPUT, "%s: --svg and --html draw a machine, such as of topo", v->name);
-    if (o->explain && strcmp(v->name, "doctor")) return tool_fail(err, TOOL_BAD_INPUT, "--explain belongs to doctor");
-    if (o->dtype && strcmp(v->name, "ops")) return tool_fail(err, TOOL_BAD_INPUT, "--dtype belongs to ops");
-    return TOOL_OK;
+    if ((o->svg || o->html) && !v->machine)
+        return tool_fail(err, TOOL_BAD_INPUT, "%s: --svg and --html draw a machine, such as of topo",
+                         v->name);
+    if (o->explain && v->print != doctor_print)
+        return tool_fail(err, TOOL_BAD_INPUT, "--explain belongs to doctor");
+    if (o->dtype && v->print != ops_print)
+        return tool_fail(err, TOOL_BAD_INPUT, "--dtype belongs to ops");
+    return check_words(v, o, err);
 }
 
 /* The library prints its own document; a tree that was read back is only needed for parts of it. */
-static int print_whole(const info *i, tool_error *err) {
-    const hal_status status = hal_topology_print_json(i->topology, i->options->redact ? HAL_PRINT_REDACTED : 0, i->out);
+static int print_whole(const info *i, tool_error *err)
+{
+    const hal_status status =
+        hal_topology_print_json(i->topology, i->options->redact ? HAL_PRINT_REDACTED : 0, i->out);
     return status == HAL_OK ? TOOL_OK : machine_fail(status, err);
 }
 
-static int print_data(const verb *v, info *i, tool_error *err) {
+static int print_data(const verb *v, info *i, tool_error *err)
+{
     json_t *root;
-    if (v->data == whole_data && i->options->form == FORM_JSON) return print_whole(i, err);
+    if (v->data == whole_data && i->options->form == FORM_JSON)
+        return print_whole(i, err);
     int code = v->data(i, &root, err);
-    if (code) return code;
+    if (code)
+        return code;
     code = document_print(root, i->options, v->rows, i->out, err);
-    if (!code && v->data == diff_data) code = diff_verdict(root, err);
+    if (!code && v->data == diff_data)
+        code = diff_verdict(root, err);
     json_decref(root);
     return code;
 }
 
 /* Into memory first, so that a file is whole or untouched. "-" is standard output. */
-static int write_file(const info *i, const char *path, bool page, tool_error *err) {
+static int write_file(const info *i, const char *path, bool page, tool_error *err)
+{
     char *text = NULL;
     size_t bytes = 0;
     FILE *out = open_memstream(&text, &bytes);
-    if (!out) return tool_fail(err, TOOL_INTERNAL, "out of memory for %s", path);
+    if (!out)
+        return tool_fail(err, TOOL_INTERNAL, "out of memory for %s", path);
     int code = page ? page_print(i->topology, out, err) : picture_print(i->topology, true, out, err);
-    if (fclose(out) && !code) code = tool_fail(err, TOOL_INTERNAL, "out of memory for %s", path);
-    if (!code && strcmp(path, "-") == 0) code = fwrite(text, 1, bytes, i->out) == bytes ? TOOL_OK : TOOL_INTERNAL;
-    else if (!code) code = file_write_whole(path, text, bytes, err);
+    if (fclose(out) && !code)
+        code = tool_fail(err, TOOL_INTERNAL, "out of memory for %s", path);
+    if (!code && strcmp(path, "-") == 0)
+        code = fwrite(text, 1, bytes, i->out) == bytes ? TOOL_OK : TOOL_INTERNAL;
+    else if (!code)
+        code = file_write_whole(path, text, bytes, err);
     free(text);
     return code;
 }
 
 /* Whether the answer is made of the library's JSON, which is redacted by itself. */
-static bool gives_data(const verb *v, const info_options *o) { return v->data && o->form != FORM_TEXT && o->form != FORM_MARKDOWN && !o->svg && !o->html; }
+static bool gives_data(const verb *v, const info_options *o)
+{
+    return v->data && !is_text(o->form) && !o->svg && !o->html;
+}
 
-static int answer(const verb *v, info *i, tool_error *err) {
-    const info_options *o = i->options;
-    int code = TOOL_OK;
-    if (o->svg) code = write_file(i, o->svg, false, err);
-    if (!code && o->html) code = write_file(i, o->html, true, err);
-    if (code || o->svg || o->html) return code;
-    const bool text = !gives_data(v, o);
-    /* what is no table stays as it is, in a block */
-    const bool fence = o->form == FORM_MARKDOWN && (v->print == show_print || v->print == topo_print || v->print == doctor_print || v->print == diff_print);
-    i->style.markdown = o->form == FORM_MARKDOWN && !fence;
-    if (fence) fputs("```\n", i->out);
-    code = text ? v->print(i, err) : print_data(v, i, err);
-    if (fence) fputs("```\n", i->out);
-    if (!code && v->print == doctor_print) code = doctor_verdict(i, err);
+static int write_files(const info *i, tool_error *err)
+{
+    int code = i->options->svg ? write_file(i, i->options->svg, false, err) : TOOL_OK;
+    return !code && i->options->html ? write_file(i, i->options->html, true, err) : code;
+}
+
+/* In Markdown, what is no table stays as it is, in a block. */
+static int print_text(const verb *v, info *i, tool_error *err)
+{
+    const bool plain = v->print == show_print || v->print == topo_print || v->print == doctor_print ||
+                       v->print == diff_print;
+    const bool fence = i->options->form == FORM_MARKDOWN && plain;
+    i->style.markdown = i->options->form == FORM_MARKDOWN && !plain;
+    if (fence)
+        fputs("```\n", i->out);
+    const int code = v->print(i, err);
+    if (fence)
+        fputs("```\n", i->out);
     return code;
 }
 
-static int run(const info_options *o, tool_error *err) {
+static int answer(const verb *v, info *i, tool_error *err)
+{
+    if (i->options->svg || i->options->html)
+        return write_files(i, err);
+    const int code = gives_data(v, i->options) ? print_data(v, i, err) : print_text(v, i, err);
+    return !code && v->print == doctor_print ? doctor_verdict(i, err) : code;
+}
+
+static int run(const info_options *o, tool_error *err)
+{
     const verb *v = find(o->verb);
-    if (!v) return tool_fail(err, TOOL_BAD_INPUT, "unknown verb \"%s\"; see --help", o->verb);
+    if (!v)
+        return tool_fail(err, TOOL_BAD_INPUT, "unknown verb \"%s\"; see --help", o->verb);
     int code = check(v, o, err);
-    if (code) return code;
+    if (code)
+        return code;
     info_options options = *o;
     options.redact |= v->print == bundle_print;
     info i = {.options = &options, .out = stdout};
-    if (o->output) i.out = fopen(o->output, "w");
-    if (!i.out) return tool_fail_errno(err, errno, "create", o->output);
+    if (o->output)
+        i.out = fopen(o->output, "w");
+    if (!i.out)
+        return tool_fail_errno(err, errno, "create", o->output);
     i.style = style_of(i.out, o->colour, o->wide);
-    if (v->machine && !o->explain) code = machine_open(&options, NULL, v->probes, &i.topology, err);
-    if (!code && options.redact && i.topology && !gives_data(v, &options)) code = machine_redact(&i.topology, err);
-    if (!code) code = answer(v, &i, err);
+    if (v->machine && !o->explain)
+        code = machine_open(&options, NULL, v->probes, &i.topology, err);
+    if (!code && options.redact && i.topology && !gives_data(v, &options))
+        code = machine_redact(&i.topology, err);
+    if (!code)
+        code = answer(v, &i, err);
     hal_topology_release(i.topology);
     const bool whole = i.out == stdout || fclose(i.out) == 0;
     return whole || code ? code : tool_fail_errno(err, errno, "write", o->output);
 }
 
-int main(int argc, char **argv) {
+/* hwloc opens its plugins before it can be told which to leave alone, and through some of them vendors'
+ * libraries. */
+static void keep_vendors_out(void)
+{
+    setenv("HWLOC_PLUGINS_BLACKLIST",
+           "hwloc_opencl.so,hwloc_gl.so,hwloc_cuda.so,hwloc_nvml.so,hwloc_rsmi.so,hwloc_levelzero.so", 0);
+}
+
+int main(int argc, char **argv)
+{
     tool_error err = {0};
     info_options options;
     setlocale(LC_CTYPE, "");
+    keep_vendors_out();
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is told by the failing write */
     int code = info_options_parse(argc, argv, &options, &err);
-    if (!code && options.help) fputs(info_options_help(), stdout);
-    else if (!code && options.version) printf("hal-info %s\n", hal_version());
-    else if (!code) code = run(&options, &err);
+    if (!code && options.help)
+        fputs(info_options_help(), stdout);
+    else if (!code && options.version)
+        printf("hal-info %s\n", hal_version());
+    else if (!code)
+        code = run(&options, &err);
     return tool_finish("hal-info", code, &err);
 }

@@ -5,18 +5,22 @@
 
 #include <string.h>
 
-static void used_by(const hal_topology *t, uint32_t memory, char *text, size_t size) {
+static void used_by(const hal_topology *t, uint32_t memory, char *text, size_t size)
+{
     text[0] = 0;
     for (uint32_t k = 0; k < hal_topology_device_count(t); k++) {
         const hal_topology_device *d = hal_topology_device_at(t, k);
         bool uses = false;
-        for (uint32_t j = 0; j < d->n_memories; j++) uses |= d->memories[j] == memory;
+        for (uint32_t j = 0; j < d->n_memories; j++)
+            uses |= d->memories[j] == memory;
         const size_t used = strlen(text);
-        if (uses) snprintf(text + used, size - used, "%s%s", used ? " " : "", d->alias);
+        if (uses)
+            snprintf(text + used, size - used, "%s%s", used ? " " : "", d->alias);
     }
 }
 
-static void add_row(table *rows, const hal_topology *t, uint32_t index) {
+static void add_row(table *rows, const hal_topology *t, uint32_t index)
+{
     const hal_topology_memory *m = hal_topology_memory_at(t, index);
     const hal_topology_place *place = hal_topology_place_at(t, m->place);
     char figure[FIGURE_SIZE], devices[256];
@@ -36,7 +40,8 @@ static void add_row(table *rows, const hal_topology *t, uint32_t index) {
     table_cell(rows, TONE_PLAIN, "%s", place ? place->id : "-");
 }
 
-table *memory_table(const hal_topology *t) {
+table *memory_table(const hal_topology *t)
+{
     table *rows = table_create();
     table_column(rows, "ID", TABLE_CUT, 0);
     table_column(rows, "KIND", 0, 0);
@@ -50,18 +55,25 @@ table *memory_table(const hal_topology *t) {
     table_column(rows, "HOST", 0, 6);
     table_column(rows, "GROUP", TABLE_RIGHT, 7);
     table_column(rows, "PLACE", 0, 3);
-    for (uint32_t k = 0; k < hal_topology_memory_count(t); k++) add_row(rows, t, k);
+    for (uint32_t k = 0; k < hal_topology_memory_count(t); k++)
+        add_row(rows, t, k);
     return rows;
 }
 
-int memory_print(info *i, tool_error *err) {
+int memory_print(info *i, tool_error *err)
+{
     table *rows = memory_table(i->topology);
     int code = table_print(rows, &i->style, i->out, err);
     table_free(rows);
-    if (code) return code;
-    if (!hal_topology_memory_count(i->topology)) fputs("no source says what memory there is\n", i->out);
-    fprintf(i->out, "%s%s%s\n", style_on(&i->style, TONE_FAINT), figure_legend(), style_off(&i->style, TONE_FAINT));
+    if (code)
+        return code;
+    if (!hal_topology_memory_count(i->topology))
+        fputs("no source says what memory there is\n", i->out);
+    style_hint(&i->style, i->out, figure_legend());
     return TOOL_OK;
 }
 
-int memory_data(info *i, json_t **root, tool_error *err) { return document_members(i, "memories", NULL, root, err); }
+int memory_data(info *i, json_t **root, tool_error *err)
+{
+    return document_members(i, "memories", NULL, root, err);
+}

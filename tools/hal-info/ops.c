@@ -18,32 +18,39 @@ typedef struct question {
     char device[ALIAS];
 } question;
 
-static const char *grade_name(hal_grade grade) {
+static const char *grade_name(hal_grade grade)
+{
     static const char *const names[] = {"none", "run", "device", "placement"};
     return (unsigned)grade < 4 ? names[grade] : "?";
 }
 
 /* A graph that consists of the operator of a case. */
-static hal_status graph_of(const hal_case *c, hal_graph *graph) {
+static hal_status graph_of(const hal_case *c, hal_graph *graph)
+{
     hal_value in[16] = {0}, out[16];
     char name[16];
     for (uint32_t k = 0; k < c->n_in; k++) {
-        if (c->in[k].dtype == HAL_NO_DTYPE) continue;
+        if (c->in[k].dtype == HAL_NO_DTYPE)
+            continue;
         snprintf(name, sizeof name, "x%u", k);
         in[k] = hal_graph_input(graph, name, c->in[k].dtype, c->in[k].rank, c->in[k].size);
     }
     hal_status status = hal_graph_node(graph, c->op, c->attrs, in, c->n_in, out, c->n_out);
-    for (uint32_t k = 0; k < c->n_out && status == HAL_OK; k++) status = hal_graph_output(graph, out[k]);
+    for (uint32_t k = 0; k < c->n_out && status == HAL_OK; k++)
+        status = hal_graph_output(graph, out[k]);
     return status == HAL_OK ? hal_graph_status(graph) : status;
 }
 
 /* Without fusion, so that an operator that was taken apart counts as several. */
-static hal_status plan_alone(const question *q, hal_graph *graph, uint32_t *ops) {
+static hal_status plan_alone(const question *q, hal_graph *graph, uint32_t *ops)
+{
     const char *devices[] = {q->device};
-    hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = devices, .n_devices = 1, .no_fusion = true};
+    hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = devices, .n_devices = 1,
+                                .no_fusion = true};
     hal_plan *plan;
     const hal_status status = hal_plan_create(q->instance, graph, &options, &plan);
-    if (status != HAL_OK) return status;
+    if (status != HAL_OK)
+        return status;
     hal_plan_info about;
     hal_plan_describe(plan, &about);
     *ops = about.ops;
@@ -52,56 +59,75 @@ static hal_status plan_alone(const question *q, hal_graph *graph, uint32_t *ops)
 }
 
 /* Asks through a plan, as a program does; the backend compiles nothing for it. */
-static answer ask_case(const question *q, const hal_case *c, char *reason, size_t size) {
+static answer ask_case(const question *q, const hal_case *c, char *reason, size_t size)
+{
     hal_graph *graph;
     uint32_t ops = 0;
-    if (hal_graph_create(NULL, &graph) != HAL_OK) return ANSWER_NO;
+    if (hal_graph_create(NULL, &graph) != HAL_OK)
+        return ANSWER_NO;
     hal_status status = graph_of(c, graph);
-    if (status == HAL_OK) status = plan_alone(q, graph, &ops);
-    if (status != HAL_OK) snprintf(reason, size, "%s", hal_status_last()->text);
+    if (status == HAL_OK)
+        status = plan_alone(q, graph, &ops);
+    if (status != HAL_OK)
+        snprintf(reason, size, "%s", hal_status_last()->text);
     hal_graph_release(graph);
     return status != HAL_OK ? ANSWER_NO : ops > 1 ? ANSWER_DECOMPOSED : ANSWER_YES;
 }
 
-static answer ask(const question *q, uint32_t op, hal_dtype dtype, char *reason, size_t size) {
+static answer ask(const question *q, uint32_t op, hal_dtype dtype, char *reason, size_t size)
+{
     hal_case *cases;
     uint32_t n;
     reason[0] = 0;
-    if (hal_op_cases(op, dtype, &cases, &n) != HAL_OK) return ANSWER_NONE;
+    if (hal_op_cases(op, dtype, &cases, &n) != HAL_OK)
+        return ANSWER_NONE;
     const answer a = n ? ask_case(q, &cases[0], reason, size) : ANSWER_NONE;
     hal_op_cases_release(cases, n);
     return a;
 }
 
-static const char *answer_name(answer a) {
+static const char *answer_name(answer a)
+{
     static const char *const names[] = {"-", "yes", "decomposed", "no"};
     return names[a];
 }
 
-static bool wanted(const info *i, hal_dtype dtype) { return !i->options->dtype || hal_dtype_find(i->options->dtype) == dtype; }
+static bool wanted(const info *i, hal_dtype dtype)
+{
+    return !i->options->dtype || hal_dtype_find(i->options->dtype) == dtype;
+}
 
-static double bound(const hal_tolerance *t, hal_dtype dtype) { return dtype == HAL_BF16 ? t->bf16 : dtype == HAL_F16 ? t->f16 : t->f32; }
+static double bound(const hal_tolerance *t, hal_dtype dtype)
+{
+    return dtype == HAL_BF16 ? t->bf16 : dtype == HAL_F16 ? t->f16 : t->f32;
+}
 
 /* One operator: its answers for every dtype. */
-static json_t *op_json(const info *i, const question *q, const hal_op_info *op) {
+static json_t *op_json(const info *i, const question *q, const hal_op_info *op)
+{
     const hal_tolerance *t = hal_op_tolerance(op->number);
     json_t *support = json_object();
     char reason[512];
     for (int k = 0; k < DTYPES; k++) {
-        if (!wanted(i, dtypes[k])) continue;
+        if (!wanted(i, dtypes[k]))
+            continue;
         const answer a = ask(q, op->number, dtypes[k], reason, sizeof reason);
-        if (a == ANSWER_NONE) continue;
+        if (a == ANSWER_NONE)
+            continue;
         json_object_set_new(support, hal_dtype_describe(dtypes[k])->name,
-                            json_pack("{s:s,s:s*,s:f}", "answer", answer_name(a), "reason", reason[0] ? reason : NULL, "tolerance", bound(t, dtypes[k])));
+                            json_pack("{s:s,s:s*,s:f}", "answer", answer_name(a), "reason",
+                                      reason[0] ? reason : NULL, "tolerance", bound(t, dtypes[k])));
     }
-    return json_pack("{s:s,s:s,s:s,s:s,s:b,s:o}", "op", op->name, "doc", op->doc, "tolerance", t->name, "grade", grade_name(op->grade), "gradient",
-                     op->has_gradient, "support", support);
+    return json_pack("{s:s,s:s,s:s,s:s,s:b,s:o}", "op", op->name, "doc", op->doc, "tolerance", t->name,
+                     "grade", grade_name(op->grade), "gradient", op->has_gradient, "support", support);
 }
 
-static int find_device(const info *i, question *q, hal_device **device, tool_error *err) {
+static int find_device(const info *i, question *q, hal_device **device, tool_error *err)
+{
     const char *name = i->options->device;
     const hal_topology_device *d = NULL;
-    if (!name) name = "cpu0";
+    if (!name)
+        name = "cpu0";
     else if (i->topology && hal_topology_device_find(i->topology, name) != HAL_NOWHERE) {
         d = hal_topology_device_at(i->topology, hal_topology_device_find(i->topology, name));
         name = d->alias;
@@ -110,79 +136,108 @@ static int find_device(const info *i, question *q, hal_device **device, tool_err
         snprintf(q->device, sizeof q->device, "%s", name);
         return TOOL_OK;
     }
-    if (d && d->reason[0]) return tool_fail(err, TOOL_NOT_FOUND, "%s: %s %s; hal-info doctor %s", d->alias, d->reason, d->reason_text, d->alias);
+    if (d && d->reason[0])
+        return tool_fail(err, TOOL_NOT_FOUND, "%s: %s %s; hal-info doctor %s", d->alias, d->reason,
+                         d->reason_text, d->alias);
     return tool_fail(err, TOOL_NOT_FOUND, "%s", hal_status_last()->text);
 }
 
-static int check_dtype(const info *i, tool_error *err) {
+static int check_dtype(const info *i, tool_error *err)
+{
     for (int k = 0; k < DTYPES; k++)
-        if (wanted(i, dtypes[k])) return TOOL_OK;
-    return tool_fail(err, TOOL_NOT_FOUND, "no dtype \"%s\": f32, bf16, f16, f64, i32 or i64", i->options->dtype);
+        if (wanted(i, dtypes[k]))
+            return TOOL_OK;
+    return tool_fail(err, TOOL_NOT_FOUND, "no dtype \"%s\": f32, bf16, f16, f64, i32 or i64",
+                     i->options->dtype);
 }
 
-static int collect(info *i, question *q, json_t **root, tool_error *err) {
+static int collect(info *i, question *q, json_t **root, tool_error *err)
+{
     hal_device *device;
     hal_device_info about;
     int code = find_device(i, q, &device, err);
-    if (code) return code;
+    if (code)
+        return code;
     hal_device_describe(device, &about);
     json_t *rows = json_array();
     for (uint32_t number = 1; number < HAL_OP_LIMIT; number++)
-        if (hal_op_describe(number)) json_array_append_new(rows, op_json(i, q, hal_op_describe(number)));
-    *root = json_pack("{s:s,s:s,s:s,s:s,s:o}", "schema", "hal.ops/1", "device", about.alias, "name", about.name, "backend", about.backend, "ops", rows);
+        if (hal_op_describe(number))
+            json_array_append_new(rows, op_json(i, q, hal_op_describe(number)));
+    *root = json_pack("{s:s,s:s,s:s,s:s,s:o}", "schema", "hal.ops/1", "device", about.alias, "name",
+                      about.name, "backend", about.backend, "ops", rows);
     hal_device_release(device);
     return *root ? TOOL_OK : tool_fail(err, TOOL_INTERNAL, "out of memory");
 }
 
-int ops_data(info *i, json_t **root, tool_error *err) {
+int ops_data(info *i, json_t **root, tool_error *err)
+{
     question q = {0};
     hal_instance_options io = {HAL_HEAD(hal_instance_options), .plugin_path = i->options->plugin_dir};
     int code = check_dtype(i, err);
-    if (code) return code;
+    if (code)
+        return code;
     load_guard_begin("hal-info");
     const hal_status status = hal_instance_create(&io, &q.instance);
     load_guard_end();
-    if (status != HAL_OK) return machine_fail(status, err);
+    if (status != HAL_OK)
+        return machine_fail(status, err);
     code = collect(i, &q, root, err);
     hal_instance_release(q.instance);
     return code;
 }
 
-static void add_row(const info *i, table *rows, const json_t *op) {
+static void add_row(const info *i, table *rows, const json_t *op)
+{
     const json_t *support = json_object_get(op, "support");
     table_row(rows);
     table_cell(rows, TONE_STRONG, "%s", json_string_value(json_object_get(op, "op")));
     for (int k = 0; k < DTYPES; k++) {
-        if (!wanted(i, dtypes[k])) continue;
-        const char *word = json_string_value(json_object_get(json_object_get(support, hal_dtype_describe(dtypes[k])->name), "answer"));
-        if (word && strcmp(word, "decomposed") == 0) word = "parts";
-        table_cell(rows, !word ? TONE_FAINT : strcmp(word, "no") ? TONE_GOOD : TONE_BAD, "%s", word ? word : "-");
+        if (!wanted(i, dtypes[k]))
+            continue;
+        const char *word = json_string_value(
+            json_object_get(json_object_get(support, hal_dtype_describe(dtypes[k])->name), "answer"));
+        if (word && strcmp(word, "decomposed") == 0)
+            word = "parts";
+        table_cell(rows,
+                   !word                ? TONE_FAINT
+                   : strcmp(word, "no") ? TONE_GOOD
+                                        : TONE_BAD,
+                   "%s", word ? word : "-");
     }
     table_cell(rows, TONE_PLAIN, "%s", json_string_value(json_object_get(op, "tolerance")));
     table_cell(rows, TONE_PLAIN, "%s", json_string_value(json_object_get(op, "grade")));
     table_cell(rows, TONE_PLAIN, "%s", json_is_true(json_object_get(op, "gradient")) ? "yes" : "-");
 }
 
-int ops_print(info *i, tool_error *err) {
+int ops_print(info *i, tool_error *err)
+{
     json_t *root, *op;
     size_t k;
     int code = ops_data(i, &root, err);
-    if (code) return code;
+    if (code)
+        return code;
     table *rows = table_create();
     table_column(rows, "OPERATOR", 0, 0);
     for (int d = 0; d < DTYPES; d++)
-        if (wanted(i, dtypes[d])) table_column(rows, hal_dtype_describe(dtypes[d])->name, 0, 0);
+        if (wanted(i, dtypes[d]))
+            table_column(rows, hal_dtype_describe(dtypes[d])->name, 0, 0);
     table_column(rows, "TOLERANCE", 0, 2);
     table_column(rows, "SAME BITS", 0, 2);
     table_column(rows, "GRADIENT", 0, 3);
     json_array_foreach(json_object_get(root, "ops"), k, op) add_row(i, rows, op);
-    fprintf(i->out, "%s, backend %s: %s\n\n", json_string_value(json_object_get(root, "device")), json_string_value(json_object_get(root, "backend")),
-            json_string_value(json_object_get(root, "name")));
+    char text[512];
+    snprintf(text, sizeof text, "%s, backend %s: %s", json_string_value(json_object_get(root, "device")),
+             json_string_value(json_object_get(root, "backend")),
+             json_string_value(json_object_get(root, "name")));
+    style_wrap(&i->style, i->out, 0, text);
+    fputc('\n', i->out);
     code = table_print(rows, &i->style, i->out, err);
     table_free(rows);
     json_decref(root);
     if (!code)
-        fputs("parts: run as simpler operators; tolerance: row of docs/numerics.md; same bits: in a second run, on another device of the kind, "
-              "wherever it is placed\n", i->out);
+        style_hint(&i->style, i->out,
+                   "parts: run as simpler operators; tolerance: row of docs/numerics.md; same bits: in a "
+                   "second run, on "
+                   "another device of the kind, wherever it is placed");
     return code;
 }

@@ -14,10 +14,10 @@ enum { INFO_MAX_SUPPLIED = 64, INFO_MAX_WORDS = 3 };
 typedef enum info_form { FORM_TEXT, FORM_MARKDOWN, FORM_JSON, FORM_JSON_LINES, FORM_CSV, FORM_GET } info_form;
 
 typedef struct info_options {
-    const char *verb;                   /* "list" when none is given */
-    const char *words[INFO_MAX_WORDS];  /* what follows the verb */
+    const char *verb;                  /* "list" when none is given */
+    const char *words[INFO_MAX_WORDS]; /* what follows the verb */
     int n_words;
-    const char *input;                  /* NULL: this machine */
+    const char *input;                           /* NULL: this machine */
     const char *supplied[INFO_MAX_SUPPLIED + 1]; /* "PATTERN=DEVICE[@LINK]", NULL at the end */
     int n_supplied;
     const char *device, *dtype, *explain, *get, *svg, *html, *colour, *plugin_dir, *output;

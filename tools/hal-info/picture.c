@@ -8,66 +8,34 @@
 
 enum { MARGIN = 20, TITLE = 52, LEGEND = 74, TIERS = 5, BIG = 13, SMALL = 11, THICKEST = 12 };
 
-/* Each colour twice: readers that know no variables keep the first. */
-#define PAINT(property, light, name) property ":" light ";" property ":var(--" name ")"
-static const char style_sheet[] =
-    "<style>\n"
-    ".hal-info{--bg:#ffffff;--text:#17202b;--muted:#586575;--line:#c3cbd6;--card:#ffffff;--l0:#f7f8fa;--l1:#eef1f5;--l2:#e4e9f0;"
-    "--l3:#eef1f5;--bad:#b3261e;--warn:#9a5b00;--t0:#f4b183;--t1:#f0d27a;--t2:#a6d5b1;--t3:#a4c8ee;--t4:#cdbfe8;--ink:#17202b;"
-    "--cpu:#3a6ea5;--gpu:#2f855a;--npu:#a8407c;--nic:#6b7280;--switch:#8a6d1d;--other:#4b5563;"
-    "--pcie:#7c8798;--fabric:#0f8a6c;--socket:#7a5cc4;--network:#b7791f}\n"
-    "@media (prefers-color-scheme:dark){.hal-info{--bg:#11161d;--text:#e6ecf3;--muted:#9fabba;--line:#3d4958;--card:#161d26;"
-    "--l0:#171e27;--l1:#1d2631;--l2:#24303d;--l3:#1d2631;--bad:#ff8a80;--warn:#ffc266;--t0:#a65a2a;--t1:#7d681c;--t2:#2f6f45;"
-    "--t3:#2d5f92;--t4:#5b4a8c;--ink:#f3f6fa;--cpu:#6fa8e0;--gpu:#5cc08c;--npu:#e07bb5;--nic:#9aa4b2;--switch:#d3b04a;"
-    "--other:#aab3bf;--pcie:#8a96a8;--fabric:#34c79f;--socket:#a98df0;--network:#e0a94a}}\n"
-    ".hal-info text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;"
-    PAINT("fill", "#17202b", "text") "}\n"
-    ".hal-info .bg{" PAINT("fill", "#ffffff", "bg") "}\n"
-    ".hal-info .strong{font-weight:600}\n"
-    ".hal-info .muted{" PAINT("fill", "#586575", "muted") "}\n"
-    ".hal-info .ink{" PAINT("fill", "#17202b", "ink") "}\n"
-    ".hal-info .badtext{font-weight:600;" PAINT("fill", "#b3261e", "bad") "}\n"
-    ".hal-info .warntext{font-weight:600;" PAINT("fill", "#9a5b00", "warn") "}\n"
-    ".hal-info .card{" PAINT("fill", "#ffffff", "card") ";" PAINT("stroke", "#c3cbd6", "line") "}\n"
-    ".hal-info .bad{" PAINT("stroke", "#b3261e", "bad") ";stroke-width:1.6;stroke-dasharray:5 3}\n"
-    ".hal-info .l0,.hal-info .l1,.hal-info .l2,.hal-info .l3{" PAINT("stroke", "#c3cbd6", "line") "}\n"
-    ".hal-info .l0{" PAINT("fill", "#f7f8fa", "l0") "}.hal-info .l1{" PAINT("fill", "#eef1f5", "l1") "}"
-    ".hal-info .l2{" PAINT("fill", "#e4e9f0", "l2") "}.hal-info .l3{" PAINT("fill", "#eef1f5", "l3") "}\n"
-    ".hal-info .t0{" PAINT("fill", "#f4b183", "t0") "}.hal-info .t1{" PAINT("fill", "#f0d27a", "t1") "}"
-    ".hal-info .t2{" PAINT("fill", "#a6d5b1", "t2") "}.hal-info .t3{" PAINT("fill", "#a4c8ee", "t3") "}"
-    ".hal-info .t4{" PAINT("fill", "#cdbfe8", "t4") "}\n"
-    ".hal-info .cpu{" PAINT("fill", "#3a6ea5", "cpu") "}.hal-info .gpu{" PAINT("fill", "#2f855a", "gpu") "}"
-    ".hal-info .npu{" PAINT("fill", "#a8407c", "npu") "}.hal-info .nic{" PAINT("fill", "#6b7280", "nic") "}"
-    ".hal-info .switch{" PAINT("fill", "#8a6d1d", "switch") "}.hal-info .other{" PAINT("fill", "#4b5563", "other") "}\n"
-    ".hal-info .link{fill:none;stroke-linecap:butt;" PAINT("stroke", "#7c8798", "pcie") "}\n"
-    ".hal-info .fabric{" PAINT("stroke", "#0f8a6c", "fabric") "}.hal-info .socket{" PAINT("stroke", "#7a5cc4", "socket") "}"
-    ".hal-info .network{" PAINT("stroke", "#b7791f", "network") "}\n"
-    ".hal-info .band{" PAINT("fill", "#0f8a6c", "fabric") ";fill-opacity:.16;" PAINT("stroke", "#0f8a6c", "fabric") "}\n"
-    ".hal-info .band.socket{" PAINT("fill", "#7a5cc4", "socket") ";" PAINT("stroke", "#7a5cc4", "socket") "}\n"
-    ".hal-info .staged{stroke-dasharray:6 4}\n"
-    ".hal-info .mark{fill:none;" PAINT("stroke", "#17202b", "ink") ";stroke-opacity:.28}\n"
-    "@media print{.hal-info{--bg:#ffffff}}\n"
-    "</style>\n";
-
 /* A hatch for each tier but the first, for those who do not see the colours apart. */
 static const char patterns[] =
     "<defs>\n"
-    "<pattern id=\"hal-p1\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><path class=\"mark\" d=\"M0 7L7 0\"/></pattern>\n"
-    "<pattern id=\"hal-p2\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><path class=\"mark\" d=\"M0 0L7 7\"/></pattern>\n"
-    "<pattern id=\"hal-p3\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\"><path class=\"mark\" d=\"M0 3H6\"/></pattern>\n"
-    "<pattern id=\"hal-p4\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\"><path class=\"mark\" d=\"M3 0V6M0 3H6\"/></pattern>\n"
+    "<pattern id=\"hal-p1\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><path class=\"mark\" "
+    "d=\"M0 7L7 0\"/></pattern>\n"
+    "<pattern id=\"hal-p2\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><path class=\"mark\" "
+    "d=\"M0 0L7 7\"/></pattern>\n"
+    "<pattern id=\"hal-p3\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\"><path class=\"mark\" "
+    "d=\"M0 3H6\"/></pattern>\n"
+    "<pattern id=\"hal-p4\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\"><path class=\"mark\" "
+    "d=\"M3 0V6M0 3H6\"/></pattern>\n"
     "</defs>\n";
 
-double picture_thickness(const picture *p, hal_figure bandwidth) {
-    if (!figure_known(bandwidth) || !(p->fastest > 0)) return 1.2;
+double picture_thickness(const picture *p, hal_figure bandwidth)
+{
+    if (!figure_known(bandwidth) || !(p->fastest > 0))
+        return 1.2;
     return 1.5 + (THICKEST - 1.5) * sqrt(fmin(1, bandwidth.value / p->fastest));
 }
 
-void picture_text(const picture *p, const char *class, double x, double y, double size, double width, const char *text) {
+void picture_text(const picture *p, const char *class, double x, double y, double size, double width,
+                  const char *text)
+{
     size_t n = text_fit(text, size, width);
     char cut[512];
     const bool whole = !text[n];
-    if (!whole) n = text_fit(text, size, width - 0.8 * size);
+    if (!whole)
+        n = text_fit(text, size, width - 0.8 * size);
     snprintf(cut, sizeof cut, "%.*s%s", (int)(n < 500 ? n : 500), text, whole ? "" : "\u2026");
     fprintf(p->out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" font-size=\"%g\">", class, x, y, size);
     style_escape(p->out, cut);
@@ -76,7 +44,8 @@ void picture_text(const picture *p, const char *class, double x, double y, doubl
 
 /* The title is what a reader sees who points at the element. */
 static void open_group(const picture *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void open_group(const picture *p, const char *format, ...) {
+static void open_group(const picture *p, const char *format, ...)
+{
     char text[1024];
     va_list args;
     va_start(args, format);
@@ -87,116 +56,154 @@ static void open_group(const picture *p, const char *format, ...) {
     fputs("</title>\n", p->out);
 }
 
-static void rect(const picture *p, const char *class, double x, double y, double w, double h, double radius) {
-    fprintf(p->out, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%g\"/>\n", class, x, y, w, h, radius);
+static void rect(const picture *p, const char *class, double x, double y, double w, double h, double radius)
+{
+    fprintf(p->out, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"%g\"/>\n",
+            class, x, y, w, h, radius);
 }
 
 /* --- memory --- */
 
-static void draw_tier(const picture *p, uint32_t tier, double x, double y, double w, double h) {
+static void draw_tier(const picture *p, uint32_t tier, double x, double y, double w, double h)
+{
     char class[8];
     const uint32_t t = tier < TIERS ? tier : TIERS - 1;
     snprintf(class, sizeof class, "t%u", t);
     rect(p, class, x, y, w, h, 3);
-    if (t) fprintf(p->out, "<rect fill=\"url(#hal-p%u)\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"3\"/>\n", t, x, y, w, h);
+    if (t)
+        fprintf(
+            p->out,
+            "<rect fill=\"url(#hal-p%u)\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"3\"/>\n",
+            t, x, y, w, h);
 }
 
-static const char *kind_word(uint32_t kind) {
+static const char *kind_word(uint32_t kind)
+{
     static const char *const words[] = {"memory", "DRAM", "HBM", "GDDR", "LPDDR", "CXL", "persistent"};
     return kind < sizeof words / sizeof words[0] ? words[kind] : words[0];
 }
 
-static void draw_memory(const picture *p, const hal_topology_memory *m, double x, double y, double w) {
+static void draw_memory(const picture *p, const hal_topology_memory *m, double x, double y, double w)
+{
     char size[FIGURE_SIZE], rate[FIGURE_SIZE], text[256];
     const bool fast = figure_known(m->bandwidth);
-    open_group(p, "%s: %s, %s free, reads %s, tier %u", m->id, kind_word(m->kind), figure_bytes(m->free, size), figure_any(m->bandwidth, rate), m->tier);
+    open_group(p, "%s: %s, %s free, reads %s, tier %u", m->id, kind_word(m->kind),
+               figure_bytes(m->free, size), figure_any(m->bandwidth, rate), m->tier);
     draw_tier(p, m->tier, x, y, w, LAYOUT_BAR);
-    snprintf(text, sizeof text, "%s %s%s%s%s", kind_word(m->kind), figure_known(m->capacity) ? figure_bytes(m->capacity, size) : "",
-             fast ? " \u00b7 " : "", fast ? figure_any(m->bandwidth, rate) : "", m->shared ? " \u00b7 shared" : "");
+    snprintf(text, sizeof text, "%s %s%s%s%s", kind_word(m->kind),
+             figure_known(m->capacity) ? figure_bytes(m->capacity, size) : "", fast ? " \u00b7 " : "",
+             fast ? figure_any(m->bandwidth, rate) : "", m->shared ? " \u00b7 shared" : "");
     picture_text(p, "ink", x + 7, y + LAYOUT_BAR - 7, SMALL, w - 14, text);
     fputs("</g>\n", p->out);
 }
 
 /* --- devices --- */
 
-static void card_detail(const hal_topology_device *d, char *text, size_t size) {
+static void card_detail(const hal_topology_device *d, char *text, size_t size)
+{
     text[0] = 0;
-    if (d->kind == HAL_DEVICE_CPU && d->cores) snprintf(text, size, "%u cores, %u threads", d->cores, d->threads ? d->threads : d->cores);
-    else snprintf(text, size, "%s%s%s", d->address, d->address[0] && d->link_text[0] ? " \u00b7 " : "", d->link_text);
+    if (d->kind == HAL_DEVICE_CPU && d->cores)
+        snprintf(text, size, "%u cores, %u threads", d->cores, d->threads ? d->threads : d->cores);
+    else
+        snprintf(text, size, "%s%s%s", d->address, d->address[0] && d->link_text[0] ? " \u00b7 " : "",
+                 d->link_text);
 }
 
-static void draw_card_memories(const picture *p, const layout *l, const box *b, double y) {
+static void draw_card_memories(const picture *p, const layout *l, const box *b, double y)
+{
     for (uint32_t k = 0; k < hal_topology_memory_count(p->topology); k++) {
-        if (l->owner[k] != b->index) continue;
+        if (l->owner[k] != b->index)
+            continue;
         draw_memory(p, hal_topology_memory_at(p->topology, k), b->x + 12, y, b->w - 19);
         y += LAYOUT_BAR + 3;
     }
 }
 
-static void draw_mini(const picture *p, const hal_topology_device *d, const box *b) {
+static void draw_mini(const picture *p, const hal_topology_device *d, const box *b)
+{
     char size[FIGURE_SIZE];
     const hal_topology_memory *m = device_memory(p->topology, d);
     picture_text(p, "strong", b->x + 11, b->y + 17, 12, b->w - 16, d->alias);
     picture_text(p, "muted", b->x + 11, b->y + 32, 10, b->w - 16,
-                 m && d->kind != HAL_DEVICE_CPU ? figure_bytes(m->capacity, size) : hal_device_kind_name(d->kind));
+                 m && d->kind != HAL_DEVICE_CPU ? figure_bytes(m->capacity, size)
+                                                : hal_device_kind_name(d->kind));
 }
 
-static void draw_device(const picture *p, const layout *l, const box *b) {
+static void draw_device(const picture *p, const layout *l, const box *b)
+{
     const hal_topology_device *d = hal_topology_device_at(p->topology, b->index);
     char name[160], state[64], text[256], now[FIGURE_SIZE];
     info_tone tone;
     const char *word = device_state(d, state, &tone), *shown = device_name(d, name);
     const bool bad = d->usability == HAL_USABLE_BROKEN;
-    open_group(p, "%s, %s, %s%s%s, link %s, %s%s%s", d->alias, shown, d->id, d->link_text[0] ? ", " : "", d->link_text, figure_any(d->link_now, now),
-               word, d->reason_text[0] ? ": " : "", d->reason_text);
+    open_group(p, "%s, %s, %s%s%s, link %s, %s%s%s", d->alias, shown, d->id, d->link_text[0] ? ", " : "",
+               d->link_text, figure_any(d->link_now, now), word, d->reason_text[0] ? ": " : "",
+               d->reason_text);
     rect(p, bad ? "card bad" : "card", b->x, b->y, b->w, b->h, 5);
-    fprintf(p->out, "<path class=\"%s\" d=\"M%.1f %.1fh3v%.1fh-3a2 2 0 0 1 -2 -2v%.1fa2 2 0 0 1 2 -2z\"/>\n", hal_device_kind_name(d->kind), b->x + 2.5,
-            b->y + 4, b->h - 8, -(b->h - 12));
+    fprintf(p->out, "<path class=\"%s\" d=\"M%.1f %.1fh3v%.1fh-3a2 2 0 0 1 -2 -2v%.1fa2 2 0 0 1 2 -2z\"/>\n",
+            hal_device_kind_name(d->kind), b->x + 2.5, b->y + 4, b->h - 8, -(b->h - 12));
     if (l->mini) {
         draw_mini(p, d, b);
     } else {
         const double alias = text_width(d->alias, BIG) * 1.08 + 8;
         picture_text(p, "strong", b->x + 12, b->y + 17, BIG, b->w - 18, d->alias);
-        if (strncmp(shown, d->vendor, strlen(d->vendor)) == 0 && shown[strlen(d->vendor)] == ' ') shown += strlen(d->vendor) + 1;
-        if (strcmp(shown, "-")) picture_text(p, "", b->x + 12 + alias, b->y + 17, 12, b->w - 18 - alias, shown);
+        if (strncmp(shown, d->vendor, strlen(d->vendor)) == 0 && shown[strlen(d->vendor)] == ' ')
+            shown += strlen(d->vendor) + 1;
+        if (strcmp(shown, "-"))
+            picture_text(p, "", b->x + 12 + alias, b->y + 17, 12, b->w - 18 - alias, shown);
         card_detail(d, text, sizeof text);
         picture_text(p, "muted", b->x + 12, b->y + 32, SMALL, b->w - 18, text);
         draw_card_memories(p, l, b, b->y + 38);
-        if (card_tells_state(d)) picture_text(p, bad ? "badtext" : "warntext", b->x + 12, b->y + b->h - 7, SMALL, b->w - 18, word);
+        if (card_tells_state(d))
+            picture_text(p, bad ? "badtext" : "warntext", b->x + 12, b->y + b->h - 7, SMALL, b->w - 18, word);
     }
     fputs("</g>\n", p->out);
 }
 
 /* --- places --- */
 
-static const char *place_class(uint32_t kind) {
+static const char *place_class(uint32_t kind)
+{
     switch (kind) {
-    case HAL_PLACE_MACHINE: case HAL_PLACE_GROUP: return "l0";
-    case HAL_PLACE_PACKAGE: case HAL_PLACE_BOARD: return "l1";
+    case HAL_PLACE_MACHINE:
+    case HAL_PLACE_GROUP: return "l0";
+    case HAL_PLACE_PACKAGE:
+    case HAL_PLACE_BOARD: return "l1";
     case HAL_PLACE_NUMA: return "l2";
     default: return "l3";
     }
 }
 
-static void place_title(const hal_topology_place *p, char *text, size_t size) {
+static void place_title(const hal_topology_place *p, char *text, size_t size)
+{
     char up[FIGURE_SIZE];
     const char *name = p->name[0] ? p->name : p->id;
-    snprintf(text, size, "%s%s%s", name, figure_known(p->uplink) ? " \u00b7 " : "", figure_known(p->uplink) ? figure_any(p->uplink, up) : "");
-    if (p->cores && p->kind != HAL_PLACE_MACHINE) snprintf(text, size, "%s \u00b7 %u cores, %u threads", name, p->cores, p->threads ? p->threads : p->cores);
+    snprintf(text, size, "%s%s%s", name, figure_known(p->uplink) ? " \u00b7 " : "",
+             figure_known(p->uplink) ? figure_any(p->uplink, up) : "");
+    if (p->cores && p->kind != HAL_PLACE_MACHINE)
+        snprintf(text, size, "%s \u00b7 %u cores, %u threads", name, p->cores,
+                 p->threads ? p->threads : p->cores);
 }
 
 /* What a box hangs on its parent's bus by. */
-static hal_figure hanging(const picture *p, const box *b) {
-    if (b->kind == BOX_DEVICE) return hal_topology_device_at(p->topology, b->index)->link_now;
+static hal_figure hanging(const picture *p, const box *b)
+{
+    if (b->kind == BOX_DEVICE)
+        return hal_topology_device_at(p->topology, b->index)->link_now;
     return hal_topology_place_at(p->topology, b->index)->uplink;
 }
 
-static double middle(const box *b) { return b->kind == BOX_PLACE ? b->y + LAYOUT_HEAD / 2.0 : b->y + 20; }
+static double middle(const box *b)
+{
+    return b->kind == BOX_PLACE ? b->y + LAYOUT_HEAD / 2.0 : b->y + 20;
+}
 
-static double thickest_inside(const picture *p, const box *b) {
+static double thickest_inside(const picture *p, const box *b)
+{
     double thick = 1.2;
     for (const box *c = b->first; c; c = c->next)
-        if (c->kind != BOX_MEMORY) thick = fmax(thick, picture_thickness(p, hanging(p, c)));
+        if (c->kind != BOX_MEMORY)
+            thick = fmax(thick, picture_thickness(p, hanging(p, c)));
     return thick;
 }
 
@@ -206,10 +213,13 @@ typedef struct rails {
     uint32_t n;
 } rails;
 
-static void hang(rails *r, double x, double y) {
+static void hang(rails *r, double x, double y)
+{
     uint32_t k = 0;
-    while (k < r->n && fabs(r->x[k] - x) > 1) k++;
-    if (k == 64) return;
+    while (k < r->n && fabs(r->x[k] - x) > 1)
+        k++;
+    if (k == 64)
+        return;
     if (k == r->n) {
         r->x[r->n++] = x;
         r->lowest[k] = y;
@@ -218,24 +228,34 @@ static void hang(rails *r, double x, double y) {
 }
 
 /* The bus of a PCI box: a rail down each column, a branch to each box, as thick as its link. */
-static void draw_bus(const picture *p, const box *b) {
+static void draw_bus(const picture *p, const box *b)
+{
     const double rail = fmin(thickest_inside(p, b), 6), top = b->y + LAYOUT_HEAD - 4;
     rails r = {.n = 0};
     for (const box *c = b->first; c; c = c->next) {
-        if (c->kind == BOX_MEMORY) continue;
+        if (c->kind == BOX_MEMORY)
+            continue;
         const double x = c->x - LAYOUT_RAIL + 9;
         hang(&r, x, middle(c));
-        fprintf(p->out, "<path class=\"link\" stroke-width=\"%.1f\" d=\"M%.1f %.1fH%.1f\"/>\n", picture_thickness(p, hanging(p, c)), x, middle(c), c->x);
+        fprintf(p->out, "<path class=\"link\" stroke-width=\"%.1f\" d=\"M%.1f %.1fH%.1f\"/>\n",
+                picture_thickness(p, hanging(p, c)), x, middle(c), c->x);
     }
     for (uint32_t k = 0; k < r.n; k++)
-        fprintf(p->out, "<path class=\"link\" stroke-width=\"%.1f\" d=\"M%.1f %.1fV%.1f\"/>\n", rail, r.x[k], top, r.lowest[k] + rail / 2);
-    if (r.n > 1) fprintf(p->out, "<path class=\"link\" stroke-width=\"%.1f\" d=\"M%.1f %.1fH%.1f\"/>\n", rail, r.x[0] - rail / 2, top, r.x[r.n - 1] + rail / 2);
+        fprintf(p->out, "<path class=\"link\" stroke-width=\"%.1f\" d=\"M%.1f %.1fV%.1f\"/>\n", rail, r.x[k],
+                top, r.lowest[k] + rail / 2);
+    if (r.n > 1)
+        fprintf(p->out, "<path class=\"link\" stroke-width=\"%.1f\" d=\"M%.1f %.1fH%.1f\"/>\n", rail,
+                r.x[0] - rail / 2, top, r.x[r.n - 1] + rail / 2);
 }
 
-static void draw_box(const picture *p, const layout *l, const box *b) {
-    if (b->kind == BOX_DEVICE) draw_device(p, l, b);
-    if (b->kind == BOX_MEMORY) draw_memory(p, hal_topology_memory_at(p->topology, b->index), b->x, b->y, b->w);
-    if (b->kind != BOX_PLACE) return;
+static void draw_box(const picture *p, const layout *l, const box *b)
+{
+    if (b->kind == BOX_DEVICE)
+        draw_device(p, l, b);
+    if (b->kind == BOX_MEMORY)
+        draw_memory(p, hal_topology_memory_at(p->topology, b->index), b->x, b->y, b->w);
+    if (b->kind != BOX_PLACE)
+        return;
     const hal_topology_place *place = hal_topology_place_at(p->topology, b->index);
     char text[256];
     place_title(place, text, sizeof text);
@@ -243,52 +263,71 @@ static void draw_box(const picture *p, const layout *l, const box *b) {
     rect(p, place_class(place->kind), b->x, b->y, b->w, b->h, 7);
     picture_text(p, "muted strong", b->x + LAYOUT_PAD, b->y + 16, SMALL, b->w - 2 * LAYOUT_PAD, text);
     fputs("</g>\n", p->out);
-    if (b->rail) draw_bus(p, b);
+    if (b->rail)
+        draw_bus(p, b);
 }
 
 /* --- title and legend --- */
 
-static void draw_title(const picture *p, double width) {
+static void draw_title(const picture *p, double width)
+{
     const hal_topology_host *host = hal_topology_host_of(p->topology);
     uint32_t by[HAL_DEVICE_OTHER + 1] = {0};
     char text[512] = "";
-    for (uint32_t k = 0; k < hal_topology_device_count(p->topology); k++) by[hal_topology_device_at(p->topology, k)->kind % (HAL_DEVICE_OTHER + 1)]++;
+    for (uint32_t k = 0; k < hal_topology_device_count(p->topology); k++)
+        by[hal_topology_device_at(p->topology, k)->kind % (HAL_DEVICE_OTHER + 1)]++;
     for (uint32_t k = 0; k <= HAL_DEVICE_OTHER; k++) {
         const size_t used = strlen(text);
-        if (by[k]) snprintf(text + used, sizeof text - used, "%s%u %s", used ? " \u00b7 " : "", by[k], hal_device_kind_name((hal_device_kind)k));
+        if (by[k])
+            snprintf(text + used, sizeof text - used, "%s%u %s", used ? " \u00b7 " : "", by[k],
+                     hal_device_kind_name((hal_device_kind)k));
     }
     const size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, "%s%s %s %s", used ? " \u00b7 " : "", host->os, host->kernel, host->arch);
-    picture_text(p, "strong", MARGIN, MARGIN + 15, 18, width, host->name[0] ? host->name : host->origin[0] ? host->origin : "this machine");
+    snprintf(text + used, sizeof text - used, "%s%s %s %s", used ? " \u00b7 " : "", host->os, host->kernel,
+             host->arch);
+    picture_text(p, "strong", MARGIN, MARGIN + 15, 18, width,
+                 host->name[0]     ? host->name
+                 : host->origin[0] ? host->origin
+                                   : "this machine");
     picture_text(p, "muted", MARGIN, MARGIN + 34, 12, width, text);
 }
 
-static double legend_item(const picture *p, double x, double y, const char *text) {
+static double legend_item(const picture *p, double x, double y, const char *text)
+{
     picture_text(p, "muted", x, y, SMALL, 400, text);
     return x + text_width(text, SMALL) + 22;
 }
 
-static void draw_tiers(const picture *p, double x, double y) {
+static void draw_tiers(const picture *p, double x, double y)
+{
     const hal_topology_memory *sample[TIERS] = {0};
     char text[64];
     for (uint32_t k = 0; k < hal_topology_memory_count(p->topology); k++) {
         const hal_topology_memory *m = hal_topology_memory_at(p->topology, k);
         const uint32_t tier = m->tier < TIERS ? m->tier : TIERS - 1;
-        if (!sample[tier]) sample[tier] = m;
+        if (!sample[tier])
+            sample[tier] = m;
     }
     for (uint32_t k = 0; k < TIERS; k++) {
-        if (!sample[k]) continue;
+        if (!sample[k])
+            continue;
         draw_tier(p, k, x, y - 11, 24, 14);
         snprintf(text, sizeof text, "tier %u: %s", k, kind_word(sample[k]->kind));
         x = legend_item(p, x + 30, y, text);
     }
 }
 
-static void draw_scale(const picture *p, double x, double y) {
+static void draw_scale(const picture *p, double x, double y)
+{
     char text[FIGURE_SIZE];
     for (int k = 0; p->fastest > 0 && k < 3; k++) {
-        const hal_figure f = {.value = p->fastest * (k == 0 ? 1 : k == 1 ? 0.25 : 0.03), .unit = HAL_UNIT_BYTES_PER_SECOND, .source = HAL_SOURCE_ESTIMATED};
-        fprintf(p->out, "<path class=\"link\" stroke-width=\"%.1f\" d=\"M%.1f %.1fh34\"/>\n", picture_thickness(p, f), x, y - 4);
+        const hal_figure f = {.value = p->fastest * (k == 0   ? 1
+                                                     : k == 1 ? 0.25
+                                                              : 0.03),
+                              .unit = HAL_UNIT_BYTES_PER_SECOND,
+                              .source = HAL_SOURCE_ESTIMATED};
+        fprintf(p->out, "<path class=\"link\" stroke-width=\"%.1f\" d=\"M%.1f %.1fh34\"/>\n",
+                picture_thickness(p, f), x, y - 4);
         figure_any(f, text);
         text[strlen(text) - 2] = 0;
         x = legend_item(p, x + 40, y, text);
@@ -296,7 +335,8 @@ static void draw_scale(const picture *p, double x, double y) {
     legend_item(p, x, y, "one way; thin: not known; dashed: through the host");
 }
 
-static void draw_legend(const picture *p, double y) {
+static void draw_legend(const picture *p, double y)
+{
     draw_tiers(p, MARGIN, y + 18);
     draw_scale(p, MARGIN, y + 40);
     picture_text(p, "muted", MARGIN, y + 60, SMALL, 900, figure_legend());
@@ -304,38 +344,51 @@ static void draw_legend(const picture *p, double y) {
 
 /* --- the whole --- */
 
-static double fastest_of(const hal_topology *t) {
+static double fastest_of(const hal_topology *t)
+{
     double most = 0;
     for (uint32_t k = 0; k < hal_topology_link_count(t); k++) {
         const hal_topology_link *l = hal_topology_link_at(t, k);
-        if (figure_known(l->bandwidth) && strcmp(l->kind, "memory")) most = fmax(most, l->bandwidth.value);
+        if (figure_known(l->bandwidth) && strcmp(l->kind, "memory"))
+            most = fmax(most, l->bandwidth.value);
     }
     for (uint32_t k = 0; k < hal_topology_device_count(t); k++) {
         const hal_topology_device *d = hal_topology_device_at(t, k);
-        if (figure_known(d->link_now)) most = fmax(most, d->link_now.value);
+        if (figure_known(d->link_now))
+            most = fmax(most, d->link_now.value);
     }
     return most;
 }
 
-static void draw(const picture *p, const layout *l, double width, double height, double fabric, bool prolog, tool_error *err) {
-    if (prolog) fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", p->out);
-    fprintf(p->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"hal-info\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">\n", width,
-            height, width, height);
+static void draw(const picture *p, const layout *l, double width, double height, double fabric, bool prolog,
+                 tool_error *err)
+{
+    if (prolog)
+        fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", p->out);
+    fprintf(p->out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"hal-info\" viewBox=\"0 0 %.0f %.0f\" "
+            "width=\"%.0f\" height=\"%.0f\" role=\"img\">\n",
+            width, height, width, height);
     fputs("<title>", p->out);
     style_escape(p->out, hal_topology_host_of(p->topology)->name);
-    fprintf(p->out, "</title>\n%s%s<rect class=\"bg\" width=\"100%%\" height=\"100%%\"/>\n", style_sheet, patterns);
+    fputs("</title>\n", p->out);
+    theme_print(p->out);
+    fprintf(p->out, "%s<rect class=\"bg\" width=\"100%%\" height=\"100%%\"/>\n", patterns);
     draw_title(p, width - 2 * MARGIN);
-    for (uint32_t k = 0; k < l->n; k++) draw_box(p, l, &l->boxes[k]);
+    for (uint32_t k = 0; k < l->n; k++)
+        draw_box(p, l, &l->boxes[k]);
     const double below = l->boxes[0].y + l->boxes[0].h;
     fabric_print(p, MARGIN, below, width - 2 * MARGIN, err);
     draw_legend(p, below + fabric + 6);
     fputs("</svg>\n", p->out);
 }
 
-int picture_print(const hal_topology *t, bool prolog, FILE *out, tool_error *err) {
+int picture_print(const hal_topology *t, bool prolog, FILE *out, tool_error *err)
+{
     layout l;
     int code = layout_create(t, MARGIN, MARGIN + TITLE - 6, fmax(fabric_width(t), 640), &l, err);
-    if (code) return code;
+    if (code)
+        return code;
     box *outer = &l.boxes[0];
     picture p = {.topology = t, .fastest = fastest_of(t)};
     const double inner = outer->w, fabric = fabric_print(&p, MARGIN, 0, inner, err);

@@ -23,16 +23,20 @@ info_style style_of(FILE *out, const char *colour, bool wide);
 const char *style_on(const info_style *style, info_tone tone);
 const char *style_off(const info_style *style, info_tone tone);
 
-/* Text from outside, made safe for a terminal: control characters, and without UTF-8 what is not ASCII, become '?'. */
+/* Text from outside, made safe for a terminal: control characters, and without UTF-8 what is not ASCII,
+ * become '?'. */
 void style_clean(const info_style *style, const char *text, char *out, size_t size);
 /* Columns that clean text takes. */
 uint32_t style_columns(const info_style *style, const char *text);
 /* Bytes of the longest start of clean text that takes at most `columns`. */
 size_t style_fit(const info_style *style, const char *text, uint32_t columns);
 
-/* Prints text in lines that keep to the width, the second and later ones indented as far as the first, which begins in column
-   `indent` already. */
+/* Prints text in lines that keep to the width, the second and later ones indented as far as the first, which
+   begins in column `indent` already. */
 void style_wrap(const info_style *style, FILE *out, uint32_t indent, const char *text);
+
+/* A faint line, wrapped: legends and hints. */
+void style_hint(const info_style *style, FILE *out, const char *text);
 
 /* Text inside of XML and HTML. */
 void style_escape(FILE *out, const char *text);

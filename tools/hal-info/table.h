@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A table of text, fitted to the width of the reader: columns of low rank go first, then the widest text is cut. */
+/* A table of text, fitted to the width of the reader: columns of low rank go first, then the widest text is
+ * cut. */
 #ifndef HAL_INFO_TABLE_H
 #define HAL_INFO_TABLE_H
 
@@ -8,8 +9,10 @@
 
 typedef struct table table;
 
-enum { TABLE_RIGHT = 1, /* numbers */
-       TABLE_CUT = 2 }; /* may be cut short, with an ellipsis, when the line is too long */
+enum {
+    TABLE_RIGHT = 1, /* numbers */
+    TABLE_CUT = 2
+}; /* may be cut short, with an ellipsis, when the line is too long */
 
 /* NULL when memory is out; every other function takes that, and table_print reports it. */
 table *table_create(void);
