@@ -195,7 +195,7 @@ static hal_status write_tree(const hal_files *files, hal_recorder *r, const hal_
 
 static hal_status gather(const hal_files *files, FILE *stream)
 {
-    hal_topology_options options = {HAL_HEAD(hal_topology_options)};
+    hal_topology_options options = {HAL_HEAD(hal_topology_options), .deadline = hal_deadline_ms(15000)};
     hal_topology *topology;
     hal_files *recorder = hal_recorder_open(files);
     if (recorder == NULL)

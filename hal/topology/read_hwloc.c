@@ -94,9 +94,19 @@ static hal_memory_kind kind_of_node(hwloc_obj_t node)
     return node->subtype == NULL && hal_tree_info(node, "DAXDevice")[0] == '\0' ? HAL_MEMORY_DRAM : HAL_MEMORY_OTHER;
 }
 
+/* A number that the firmware keeps for memory to come (GPU instances, CXL): without memory, and near to all processors alike,
+   as hwloc says of nodes that have none. */
+static bool is_reserve(const hal_tree *t, hwloc_obj_t node)
+{
+    return node->attr->numanode.local_memory == 0 && hwloc_get_nbobjs_by_type(t->tree, HWLOC_OBJ_NUMANODE) > 1 &&
+           (node->cpuset == NULL || hwloc_bitmap_isequal(node->cpuset, hwloc_get_root_obj(t->tree)->cpuset));
+}
+
 static void add_node(const hal_tree *t, hwloc_obj_t node)
 {
     char id[32];
+    if (is_reserve(t, node))
+        return;
     const double bytes = (double)node->attr->numanode.local_memory;
     const uint32_t package = package_of(t, node->cpuset);
     snprintf(id, sizeof id, "numa%u", node->os_index);
@@ -237,6 +247,8 @@ static void add_links(const hal_tree *t)
     for (uint32_t i = 0; i < t->n_packages; i++)
         for (hwloc_obj_t n = NULL; (n = hwloc_get_next_obj_by_type(t->tree, HWLOC_OBJ_NUMANODE, n)) != NULL;) {
             char id[32];
+            if (is_reserve(t, n))
+                continue;
             const bool local = t->n_packages == 1 || hwloc_bitmap_intersects(n->cpuset, package_at(t, i)->cpuset);
             snprintf(id, sizeof id, "numa%u", n->os_index);
             if (hal_draft_link_count(t->draft) < MOST_CPU_LINKS)
