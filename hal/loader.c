@@ -70,8 +70,7 @@ static bool same_name(const char *a, const char *b, size_t n)
     return true;
 }
 
-/* Form "cpu,null" allows only these, "^cuda" all but these. */
-static bool allowed(const char *list, const char *name)
+bool hal_loader_allows(const char *list, const char *name)
 {
     bool deny = list != NULL && list[0] == '^', found = false;
     if (list == NULL)
@@ -171,7 +170,7 @@ static hal_status stage_listed(hal_instance *instance, candidate *c)
 {
     char name[256] = "";
     backend_name(c->file, name, sizeof name);
-    if (!allowed(instance->config.backends, name))
+    if (!hal_loader_allows(instance->config.backends, name))
         return HAL_FAIL(FAILED_PRECONDITION, "left out: the list of backends is \"%s\"",
                         instance->config.backends);
     return HAL_OK;

@@ -22,6 +22,8 @@ HAL_CORE_SOURCES = \
 	hal/discovery/answers.c \
 	hal/discovery/answers.h \
 	hal/discovery/ask.c \
+	hal/discovery/cache.c \
+	hal/discovery/cache.h \
 	hal/discovery/cgroup.c \
 	hal/discovery/cgroup.h \
 	hal/discovery/classes.c \
@@ -52,6 +54,7 @@ HAL_CORE_SOURCES = \
 	hal/discovery/ladder.c \
 	hal/discovery/ladder.h \
 	hal/discovery/ladder_answer.c \
+	hal/discovery/ladder_backend.c \
 	hal/discovery/ladder_bus.c \
 	hal/discovery/ladder_driver.c \
 	hal/discovery/ladder_evidence.c \

@@ -78,6 +78,8 @@ typedef struct hal_loaded {
 } hal_loaded;
 /* The installed directory, searched last. Variable for tests, which must not find what lies installed already. */
 extern const char *hal_loader_directory;
+/* Whether the list of backends leaves `name` in: "cpu,null" allows only these, "^cuda" all but these, NULL all. */
+bool hal_loader_allows(const char *list, const char *name);
 hal_status hal_loader_run(hal_instance *instance);
 void hal_loader_stop(hal_instance *instance);
 void hal_host_fill(hal_loaded *loaded);

@@ -35,8 +35,7 @@ static hal_status scan(const hal_files *files, const hal_topology_options *optio
     hal_scan_parts(files, draft);
     HAL_TRY(supply(options, draft));
     hal_scan_hidden(files, draft);
-    hal_ladder_climb(files, draft);
-    return HAL_OK;
+    return hal_ladder_climb(files, draft);
 }
 
 hal_status hal_discover(const hal_files *files, const hal_topology_options *options, hal_topology **topology)

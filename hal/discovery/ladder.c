@@ -267,14 +267,13 @@ static bool begin(hal_ladder *ladder)
     return ladder->search != NULL && hal_manifests_read(ladder->files, ladder->search, &ladder->manifests);
 }
 
-void hal_ladder_climb(const hal_files *files, hal_draft *draft)
+hal_status hal_ladder_climb(const hal_files *files, hal_draft *draft)
 {
     hal_ladder ladder = {.files = files, .draft = draft};
-    /* Without memory the draft fails where it is sealed; a device that was not climbed is never taken for
-     * usable. */
-    if (begin(&ladder)) {
-        for (uint32_t i = 0; i < hal_draft_device_count(draft); i++)
-            climb_device(&ladder, i);
+    ladder.starved = !begin(&ladder);
+    for (uint32_t i = 0; !ladder.starved && i < hal_draft_device_count(draft); i++)
+        climb_device(&ladder, i);
+    if (!ladder.starved) {
         hal_ladder_survey(&ladder);
         hal_ladder_survey_manifests(&ladder);
         hal_ladder_survey_answers(&ladder);
@@ -284,4 +283,6 @@ void hal_ladder_climb(const hal_files *files, hal_draft *draft)
     hal_deallocate(files->allocator, ladder.libraries);
     hal_deallocate(files->allocator, ladder.log);
     hal_deallocate(files->allocator, ladder.modules);
+    /* Whatever ran out has left its words. */
+    return ladder.starved ? HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY) : HAL_OK;
 }

@@ -36,6 +36,7 @@ typedef struct hal_ladder {
     char *log;     /* the kernel's, since the machine started; NULL when it cannot be read */
     char *modules; /* modules.dep and modules.builtin of the running kernel; NULL when they are not there */
     bool log_tried, modules_tried;
+    bool starved;       /* something ran out of memory */
     bool nodes_told;    /* /dev was recorded */
     bool firmware_told; /* /lib/firmware was recorded */
 } hal_ladder;
@@ -105,7 +106,7 @@ bool hal_ladder_log_line(hal_ladder *ladder, const char *a, const char *b, char 
 bool hal_ladder_module_loaded(const hal_ladder *ladder, const char *name);
 /* 1 when it is installed for the running kernel, 0 when it is not, -1 when that cannot be told. */
 int hal_ladder_module_installed(hal_ladder *ladder, const char *name);
-/* The family's libraries, NULL when out of memory. */
+/* The family's libraries; NULL when out of memory, which the ladder remembers. */
 const hal_family_libraries *hal_ladder_libraries(hal_ladder *ladder, const hal_family *family);
 /* True when the device at `index` is of the family. */
 bool hal_ladder_is_of(const hal_ladder *ladder, uint32_t index, const char *family);

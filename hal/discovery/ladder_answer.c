@@ -170,17 +170,3 @@ void hal_rung_visible(hal_climb *climb)
     /* Not a fault, and yet nothing above is reached. */
     climb->status = HAL_RUNG_FAIL;
 }
-
-void hal_rung_backend(hal_climb *climb)
-{
-    const hal_topology_device *device = hal_climb_device(climb);
-    if (device->kind == HAL_DEVICE_NIC || device->kind == HAL_DEVICE_SWITCH) {
-        hal_climb_skip(climb, "moves data and computes nothing");
-    } else if (climb->family->backend[0] != '\0') {
-        hal_climb_note(climb, "backend %s", climb->family->backend);
-    } else {
-        hal_climb_find(climb, 1001, "%s",
-                       climb->family->title[0] != '\0' ? climb->family->title : "unknown family");
-        climb->status = HAL_RUNG_SKIP;
-    }
-}

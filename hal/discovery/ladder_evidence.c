@@ -109,8 +109,10 @@ const hal_family_libraries *hal_ladder_libraries(hal_ladder *ladder, const hal_f
         if (ladder->libraries[i].family == family)
             return &ladder->libraries[i];
     if (!hal_array_grow(ladder->files->allocator, (void **)&ladder->libraries, ladder->n_libraries,
-                        &ladder->room_libraries, sizeof *ladder->libraries))
+                        &ladder->room_libraries, sizeof *ladder->libraries)) {
+        ladder->starved = true;
         return NULL;
+    }
     hal_family_libraries *libraries = &ladder->libraries[ladder->n_libraries++];
     memset(libraries, 0, sizeof *libraries);
     libraries->family = family;

@@ -26,8 +26,8 @@ void hal_scan_parts(const hal_files *files, hal_draft *draft);
 /* Visibility variables: devices that are hidden on purpose. */
 void hal_scan_hidden(const hal_files *files, hal_draft *draft);
 
-/* Climbs the ladder for every device: rungs, reason, usability, diagnostics (hal/discovery/ladder.c). */
-void hal_ladder_climb(const hal_files *files, hal_draft *draft);
+/* Climbs the ladder for every device: rungs, reason, usability, diagnostics (hal/discovery/ladder.c). OUT_OF_MEMORY. */
+hal_status hal_ladder_climb(const hal_files *files, hal_draft *draft);
 
 /* Everything of one input, sealed: what hal_topology_create calls for a machine. */
 hal_status hal_discover(const hal_files *files, const hal_topology_options *options, hal_topology **topology);

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Form of /etc/ld.so.cache since glibc 2.2: magic "glibc-ld.so.cache1.1", number of libraries and bytes of
- * strings as 32-bit numbers, 20 further bytes, then 24 bytes a library: flags, offset of its name, offset of
- * its path, ...; offsets count from the magic, which an older table may precede. (What `ldconfig -p` prints.)
- */
 #include "hal/discovery/search.h"
+#include "hal/discovery/cache.h"
 #include "hal/discovery/elf.h"
 #include "hal/discovery/files_source.h"
 #include "hal/discovery/words.h"
@@ -13,8 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CACHE_HEAD = 48, CACHE_ENTRY = 24, PLACES = 96 };
-#define CACHE_MAGIC "glibc-ld.so.cache1.1"
+enum { PLACES = 96 };
 
 /* A directory where libraries lie. */
 typedef struct place {
@@ -25,9 +20,9 @@ typedef struct place {
 struct hal_search {
     const hal_files *files;
     hal_elf_kind host;
-    char *cache_file;  /* as read */
-    const char *cache; /* from its magic on; NULL when there is none */
-    size_t cache_bytes;
+    char *cache_file; /* as read */
+    hal_cache cache;
+    bool cached; /* there is one that can be understood */
     char *texts; /* that directories point into */
     size_t n_texts;
     place places[PLACES];
@@ -36,41 +31,12 @@ struct hal_search {
     bool possible;
 };
 
-static uint32_t number_at(const char *bytes)
-{
-    uint32_t value;
-    memcpy(&value, bytes, sizeof value);
-    return value;
-}
-
-/* The `which`-th text of an entry of the cache, NULL when it does not lie inside. */
-static const char *cache_text(const hal_search *search, uint32_t entry, size_t which)
-{
-    size_t at = number_at(search->cache + CACHE_HEAD + (size_t)entry * CACHE_ENTRY + 4 * (1 + which));
-    if (at >= search->cache_bytes || memchr(search->cache + at, '\0', search->cache_bytes - at) == NULL)
-        return NULL;
-    return search->cache + at;
-}
-
-static uint32_t cache_count(const hal_search *search)
-{
-    if (search->cache == NULL || search->cache_bytes < CACHE_HEAD)
-        return 0;
-    size_t room = (search->cache_bytes - CACHE_HEAD) / CACHE_ENTRY;
-    uint32_t told = number_at(search->cache + sizeof CACHE_MAGIC - 1);
-    return told < room ? told : (uint32_t)room;
-}
-
 static void read_cache(hal_search *search)
 {
     size_t bytes = 0;
     search->cache_file = hal_files_read_all(search->files, "/etc/ld.so.cache", &bytes);
-    if (search->cache_file == NULL)
-        return;
-    search->possible = true;
-    search->cache = memmem(search->cache_file, bytes, CACHE_MAGIC, sizeof CACHE_MAGIC - 1);
-    if (search->cache != NULL)
-        search->cache_bytes = bytes - (size_t)(search->cache - search->cache_file);
+    search->possible |= search->cache_file != NULL;
+    search->cached = search->cache_file != NULL && hal_cache_open(search->cache_file, bytes, &search->cache);
 }
 
 /* Adds a directory, whose text is copied; full tables ignore more. */
@@ -231,6 +197,8 @@ static void consider(const hal_search *search, const char *path, const char *whe
                      hal_found *best)
 {
     hal_found found = {.state = HAL_FOUND_NOTHING};
+    if (path[0] != '/')
+        return;
     judge(search, path, &found);
     if (outside && found.state == HAL_FOUND_LOADABLE)
         found.state = HAL_FOUND_OUTSIDE;
@@ -248,12 +216,10 @@ static void consider(const hal_search *search, const char *path, const char *whe
 
 static void consider_cache(const hal_search *search, const char *name, hal_found *best)
 {
-    uint32_t count = cache_count(search);
-    for (uint32_t i = 0; i < count; i++) {
-        const char *key = cache_text(search, i, 0), *path = cache_text(search, i, 1);
-        if (key != NULL && path != NULL && strcmp(key, name) == 0)
+    const char *key, *path;
+    for (uint32_t i = 0; search->cached && hal_cache_at(&search->cache, i, &key, &path); i++)
+        if (strcmp(key, name) == 0)
             consider(search, path, "ld.so.cache", false, best);
-    }
 }
 
 static void consider_places(const hal_search *search, const char *name, hal_found *best)
@@ -262,7 +228,7 @@ static void consider_places(const hal_search *search, const char *name, hal_foun
         bool configured = i >= search->n_places - search->n_configured;
         char path[768];
         snprintf(path, sizeof path, "%s/%s", search->places[i].directory, name);
-        consider(search, path, search->places[i].where, configured && search->cache != NULL, best);
+        consider(search, path, search->places[i].where, configured && search->cached, best);
     }
 }
 
@@ -304,9 +270,9 @@ bool hal_search_glance(const hal_search *search, const char *names, hal_found *f
 {
     hal_found best = {.state = HAL_FOUND_NOTHING};
     char name[128];
-    if (search->cache == NULL)
+    if (!search->cached)
         hal_search_choose(search, names, "", &best);
-    for (const char *rest = names; search->cache != NULL && hal_word_next(&rest, '|', name, sizeof name);) {
+    for (const char *rest = names; search->cached && hal_word_next(&rest, '|', name, sizeof name);) {
         snprintf(best.name, sizeof best.name, "%s", name);
         consider_cache(search, name, &best);
         if (best.state == HAL_FOUND_LOADABLE)

@@ -212,6 +212,8 @@ static uint32_t add(hal_draft *draft, found device)
 }
 
 static bool produced[1100];
+/* Where the plugins of this build lie, or NULL. */
+static const char *built_plugins;
 
 static hal_topology *sealed(hal_draft *draft)
 {
@@ -289,7 +291,7 @@ static void check_given(const given *g)
     device.driver = g->driver != NULL ? g->driver : device.driver;
     device.node = g->node != NULL ? g->node : device.node;
     add(draft, device);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     check_device(topology, g);
     hal_topology_release(topology);
@@ -310,7 +312,7 @@ static void nothing_is_wrong_with_a_whole_machine(void **state)
         add(draft, *all[i]);
     add(draft, (found){"cpu", "package 0", "", "", "", HAL_DEVICE_CPU, 0, 0});
     add(draft, (found){"nic", "0000:05:00.0", "mlx5_core", "", "", HAL_DEVICE_NIC, 0x1021, 0});
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     for (uint32_t i = 0; i < hal_topology_diagnostic_count(topology); i++)
         if (strcmp(hal_topology_diagnostic_at(topology, i)->code, "D1001") != 0) {
@@ -371,7 +373,7 @@ static void a_slot_that_is_narrower_is_not_a_fault(void **state)
                                "= " PORT "max_link_width 8\n= " GPU "current_link_width 8\n");
     hal_draft *draft = machine();
     add(draft, gpu);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     assert_null(diagnosed(topology, 101));
     hal_topology_release(topology);
@@ -435,7 +437,7 @@ static void what_the_log_said_before_the_last_start_is_forgotten(void **state)
         "< /hal/dmesg\n\t[ 9.1] NVRM: Xid (PCI:0000:1b:00): 31, pid=1\n\t[ 0.0] Linux version 6.8.0\n");
     hal_draft *draft = machine();
     add(draft, gpu);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     assert_null(diagnosed(topology, 211));
     hal_topology_release(topology);
@@ -471,7 +473,7 @@ static void a_container_with_some_of_the_devices(void **state)
     hal_draft_host(draft)->container = hal_draft_text(draft, "docker");
     add(draft, gpu);
     add(draft, second);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     assert_int_equal(hal_topology_device_at(topology, 0)->usability, HAL_USABLE_NO_BACKEND);
     assert_int_equal(hal_topology_device_at(topology, 1)->usability, HAL_USABLE_BROKEN);
@@ -488,7 +490,7 @@ static void a_container_has_its_own_control_node(void **state)
     hal_draft *draft = machine();
     hal_draft_host(draft)->container = hal_draft_text(draft, "docker");
     add(draft, ascend);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     assert_null(diagnosed(topology, 302));
     hal_topology_release(topology);
@@ -501,7 +503,7 @@ static void a_node_that_cannot_be_looked_at(void **state)
     hal_files *files = changed("?", "m /dev/accel 0700 0:0\n");
     hal_draft *draft = machine();
     add(draft, npu);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     const hal_topology_device *device = hal_topology_device_at(topology, 0);
     assert_int_equal(device->rungs[2].status, HAL_RUNG_DENIED);
@@ -542,7 +544,7 @@ static void the_remedy_names_the_user_and_the_group(void **state)
     hal_files *files = changed("= /hal/id", "= /hal/id uid=1000 gid=1000 groups=44(video)\n");
     hal_draft *draft = machine();
     add(draft, npu);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     assert_string_equal(diagnosed(topology, 401)->remedy,
                         "usermod -aG render ann as root, then log in again");
@@ -611,7 +613,7 @@ static void versions(void **state)
     hal_files *files = changed(old_name.without, old_name.with);
     hal_draft *draft = machine();
     add(draft, npu);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     assert_null(diagnosed(topology, 602));
     hal_topology_release(topology);
@@ -657,7 +659,7 @@ static void a_single_manifest_may_be_named(void **state)
         "= /hal/env OCL_ICD_VENDORS=/opt/one/nvidia.icd\n= /opt/one/nvidia.icd libnvidia-opencl.so.1\n");
     hal_draft *draft = machine();
     add(draft, gpu);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     assert_null(diagnosed(topology, 701));
     assert_null(diagnosed(topology, 706));
@@ -709,7 +711,7 @@ static hal_topology *answered(const char *lines)
     if (hal_answers_recall(NULL, files, &answers) != HAL_OK)
         fail_msg("%s", hal_status_last()->text);
     assert_ok(hal_answers_merge(draft, answers));
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     hal_answers_free(answers);
     hal_files_close(files);
@@ -775,7 +777,7 @@ static void a_split_device_without_parts(void **state)
         hal_draft_device_feature(draft, board, "mig");
         if (parts == 1)
             hal_draft_device(draft, add(draft, second))->parent = board;
-        hal_ladder_climb(files, draft);
+        assert_ok(hal_ladder_climb(files, draft));
         hal_topology *topology = sealed(draft);
         assert_int_equal(diagnosed(topology, 913) != NULL, parts == 0);
         hal_topology_release(topology);
@@ -793,7 +795,7 @@ static void check_machine(uint32_t code, const found *a, const found *b, const c
         add(draft, *a);
     if (b != NULL)
         add(draft, *b);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     const hal_topology_diagnostic *d = diagnosed(topology, code);
     if (d == NULL || strstr(d->evidence, words) == NULL) {
@@ -828,6 +830,58 @@ static void a_device_for_guests_without_a_group(void **state)
     assert_true(produced[107]);
 }
 
+static void write_file(const char *name, const void *bytes, size_t size)
+{
+    FILE *stream = fopen(scratch_path(name), "wb");
+    assert_non_null(stream);
+    assert_int_equal(fwrite(bytes, 1, size, stream), size);
+    fclose(stream);
+}
+
+/* This machine with a processor, and plugins where the test put them. */
+static hal_topology *live(void)
+{
+    hal_files *files = NULL;
+    assert_ok(hal_files_open(NULL, NULL, &files));
+    hal_draft *draft = machine();
+    add(draft, (found){"cpu", "package 0", "", "", "", HAL_DEVICE_CPU, 0, 0});
+    assert_ok(hal_ladder_climb(files, draft));
+    hal_topology *topology = sealed(draft);
+    hal_files_close(files);
+    return topology;
+}
+
+static void assert_processor(uint32_t usability, const char *reason, const char *words)
+{
+    hal_topology *topology = live();
+    const hal_topology_device *device = hal_topology_device_at(topology, 0);
+    assert_int_equal(device->usability, usability);
+    assert_string_equal(device->reason, reason);
+    assert_non_null(strstr(device->rungs[9].evidence, words));
+    hal_topology_release(topology);
+}
+
+static void the_backend(void **state)
+{
+    (void)state;
+    hal_loader_directory = scratch_root;
+    assert_processor(HAL_USABLE_BROKEN, "D1002", "no libhal_cpu.so");
+    write_file("libhal_cpu.so", "nonsense", 8);
+    assert_processor(HAL_USABLE_BROKEN, "D1003", "libhal_cpu.so");
+    setenv("HAL_BACKENDS", "^cpu", 1);
+    assert_processor(HAL_USABLE_HIDDEN, "D908", "HAL_BACKENDS=^cpu");
+    unsetenv("HAL_BACKENDS");
+    chmod(scratch_path("libhal_cpu.so"), 0666);
+    assert_processor(HAL_USABLE_BROKEN, "D1003", "libhal_cpu.so");
+    unlink(scratch_path("libhal_cpu.so"));
+    /* The one that was built beside this test, as a person would try it; tests of the source alone have none.
+     */
+    setenv("HAL_PLUGIN_PATH", built_plugins != NULL ? built_plugins : scratch_root, 1);
+    if (built_plugins != NULL)
+        assert_processor(HAL_USABLE_READY, "", "is in order");
+    hal_loader_directory = "/nonexistent";
+}
+
 static void trees_without_libraries_accuse_nobody(void **state)
 {
     (void)state;
@@ -835,7 +889,7 @@ static void trees_without_libraries_accuse_nobody(void **state)
     hal_draft *draft = machine();
     add(draft, npu);
     add(draft, gpu);
-    hal_ladder_climb(files, draft);
+    assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
     for (uint32_t i = 0; i < 2; i++) {
         const hal_topology_device *device = hal_topology_device_at(topology, i);
@@ -845,14 +899,6 @@ static void trees_without_libraries_accuse_nobody(void **state)
     }
     hal_topology_release(topology);
     hal_files_close(files);
-}
-
-static void write_file(const char *name, const void *bytes, size_t size)
-{
-    FILE *stream = fopen(scratch_path(name), "wb");
-    assert_non_null(stream);
-    assert_int_equal(fwrite(bytes, 1, size, stream), size);
-    fclose(stream);
 }
 
 /* A table of the loader with one library, as ldconfig writes it; cut to `size` bytes. */
@@ -973,6 +1019,9 @@ static void every_passive_code_was_brought_about(void **state)
 
 int main(void)
 {
+    built_plugins = getenv("HAL_PLUGIN_PATH") != NULL ? strdup(getenv("HAL_PLUGIN_PATH")) : NULL;
+    unsetenv("HAL_PLUGIN_PATH");
+    unsetenv("HAL_BACKENDS");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_are_complete),
         cmocka_unit_test(words_and_patterns),
@@ -997,6 +1046,7 @@ int main(void)
         cmocka_unit_test(a_split_device_without_parts),
         cmocka_unit_test(the_machine),
         cmocka_unit_test(a_device_for_guests_without_a_group),
+        cmocka_unit_test_setup_teardown(the_backend, scratch_setup, scratch_teardown),
         cmocka_unit_test(trees_without_libraries_accuse_nobody),
         cmocka_unit_test_setup_teardown(the_loaders_table_is_read, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(files_are_judged_by_their_first_bytes, scratch_setup,
