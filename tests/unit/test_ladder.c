@@ -756,7 +756,8 @@ static void answers_that_do_no_harm(void **state)
 {
     (void)state;
     hal_topology *topology = answered("\tlibrary\tapi=nvml\tstate=unasked\ttext=no such file\n");
-    assert_non_null(strstr(diagnosed(topology, strtoul("D809" + 1, NULL, 10))->evidence, "no such file"));
+    assert_non_null(
+        strstr(diagnosed(topology, (uint32_t)strtoul("D809" + 1, NULL, 10))->evidence, "no such file"));
     assert_int_equal(hal_topology_device_at(topology, 0)->usability, HAL_USABLE_NO_BACKEND);
     hal_topology_release(topology);
     topology = answered(
@@ -920,20 +921,20 @@ static void the_loaders_table_is_read(void **state)
     (void)state;
     Elf64_Ehdr head = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1}, .e_machine = EM_X86_64};
     hal_files *files = NULL;
-    hal_found found;
+    hal_found library;
     assert_int_equal(mkdir(scratch_path("etc"), 0755) | mkdir(scratch_path("opt"), 0755), 0);
     write_file("opt/libx.so.1.2.3", &head, sizeof head);
     for (size_t size = 0; size < 120; size++) {
         write_cache("libx.so.1", "/opt/libx.so.1.2.3", size);
         assert_ok(hal_files_open(NULL, scratch_root, &files));
         hal_search *search = hal_search_create(files, "x86_64");
-        hal_search_find(search, "libx.so.1", "", &found);
-        assert_int_equal(found.state, size < 48 + 24 + 10 + 19 ? HAL_FOUND_NOTHING : HAL_FOUND_LOADABLE);
+        hal_search_find(search, "libx.so.1", "", &library);
+        assert_int_equal(library.state, size < 48 + 24 + 10 + 19 ? HAL_FOUND_NOTHING : HAL_FOUND_LOADABLE);
         hal_search_destroy(search);
         hal_files_close(files);
     }
-    assert_string_equal(found.where, "ld.so.cache");
-    assert_string_equal(found.version, "1.2.3");
+    assert_string_equal(library.where, "ld.so.cache");
+    assert_string_equal(library.version, "1.2.3");
 }
 
 static void files_are_judged_by_their_first_bytes(void **state)
@@ -941,17 +942,17 @@ static void files_are_judged_by_their_first_bytes(void **state)
     (void)state;
     unsigned char head[HAL_FOUND_NOTHING + 64] = {0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2MSB, 1};
     hal_files *files = NULL;
-    hal_found found;
+    hal_found library;
     head[19] = EM_PPC;
     mkdir(scratch_path("lib"), 0755);
     write_file("lib/libbig.so", head, 64);
     write_file("lib/libcut.so", head, 10);
     assert_ok(hal_files_open(NULL, scratch_root, &files));
     hal_search *search = hal_search_create(files, "x86_64");
-    hal_search_find(search, "libbig.so", "", &found);
-    assert_int_equal(found.state, HAL_FOUND_FOREIGN);
-    hal_search_find(search, "libcut.so", "", &found);
-    assert_int_equal(found.state, HAL_FOUND_BROKEN);
+    hal_search_find(search, "libbig.so", "", &library);
+    assert_int_equal(library.state, HAL_FOUND_FOREIGN);
+    hal_search_find(search, "libcut.so", "", &library);
+    assert_int_equal(library.state, HAL_FOUND_BROKEN);
     hal_search_destroy(search);
     hal_files_close(files);
 }
