@@ -49,7 +49,7 @@ void hal_climb_note(hal_climb *climb, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    hal_text_add(climb->evidence, sizeof climb->evidence, "%s%s", climb->evidence[0] != '\0' ? "; " : "",
+    hal_words_add(climb->evidence, sizeof climb->evidence, "%s%s", climb->evidence[0] != '\0' ? "; " : "",
                  text);
 }
 

@@ -52,15 +52,15 @@ static uint32_t code_of(const hal_vendor_fact *fact)
 static void describe(const hal_vendor_fact *fact, char *text, size_t size)
 {
     text[0] = '\0';
-    hal_text_add(text, size, "%s", fact->title[0] != '\0' ? fact->title : fact->vendor);
+    hal_words_add(text, size, "%s", fact->title[0] != '\0' ? fact->title : fact->vendor);
     if (fact->library[0] != '\0')
-        hal_text_add(text, size, " (%s%s%s)", fact->library,
+        hal_words_add(text, size, " (%s%s%s)", fact->library,
                      fact->manifest[0] != '\0' ? ", registered by " : "", fact->manifest);
     if (fact->text[0] != '\0')
-        hal_text_add(text, size, ": %s", fact->text);
+        hal_words_add(text, size, ": %s", fact->text);
     if (fact->code != 0)
-        hal_text_add(text, size, ", status %d", (int)fact->code);
-    hal_text_add(text, size, ", after %lld ms", (long long)(fact->nanoseconds / 1000000));
+        hal_words_add(text, size, ", status %d", (int)fact->code);
+    hal_words_add(text, size, ", after %lld ms", (long long)(fact->nanoseconds / 1000000));
 }
 
 /* What the vendor calls its own numbers in hal_native_index. */

@@ -239,7 +239,7 @@ static void check_updated(hal_climb *climb)
             continue;
         any = true;
         same |= strcmp(names.items[i], device->driver_version) == 0;
-        hal_text_add(built, sizeof built, " %s", names.items[i]);
+        hal_words_add(built, sizeof built, " %s", names.items[i]);
     }
     hal_files_names_free(climb->ladder->files, &names);
     if (any && !same)

@@ -33,7 +33,7 @@ static void user_name(const hal_files *files, char *name, size_t size)
         strsep(&after, ":");
         char *number = strsep(&after, ":");
         if (number != NULL && number[0] != '\0' && strtoul(number, NULL, 10) == hal_files_uid(files))
-            hal_text_add(name, size, "%s", user);
+            hal_words_add(name, size, "%s", user);
     }
     hal_deallocate(files->allocator, text);
 }

@@ -78,10 +78,10 @@ void hal_pattern_fill(const char *pattern, const hal_topology_device *device, ch
                strncmp(pattern, places[i].name, strlen(places[i].name)) != 0)
             i++;
         if (i < sizeof places / sizeof places[0]) {
-            hal_text_add(text, size, "%0*x", places[i].digits, places[i].value);
+            hal_words_add(text, size, "%0*x", places[i].digits, places[i].value);
             pattern += strlen(places[i].name);
         } else {
-            hal_text_add(text, size, "%c", *pattern++);
+            hal_words_add(text, size, "%c", *pattern++);
         }
     }
 }
@@ -102,7 +102,7 @@ int hal_version_compare(const char *a, const char *b)
     }
 }
 
-void hal_text_add(char *text, size_t size, const char *format, ...)
+void hal_words_add(char *text, size_t size, const char *format, ...)
 {
     size_t used = strnlen(text, size);
     va_list arguments;

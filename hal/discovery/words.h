@@ -21,6 +21,6 @@ void hal_pattern_fill(const char *pattern, const hal_topology_device *device, ch
 /* Compares versions number by number: "1.17.6" is smaller than "1.17.17". Below, at or above 0 as strcmp. */
 int hal_version_compare(const char *a, const char *b);
 /* Appends formatted text as far as it fits. */
-void hal_text_add(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void hal_words_add(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif
