@@ -20,6 +20,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_element \
 	tests/unit/test_expr \
 	tests/unit/test_files \
+	tests/unit/test_foreign \
 	tests/unit/test_fuse \
 	tests/unit/test_gemm \
 	tests/unit/test_gradient \
