@@ -64,6 +64,10 @@ HAL_FUZZ_TARGETS = \
 	tests/fuzz/fuzz_tokenizer \
 	tests/fuzz/fuzz_topology_json
 
+if HAVE_LIBXML2
+HAL_FUZZ_TARGETS += tests/fuzz/fuzz_translate
+endif
+
 # helpers that several tests share
 HAL_TEST_SOURCES = \
 	tests/emulation/amx_emulation.h \
@@ -160,6 +164,13 @@ tests_fuzz_fuzz_safetensors_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_safetensors_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_synthetic_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_synthetic_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+if HAVE_LIBXML2
+tests_fuzz_fuzz_translate_SOURCES = tests/fuzz/fuzz_translate.c hal/probe/check_hwloc.c hal/probe/read_nccl.c \
+	hal/probe/translate.c hal/probe/write_hwloc.c hal/probe/xml.c
+tests_fuzz_fuzz_translate_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS) $(LIBXML2_CFLAGS)
+tests_fuzz_fuzz_translate_LDADD = $(FUZZ_LDADD) $(LIBXML2_LIBS)
+tests_fuzz_fuzz_translate_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+endif
 tests_fuzz_fuzz_topology_json_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_topology_json_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_tokenizer_LDADD = $(FUZZ_LDADD)
