@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hwloc believes the XML it reads: a PU without complete_cpuset kills version 2.9. So everything it relies on is looked at
-   first: types and how they nest, sets and their inclusion, numbers, and that no PU or node is there twice. */
+/* hwloc believes the XML it reads: a PU without complete_cpuset kills version 2.9. So everything it relies on
+   is looked at first: types and how they nest, sets and their inclusion, numbers, and that no PU or node is
+   there twice. */
 #include "hal/probe/translate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_BITS 65536u
-#define MOST_WORDS (MOST_BITS / 32)
+#define MOST_BITS   65536u
+#define MOST_WORDS  (MOST_BITS / 32)
 #define MOST_MATRIX 1024u
 
 /* Bits by number; words that are not there are 0. */
-typedef struct set { uint32_t n, *words; } set;
+typedef struct set {
+    uint32_t n, *words;
+} set;
 
 typedef enum sort { NORMAL, MEMORY, IO, MISC } sort;
-static const struct type { const char *name; sort sort; } types[] = {
-    {"Machine", NORMAL},  {"Package", NORMAL},  {"Die", NORMAL},      {"Core", NORMAL},     {"PU", NORMAL},      {"Group", NORMAL},
-    {"L1Cache", NORMAL},  {"L2Cache", NORMAL},  {"L3Cache", NORMAL},  {"L4Cache", NORMAL},  {"L5Cache", NORMAL}, {"L1iCache", NORMAL},
-    {"L2iCache", NORMAL}, {"L3iCache", NORMAL}, {"NUMANode", MEMORY}, {"MemCache", MEMORY}, {"Bridge", IO},      {"PCIDev", IO},
-    {"OSDev", IO},        {"Misc", MISC}};
+static const struct type {
+    const char *name;
+    sort sort;
+} types[] = {{"Machine", NORMAL},  {"Package", NORMAL},  {"Die", NORMAL},      {"Core", NORMAL},
+             {"PU", NORMAL},       {"Group", NORMAL},    {"L1Cache", NORMAL},  {"L2Cache", NORMAL},
+             {"L3Cache", NORMAL},  {"L4Cache", NORMAL},  {"L5Cache", NORMAL},  {"L1iCache", NORMAL},
+             {"L2iCache", NORMAL}, {"L3iCache", NORMAL}, {"NUMANode", MEMORY}, {"MemCache", MEMORY},
+             {"Bridge", IO},       {"PCIDev", IO},       {"OSDev", IO},        {"Misc", MISC}};
 
 /* What is counted while walking. */
 typedef struct walk {
@@ -147,7 +153,8 @@ static void check_pci(const xml_node *node)
     if (strlen(busid) > 16 || sscanf(busid, "%8x:%2x:%2x.%1x%c", &a, &b, &c, &d, &rest) != 4)
         xml_wrong(node, "pci_busid=\"%.40s\" is not an address such as 0000:1b:00.0", busid);
     const char *type = xml_need(node, "pci_type");
-    if (strlen(type) > 40 || sscanf(type, "%4x [%4x:%4x] [%4x:%4x] %*2x", &a, &b, &c, &d, &(unsigned){0}) != 5)
+    if (strlen(type) > 40 ||
+        sscanf(type, "%4x [%4x:%4x] [%4x:%4x] %*2x", &a, &b, &c, &d, &(unsigned){0}) != 5)
         xml_wrong(node, "pci_type=\"%.40s\" is not like 0302 [10de:2330] [10de:16c1] a1", type);
     xml_real(node, "pci_link_speed", 0);
 }
@@ -178,9 +185,10 @@ static void check_io(walk *w, const xml_node *node)
         check_pci(node);
     else if (t->sort == IO)
         xml_number(node, "osdev_type", 1023, 0);
-    for XML_EACH (child, node)
-        if (xml_is(child, "object"))
-            check_io(w, child);
+    for
+        XML_EACH(child, node)
+    if (xml_is(child, "object"))
+        check_io(w, child);
 }
 
 static void check_memory(walk *w, const xml_node *node, set around)
@@ -196,16 +204,18 @@ static void check_memory(walk *w, const xml_node *node, set around)
             xml_wrong(node, "NUMA node %u stands twice", only_bit(nodes));
         xml_number(node, "local_memory", UINT64_MAX >> 8, 0);
     }
-    for XML_EACH (child, node) {
-        if (!xml_is(child, "object"))
-            continue;
-        if (type_of(child)->sort == MISC)
-            check_io(w, child);
-        else if (type_of(child)->sort != MEMORY || strcmp(t->name, "NUMANode") == 0)
-            xml_wrong(child, "a %s cannot stand below a %s", type_of(child)->name, t->name);
-        else
-            check_memory(w, child, around);
-    }
+    for
+        XML_EACH(child, node)
+        {
+            if (!xml_is(child, "object"))
+                continue;
+            if (type_of(child)->sort == MISC)
+                check_io(w, child);
+            else if (type_of(child)->sort != MEMORY || strcmp(t->name, "NUMANode") == 0)
+                xml_wrong(child, "a %s cannot stand below a %s", type_of(child)->name, t->name);
+            else
+                check_memory(w, child, around);
+        }
 }
 
 static void check_normal(walk *w, const xml_node *node, set around);
@@ -215,22 +225,24 @@ static set check_children(walk *w, const xml_node *node, set cpus)
 {
     set below = {0};
     const bool leaf = strcmp(type_of(node)->name, "PU") == 0;
-    for XML_EACH (child, node) {
-        if (!xml_is(child, "object"))
-            continue;
-        const struct type *t = type_of(child);
-        if (t->sort == IO || t->sort == MISC) {
-            check_io(w, child);
-        } else if (t->sort == MEMORY) {
-            check_memory(w, child, cpus);
-        } else if (leaf || strcmp(t->name, "Machine") == 0) {
-            xml_wrong(child, "a %s cannot stand below a %s", t->name, type_of(node)->name);
-        } else {
-            check_normal(w, child, cpus);
-            if (!merge(&below, parse_set(child, "cpuset")))
-                xml_wrong(child, "shares processors with an object beside it");
+    for
+        XML_EACH(child, node)
+        {
+            if (!xml_is(child, "object"))
+                continue;
+            const struct type *t = type_of(child);
+            if (t->sort == IO || t->sort == MISC) {
+                check_io(w, child);
+            } else if (t->sort == MEMORY) {
+                check_memory(w, child, cpus);
+            } else if (leaf || strcmp(t->name, "Machine") == 0) {
+                xml_wrong(child, "a %s cannot stand below a %s", t->name, type_of(node)->name);
+            } else {
+                check_normal(w, child, cpus);
+                if (!merge(&below, parse_set(child, "cpuset")))
+                    xml_wrong(child, "shares processors with an object beside it");
+            }
         }
-    }
     return below;
 }
 
@@ -247,21 +259,26 @@ static void check_normal(walk *w, const xml_node *node, set around)
         return;
     }
     w->n_pus++;
-    if (only_bit(parse_set(node, "complete_cpuset")) != xml_number(node, "os_index", MOST_BITS - 1, MOST_BITS))
+    if (only_bit(parse_set(node, "complete_cpuset")) !=
+        xml_number(node, "os_index", MOST_BITS - 1, MOST_BITS))
         xml_wrong(node, "its complete_cpuset is not its os_index");
 }
 
 static uint32_t count_words(const xml_node *matrix, const char *name)
 {
     uint32_t n = 0;
-    for XML_EACH (child, matrix) {
-        if (!xml_is(child, name))
-            continue;
-        if (child->text[strspn(child->text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ: \n")] != '\0')
-            xml_wrong(child, "holds something else than numbers and names");
-        for (const char *p = child->text; *(p += strspn(p, " \n")) != '\0'; p += strcspn(p, " \n"))
-            n++;
-    }
+    for
+        XML_EACH(child, matrix)
+        {
+            if (!xml_is(child, name))
+                continue;
+            if (child->text[strspn(child->text,
+                                   "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ: \n")] !=
+                '\0')
+                xml_wrong(child, "holds something else than numbers and names");
+            for (const char *p = child->text; *(p += strspn(p, " \n")) != '\0'; p += strcspn(p, " \n"))
+                n++;
+        }
     return n;
 }
 
@@ -276,22 +293,27 @@ static void check_matrix(const xml_node *node)
 
 static void check_attribute(const xml_node *node)
 {
-    for XML_EACH (value, node) {
-        if (!xml_is(value, "memattr_value"))
-            continue;
-        xml_number(value, "value", UINT64_MAX >> 8, 0);
-        xml_number(value, "target_obj_gp_index", INT64_MAX, 0);
-        xml_number(value, "initiator_obj_gp_index", INT64_MAX, 0);
-        if (xml_get(value, "initiator_cpuset") != NULL)
-            parse_set(value, "initiator_cpuset");
-    }
+    for
+        XML_EACH(value, node)
+        {
+            if (!xml_is(value, "memattr_value"))
+                continue;
+            xml_number(value, "value", UINT64_MAX >> 8, 0);
+            xml_number(value, "target_obj_gp_index", INT64_MAX, 0);
+            xml_number(value, "initiator_obj_gp_index", INT64_MAX, 0);
+            if (xml_get(value, "initiator_cpuset") != NULL)
+                parse_set(value, "initiator_cpuset");
+        }
 }
 
 static void check_version(const xml_node *root)
 {
     const char *version = xml_text(root, "version");
     if (strcmp(version, "3.0") != 0 && (strncmp(version, "2.", 2) != 0 || strlen(version) > 4))
-        xml_wrong(root, "version \"%.20s\" of hwloc's XML is not read; there are 2.x and 3.0 (export it again with lstopo)", version);
+        xml_wrong(root,
+                  "version \"%.20s\" of hwloc's XML is not read; there are 2.x and 3.0 (export it again with "
+                  "lstopo)",
+                  version);
 }
 
 static void check_machine(const xml_node *root, const xml_node *machine)
@@ -317,17 +339,19 @@ void hal_check_hwloc(const xml_node *root)
 {
     const xml_node *machine = NULL;
     check_version(root);
-    for XML_EACH (node, root) {
-        if (xml_is(node, "object") && machine != NULL)
-            xml_wrong(node, "a second outermost object");
-        if (xml_is(node, "object"))
-            machine = node;
-        else if (strncmp(node->name, "distances2", 10) == 0)
-            check_matrix(node);
-        else if (xml_is(node, "memattr"))
-            check_attribute(node);
-        else if (xml_is(node, "cpukind"))
-            parse_set(node, "cpuset");
-    }
+    for
+        XML_EACH(node, root)
+        {
+            if (xml_is(node, "object") && machine != NULL)
+                xml_wrong(node, "a second outermost object");
+            if (xml_is(node, "object"))
+                machine = node;
+            else if (strncmp(node->name, "distances2", 10) == 0)
+                check_matrix(node);
+            else if (xml_is(node, "memattr"))
+                check_attribute(node);
+            else if (xml_is(node, "cpukind"))
+                parse_set(node, "cpuset");
+        }
     check_machine(root, machine);
 }

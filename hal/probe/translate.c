@@ -17,7 +17,8 @@
 int hal_child_translate(const char *path)
 {
     (void)path;
-    return hal_child_fail("unsupported: this build of hal reads no XML, because libxml2 was not there when it was configured");
+    return hal_child_fail(
+        "unsupported: this build of hal reads no XML, because libxml2 was not there when it was configured");
 }
 
 #else
@@ -48,7 +49,8 @@ static void read_hwloc(const xml_node *root, hal_draft *draft)
     hal_check_hwloc(root);
     char *text = hal_write_hwloc(root, &bytes);
     forget_settings();
-    if (hwloc_topology_init(&tree) != 0 || hwloc_topology_set_io_types_filter(tree, HWLOC_TYPE_FILTER_KEEP_ALL) != 0 ||
+    if (hwloc_topology_init(&tree) != 0 ||
+        hwloc_topology_set_io_types_filter(tree, HWLOC_TYPE_FILTER_KEEP_ALL) != 0 ||
         hwloc_topology_set_xmlbuffer(tree, text, (int)bytes + 1) != 0 || hwloc_topology_load(tree) != 0)
         xml_wrong(root, "hwloc does not load it, although nothing in it looks wrong");
     if (hal_topology_read_hwloc(tree, draft) != HAL_OK)

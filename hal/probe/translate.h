@@ -10,7 +10,8 @@
 void hal_read_nccl(const xml_node *root, hal_draft *draft);
 /* Ends the process unless `root` is a topology that hwloc can be trusted with. */
 void hal_check_hwloc(const xml_node *root);
-/* The checked tree in the words of version 2.0, which every hwloc since 2.0 reads; its length without the NUL. */
+/* The checked tree in the words of version 2.0, which every hwloc since 2.0 reads; its length without the
+ * NUL. */
 char *hal_write_hwloc(const xml_node *root, size_t *bytes);
 
 #endif

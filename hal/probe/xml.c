@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MOST_BYTES (64 << 20)
-#define MOST_NODES 1000000u
-#define MOST_DEPTH 64u
+#define MOST_BYTES      (64 << 20)
+#define MOST_NODES      1000000u
+#define MOST_DEPTH      64u
 #define MOST_ATTRIBUTES 64u
 
 static const char *path_now = "";
@@ -65,12 +65,13 @@ static const char *copy(const xmlChar *text)
 }
 
 /* libxml2's own words, once: its later complaints follow from the first. */
-static void on_error(void *context, const char *message, xmlParserSeverities severity, xmlTextReaderLocatorPtr where)
+static void on_error(void *context, const char *message, xmlParserSeverities severity,
+                     xmlTextReaderLocatorPtr where)
 {
     (void)context;
     if (severity == XML_PARSER_SEVERITY_ERROR)
-        xml_unusable("line %d: %.*s", where != NULL ? xmlTextReaderLocatorLineNumber(where) : 0, (int)strcspn(message, "\n"),
-                     message);
+        xml_unusable("line %d: %.*s", where != NULL ? xmlTextReaderLocatorLineNumber(where) : 0,
+                     (int)strcspn(message, "\n"), message);
 }
 
 static void read_attributes(xmlTextReaderPtr reader, xml_node *node)
@@ -128,7 +129,8 @@ static void read_node(xmlTextReaderPtr reader, xml_node **root, xml_node **at)
             (*at)->text = copy(xmlTextReaderConstValue(reader));
         break;
     case XML_READER_TYPE_ENTITY:
-    case XML_READER_TYPE_ENTITY_REFERENCE: xml_unusable("line %d: entities are not read", xmlTextReaderGetParserLineNumber(reader));
+    case XML_READER_TYPE_ENTITY_REFERENCE:
+        xml_unusable("line %d: entities are not read", xmlTextReaderGetParserLineNumber(reader));
     default: break;
     }
 }
@@ -138,7 +140,8 @@ static void refuse_entities(xmlTextReaderPtr reader)
 {
     const xmlDoc *document = xmlTextReaderCurrentDoc(reader);
     if (document != NULL && document->intSubset != NULL && document->intSubset->entities != NULL)
-        xml_unusable("line %d: declares entities, which are not read", xmlTextReaderGetParserLineNumber(reader));
+        xml_unusable("line %d: declares entities, which are not read",
+                     xmlTextReaderGetParserLineNumber(reader));
 }
 
 static int open_file(const char *path)
@@ -167,7 +170,8 @@ xml_node *xml_read(const char *path)
         read_node(reader, &root, &at);
     }
     if (more != 0 || root == NULL)
-        xml_unusable("line %d: not well-formed XML, or without an element", xmlTextReaderGetParserLineNumber(reader));
+        xml_unusable("line %d: not well-formed XML, or without an element",
+                     xmlTextReaderGetParserLineNumber(reader));
     return root;
 }
 

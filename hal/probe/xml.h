@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An XML file as a tree, read in the helper only. Nothing outside of the file is fetched, entities are refused, and depth,
- * nodes and bytes are limited. Memory is never freed: the process ends when its answer is written. Functions that find
- * something wrong do not return: they say so (file, line, cause) and end the process.
+ * An XML file as a tree, read in the helper only. Nothing outside of the file is fetched, entities are
+ * refused, and depth, nodes and bytes are limited. Memory is never freed: the process ends when its answer is
+ * written. Functions that find something wrong do not return: they say so (file, line, cause) and end the
+ * process.
  */
 #ifndef HAL_PROBE_XML_H
 #define HAL_PROBE_XML_H
@@ -11,7 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct xml_attribute { const char *name, *value; } xml_attribute;
+typedef struct xml_attribute {
+    const char *name, *value;
+} xml_attribute;
 
 typedef struct xml_node {
     const char *name, *text; /* text: what stands between its tags, "" when nothing */

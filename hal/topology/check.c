@@ -10,13 +10,14 @@ static hal_status check_figure(const hal_figure *f, hal_unit unit, const char *n
                                const char *name)
 {
     if (f->source > HAL_SOURCE_MEASURED || f->unit > HAL_UNIT_OPERATIONS_PER_SECOND)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s %s: %s has a source or unit that does not exist", noun, id, name);
+        return HAL_FAIL(INVALID_ARGUMENT, "%s %s: %s has a source or unit that does not exist", noun, id,
+                        name);
     if (f->source != HAL_SOURCE_UNKNOWN && f->unit != (uint32_t)unit)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s %s: %s counts %s, not %s", noun, id, name, hal_unit_name(f->unit),
-                        hal_unit_name(unit));
+        return HAL_FAIL(INVALID_ARGUMENT, "%s %s: %s counts %s, not %s", noun, id, name,
+                        hal_unit_name(f->unit), hal_unit_name(unit));
     if (!isfinite(f->value) || f->value < 0 || !isfinite(f->ci95) || f->ci95 < 0)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s %s: %s is %g +- %g, not a number of zero or more", noun, id, name,
-                        f->value, f->ci95);
+        return HAL_FAIL(INVALID_ARGUMENT, "%s %s: %s is %g +- %g, not a number of zero or more", noun, id,
+                        name, f->value, f->ci95);
     return HAL_OK;
 }
 
@@ -30,7 +31,8 @@ static hal_status check_figures(const void *object, const hal_figure_table *tabl
     return s;
 }
 
-static hal_status check_texts(const void *object, const hal_text_table *table, const char *noun, uint32_t index)
+static hal_status check_texts(const void *object, const hal_text_table *table, const char *noun,
+                              uint32_t index)
 {
     for (uint32_t i = 0; i < table->count; i++)
         if (hal_text_see(object, &table->rows[i]) == NULL)
@@ -41,7 +43,8 @@ static hal_status check_texts(const void *object, const hal_text_table *table, c
 
 static hal_status bad_index(const char *noun, const char *id, const char *member, uint32_t index)
 {
-    return HAL_FAIL(INVALID_ARGUMENT, "%s %s: %s names object %u, which does not exist", noun, id, member, index);
+    return HAL_FAIL(INVALID_ARGUMENT, "%s %s: %s names object %u, which does not exist", noun, id, member,
+                    index);
 }
 
 static hal_status check_place(const hal_topology *t, uint32_t i)
@@ -52,7 +55,8 @@ static hal_status check_place(const hal_topology *t, uint32_t i)
     if (p->id[0] == '\0' || p->kind >= hal_words_place.count)
         return HAL_FAIL(INVALID_ARGUMENT, "place %u has no id or a kind that does not exist", i);
     if (i == 0 ? p->parent != HAL_NOWHERE : p->parent >= i)
-        return HAL_FAIL(INVALID_ARGUMENT, "place %s: the place around it comes later in the list, or is missing", p->id);
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "place %s: the place around it comes later in the list, or is missing", p->id);
     return check_figures(p, &hal_figures_place, "place", p->id);
 }
 
@@ -98,14 +102,15 @@ static hal_status check_device(const hal_topology *t, uint32_t i)
     if (check_texts(d, &hal_texts_device, "device", i) != HAL_OK)
         return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INVALID_ARGUMENT);
     if (d->id[0] == '\0' || d->kind >= hal_words_device.count || d->usability >= hal_words_usability.count)
-        return HAL_FAIL(INVALID_ARGUMENT, "device %u (%s) has no id, or a kind or usability that does not exist", i,
-                        d->id);
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "device %u (%s) has no id, or a kind or usability that does not exist", i, d->id);
     if (!NAMED(d->place, t->n_places))
         return bad_index("device", d->id, "place", d->place);
     if (!NAMED(d->parent, t->n_devices) || d->parent == i)
         return bad_index("device", d->id, "parent", d->parent);
     if (is_cyclic(t, i))
-        return HAL_FAIL(INVALID_ARGUMENT, "device %s: what it is a part of is a part of itself, or nested deeper than 16",
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "device %s: what it is a part of is a part of itself, or nested deeper than 16",
                         d->id);
     hal_status s = check_figures(d, &hal_figures_device, "device", d->id);
     return s != HAL_OK ? s : check_arrays(t, d);
@@ -134,7 +139,8 @@ static hal_status check_diagnostic(const hal_topology *t, uint32_t i)
     if (check_texts(d, &hal_texts_diagnostic, "diagnostic", i) != HAL_OK)
         return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INVALID_ARGUMENT);
     if (d->severity >= hal_words_severity.count || !NAMED(d->device, t->n_devices))
-        return HAL_FAIL(INVALID_ARGUMENT, "diagnostic %u (%s): its severity or device does not exist", i, d->code);
+        return HAL_FAIL(INVALID_ARGUMENT, "diagnostic %u (%s): its severity or device does not exist", i,
+                        d->code);
     return HAL_OK;
 }
 

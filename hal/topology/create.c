@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define MOST_BYTES (64u << 20)
-#define DEADLINE 15000000000 /* ns for everything, where the caller names none */
+#define DEADLINE   15000000000 /* ns for everything, where the caller names none */
 
 typedef struct document {
     char *text;
@@ -35,7 +35,8 @@ static hal_status read_all(const hal_allocator *allocator, int fd, const char *p
         if (d->bytes < room)
             continue;
         if (room >= MOST_BYTES)
-            return HAL_FAIL(INVALID_ARGUMENT, "%s: more than %u bytes; no description of a machine is that long", path,
+            return HAL_FAIL(INVALID_ARGUMENT,
+                            "%s: more than %u bytes; no description of a machine is that long", path,
                             MOST_BYTES);
         char *grown = hal_allocate(allocator, room * 2);
         if (grown != NULL)
@@ -85,7 +86,8 @@ static hal_status finish(const hal_topology_options *o, hal_draft *draft, hal_to
     return hal_draft_seal(draft, topology);
 }
 
-static hal_status read_foreign(const hal_topology_options *o, const document *d, const char *begin, hal_draft *draft)
+static hal_status read_foreign(const hal_topology_options *o, const document *d, const char *begin,
+                               hal_draft *draft)
 {
     if (d != NULL && *begin == '{')
         return hal_topology_read_json(o->input, begin, d->bytes - (size_t)(begin - d->text), draft);
@@ -114,10 +116,11 @@ static hal_status describe_document(const hal_topology_options *o, const documen
         return describe_machine(o, topology);
     if (left > 0 && (*begin == '{' || *begin == '<'))
         return describe_foreign(o, d, begin, topology);
-    return HAL_FAIL(INVALID_ARGUMENT,
-                    "%s: line 1: neither JSON of hal, nor XML of NCCL, RCCL or hwloc, nor a recorded tree; see "
-                    "hal-info(1), --input",
-                    o->input);
+    return HAL_FAIL(
+        INVALID_ARGUMENT,
+        "%s: line 1: neither JSON of hal, nor XML of NCCL, RCCL or hwloc, nor a recorded tree; see "
+        "hal-info(1), --input",
+        o->input);
 }
 
 static hal_status describe_file(const hal_topology_options *o, int fd, hal_topology **topology)
@@ -144,7 +147,8 @@ static hal_status describe_path(const hal_topology_options *o, hal_topology **to
     if (stat(o->input, &facts) != 0 && is_synthetic(o->input))
         return describe_foreign(o, NULL, o->input, topology);
     if (stat(o->input, &facts) != 0)
-        return HAL_FAIL(NOT_FOUND, "%s: %m; expected a file, a directory or a description such as \"socket:2 gpu:4\"",
+        return HAL_FAIL(NOT_FOUND,
+                        "%s: %m; expected a file, a directory or a description such as \"socket:2 gpu:4\"",
                         o->input);
     if (S_ISDIR(facts.st_mode))
         return describe_machine(o, topology);
@@ -162,8 +166,10 @@ hal_status hal_topology_create(const hal_topology_options *options, hal_topology
 {
     hal_topology_options o = {0};
     if (options != NULL && (options->head.size < sizeof(hal_head) || options->head.flags != 0))
-        return HAL_FAIL(INVALID_ARGUMENT, "topology options: head.size is %u, head.flags is %u; set them to "
-                        "sizeof(hal_topology_options) and 0", options->head.size, options->head.flags);
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "topology options: head.size is %u, head.flags is %u; set them to "
+                        "sizeof(hal_topology_options) and 0",
+                        options->head.size, options->head.flags);
     if (options != NULL)
         memcpy(&o, options, options->head.size < sizeof o ? options->head.size : sizeof o);
     if (o.deadline == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Additions to a draft. Arrays of a device have room for the next power of two of their entries, so that growing them needs
-   no count of its own. */
+/* Additions to a draft. Arrays of a device have room for the next power of two of their entries, so that
+   growing them needs no count of its own. */
 #include "hal/topology/model.h"
 
 #include <stdarg.h>
@@ -17,7 +17,8 @@ void *hal_block_take(hal_topology *t, size_t bytes)
     rounded &= ~(_Alignof(max_align_t) - 1);
     if (b == NULL || b->size - b->used < rounded) {
         size_t size = rounded > BLOCK_BYTES ? rounded : BLOCK_BYTES;
-        if (__builtin_add_overflow(size, sizeof *b, &total) || (b = hal_allocate(&t->allocator, total)) == NULL)
+        if (__builtin_add_overflow(size, sizeof *b, &total) ||
+            (b = hal_allocate(&t->allocator, total)) == NULL)
             goto starved;
         b->size = size;
         b->next = t->blocks;
@@ -62,7 +63,8 @@ static void *copy_array(hal_topology *t, const void *items, uint32_t *count, siz
         *count = 0;
         return NULL;
     }
-    void *copy = __builtin_mul_overflow((size_t)round_up(*count), size, &bytes) ? NULL : hal_block_take(t, bytes);
+    void *copy =
+        __builtin_mul_overflow((size_t)round_up(*count), size, &bytes) ? NULL : hal_block_take(t, bytes);
     if (copy == NULL) {
         t->starved = true;
         *count = 0;
@@ -77,7 +79,9 @@ static void *append(hal_topology *t, const void **items, uint32_t *count, size_t
     const uint32_t n = *count;
     if ((n & (n - 1)) == 0) {
         size_t bytes;
-        void *grown = __builtin_mul_overflow(n == 0 ? 1 : 2 * (size_t)n, size, &bytes) ? NULL : hal_block_take(t, bytes);
+        void *grown = __builtin_mul_overflow(n == 0 ? 1 : 2 * (size_t)n, size, &bytes)
+                          ? NULL
+                          : hal_block_take(t, bytes);
         if (grown == NULL)
             return NULL;
         if (n > 0)
@@ -409,8 +413,9 @@ hal_status hal_draft_seal(hal_draft *draft, hal_topology **topology)
     hal_topology *t = &draft->topology;
     hal_status s = HAL_OK;
     if (t->n_places == 0)
-        hal_draft_add_place(draft, &(hal_topology_place){.kind = HAL_PLACE_MACHINE, .parent = HAL_NOWHERE,
-                                                         .id = "machine", .name = "machine"});
+        hal_draft_add_place(
+            draft, &(hal_topology_place){
+                       .kind = HAL_PLACE_MACHINE, .parent = HAL_NOWHERE, .id = "machine", .name = "machine"});
     if (t->starved)
         s = HAL_FAIL(OUT_OF_MEMORY, "the description of the machine does not fit into memory; free some");
     s = s != HAL_OK ? s : hal_seal_order(t);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory attributes of hwloc: bandwidth in MiB/s and latency in ns, as its memattrs.h says. They come from the firmware (ACPI
-   HMAT) or from whoever wrote the file, which counts as the vendor's word. */
+/* Memory attributes of hwloc: bandwidth in MiB/s and latency in ns, as its memattrs.h says. They come from
+   the firmware (ACPI HMAT) or from whoever wrote the file, which counts as the vendor's word. */
 #include "hal/topology/hwloc_tree.h"
 
 #include <hwloc/memattrs.h>
@@ -19,8 +19,8 @@ static bool read_value(const hal_tree *t, hwloc_memattr_id_t id, hwloc_obj_t nod
 }
 
 /* What the initiators that are part of `set` reach, the best of them. */
-static void read_initiators(const hal_tree *t, hwloc_memattr_id_t id, hwloc_obj_t node, hwloc_const_cpuset_t set,
-                            double unit, hal_unit counts, hal_figure *figure)
+static void read_initiators(const hal_tree *t, hwloc_memattr_id_t id, hwloc_obj_t node,
+                            hwloc_const_cpuset_t set, double unit, hal_unit counts, hal_figure *figure)
 {
     struct hwloc_location from[64];
     hwloc_uint64_t values[64];
@@ -29,16 +29,19 @@ static void read_initiators(const hal_tree *t, hwloc_memattr_id_t id, hwloc_obj_
         hwloc_memattr_get_initiators(t->tree, id, node, 0, &n, from, values) != 0)
         return;
     for (unsigned i = 0; i < n && i < 64; i++)
-        if (from[i].type == HWLOC_LOCATION_TYPE_CPUSET && hwloc_bitmap_intersects(from[i].location.cpuset, set) && values[i] > 0 &&
+        if (from[i].type == HWLOC_LOCATION_TYPE_CPUSET &&
+            hwloc_bitmap_intersects(from[i].location.cpuset, set) && values[i] > 0 &&
             (figure->source == HAL_SOURCE_UNKNOWN ||
-             (counts == HAL_UNIT_SECONDS ? (double)values[i] * unit < figure->value : (double)values[i] * unit > figure->value)))
+             (counts == HAL_UNIT_SECONDS ? (double)values[i] * unit < figure->value
+                                         : (double)values[i] * unit > figure->value)))
             *figure = hal_figure_of((double)values[i] * unit, counts, HAL_SOURCE_VENDOR);
 }
 
 static void read_pair(const hal_tree *t, hwloc_obj_t node, hwloc_const_cpuset_t set, hal_figure *bandwidth,
                       hal_figure *latency)
 {
-    read_initiators(t, HWLOC_MEMATTR_ID_BANDWIDTH, node, set, 1048576.0, HAL_UNIT_BYTES_PER_SECOND, bandwidth);
+    read_initiators(t, HWLOC_MEMATTR_ID_BANDWIDTH, node, set, 1048576.0, HAL_UNIT_BYTES_PER_SECOND,
+                    bandwidth);
     read_initiators(t, HWLOC_MEMATTR_ID_LATENCY, node, set, 1e-9, HAL_UNIT_SECONDS, latency);
 }
 
@@ -50,13 +53,15 @@ static hwloc_obj_t node_of(const hal_tree *t, uint32_t memory)
 
 static void read_link(const hal_tree *t, hal_topology_link *link)
 {
-    const hal_topology_device *cpu = link->from.kind == HAL_END_DEVICE ? hal_draft_device(t->draft, link->from.index) : NULL;
+    const hal_topology_device *cpu =
+        link->from.kind == HAL_END_DEVICE ? hal_draft_device(t->draft, link->from.index) : NULL;
     hwloc_obj_t node = link->to.kind == HAL_END_MEMORY ? node_of(t, link->to.index) : NULL;
     unsigned package;
     if (cpu == NULL || node == NULL || sscanf(cpu->address, "package %u", &package) != 1)
         return;
     hwloc_obj_t object = hwloc_get_obj_by_type(t->tree, HWLOC_OBJ_PACKAGE, package);
-    read_pair(t, node, object != NULL ? object->cpuset : hwloc_get_root_obj(t->tree)->cpuset, &link->bandwidth, &link->latency);
+    read_pair(t, node, object != NULL ? object->cpuset : hwloc_get_root_obj(t->tree)->cpuset,
+              &link->bandwidth, &link->latency);
 }
 
 void hal_tree_read_attributes(const hal_tree *t)

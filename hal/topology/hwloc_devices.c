@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PCI and OS devices of a loaded hwloc tree: files of other machines have them; on this machine hal looks at /sys itself.
-   Names of infos: hwloc's documentation, "Object attributes". */
+/* PCI and OS devices of a loaded hwloc tree: files of other machines have them; on this machine hal looks at
+   /sys itself. Names of infos: hwloc's documentation, "Object attributes". */
 #include "hal/topology/hwloc_tree.h"
 
 #include <hwloc/distances.h>
@@ -27,8 +27,8 @@ static uint32_t place_of_bridge(const hal_tree *t, hwloc_obj_t o, char *id, size
     if (b->upstream_type == HWLOC_OBJ_BRIDGE_HOST)
         snprintf(id, size, "pci:%04x:%02x", b->downstream.pci.domain, b->downstream.pci.secondary_bus);
     else
-        snprintf(id, size, "pci:%04x:%02x:%02x.%x", b->upstream.pci.domain, b->upstream.pci.bus, b->upstream.pci.dev,
-                 b->upstream.pci.func);
+        snprintf(id, size, "pci:%04x:%02x:%02x.%x", b->upstream.pci.domain, b->upstream.pci.bus,
+                 b->upstream.pci.dev, b->upstream.pci.func);
     return hal_draft_find_place(t->draft, id);
 }
 
@@ -46,26 +46,30 @@ static uint32_t place_above(const hal_tree *t, hwloc_obj_t o)
 
 static hal_figure speed_of(const struct hwloc_pcidev_attr_s *pci)
 {
-    return pci->linkspeed > 0 ? hal_figure_of((double)pci->linkspeed * 1e9, HAL_UNIT_BYTES_PER_SECOND, HAL_SOURCE_STRUCTURAL)
-                              : hal_figure_unknown(HAL_UNIT_BYTES_PER_SECOND);
+    return pci->linkspeed > 0
+               ? hal_figure_of((double)pci->linkspeed * 1e9, HAL_UNIT_BYTES_PER_SECOND, HAL_SOURCE_STRUCTURAL)
+               : hal_figure_unknown(HAL_UNIT_BYTES_PER_SECOND);
 }
 
 static void add_bridge(const hal_tree *t, hwloc_obj_t o)
 {
     char id[40];
     const struct hwloc_bridge_attr_s *b = &o->attr->bridge;
-    const bool host = b->upstream_type == HWLOC_OBJ_BRIDGE_HOST, port = is_bridge(o->parent) && o->parent->attr->bridge.upstream_type == HWLOC_OBJ_BRIDGE_HOST;
+    const bool host = b->upstream_type == HWLOC_OBJ_BRIDGE_HOST,
+               port = is_bridge(o->parent) && o->parent->attr->bridge.upstream_type == HWLOC_OBJ_BRIDGE_HOST;
     if (b->downstream_type != HWLOC_OBJ_BRIDGE_PCI || (!host && !port && !has_bridge_below(o)))
         return;
     if (place_of_bridge(t, o, id, sizeof id) != HAL_NOWHERE)
         return;
-    hal_draft_add_place(t->draft,
-                        &(hal_topology_place){.kind = host || port ? HAL_PLACE_PCI_ROOT : HAL_PLACE_PCI_SWITCH,
-                                              .parent = place_above(t, o),
-                                              .id = id,
-                                              .name = host ? "" : hal_tree_info(o, "PCIDevice"),
-                                              .number = (uint32_t)b->downstream.pci.domain << 8 | b->downstream.pci.secondary_bus,
-                                              .uplink = host ? hal_figure_unknown(HAL_UNIT_BYTES_PER_SECOND) : speed_of(&b->upstream.pci)});
+    hal_draft_add_place(
+        t->draft,
+        &(hal_topology_place){
+            .kind = host || port ? HAL_PLACE_PCI_ROOT : HAL_PLACE_PCI_SWITCH,
+            .parent = place_above(t, o),
+            .id = id,
+            .name = host ? "" : hal_tree_info(o, "PCIDevice"),
+            .number = (uint32_t)b->downstream.pci.domain << 8 | b->downstream.pci.secondary_bus,
+            .uplink = host ? hal_figure_unknown(HAL_UNIT_BYTES_PER_SECOND) : speed_of(&b->upstream.pci)});
 }
 
 static void add_memory(const hal_tree *t, uint32_t device, hal_figure capacity)
@@ -111,8 +115,9 @@ static void name_device(const hal_tree *t, uint32_t device, hwloc_obj_t os)
 /* "cuda0", "nvml3", "rsmi1", "ze0", "renderD128", and "opencl0d1", whose platform comes first. */
 static void number_device(const hal_tree *t, uint32_t device, hwloc_obj_t os)
 {
-    static const char *const apis[][2] = {{"cuda", "cuda"}, {"nvml", "nvml"}, {"rsmi", "rsmi"}, {"ze", "ze"},
-                                          {"card", "drm"},  {"renderD", "drm"}, {"accel", "accel"}};
+    static const char *const apis[][2] = {{"cuda", "cuda"},  {"nvml", "nvml"}, {"rsmi", "rsmi"},
+                                          {"ze", "ze"},      {"card", "drm"},  {"renderD", "drm"},
+                                          {"accel", "accel"}};
     unsigned platform, number;
     const char *name = os->name != NULL ? os->name : "";
     int end = 0;
@@ -121,15 +126,16 @@ static void number_device(const hal_tree *t, uint32_t device, hwloc_obj_t os)
     for (size_t i = 0; i < sizeof apis / sizeof *apis; i++) {
         const size_t n = strlen(apis[i][0]);
         end = 0;
-        if (strncmp(name, apis[i][0], n) == 0 && sscanf(name + n, "%8u%n", &number, &end) == 1 && name[n + (size_t)end] == '\0')
+        if (strncmp(name, apis[i][0], n) == 0 && sscanf(name + n, "%8u%n", &number, &end) == 1 &&
+            name[n + (size_t)end] == '\0')
             hal_draft_device_index(t->draft, device, apis[i][1], HAL_NOWHERE, number);
     }
 }
 
 static void read_capacity(const hal_tree *t, uint32_t device, hwloc_obj_t os)
 {
-    static const char *const infos[] = {"CUDAGlobalMemorySize", "OpenCLGlobalMemorySize", "RSMIVRAMSize", "LevelZeroHBMSize",
-                                        "LevelZeroDDRSize"};
+    static const char *const infos[] = {"CUDAGlobalMemorySize", "OpenCLGlobalMemorySize", "RSMIVRAMSize",
+                                        "LevelZeroHBMSize", "LevelZeroDDRSize"};
     for (size_t i = 0; i < sizeof infos / sizeof *infos; i++)
         add_memory(t, device, hal_tree_figure(os, infos[i], HAL_UNIT_BYTES));
     const hal_figure units = hal_tree_figure(os, "CUDAMultiProcessors", HAL_UNIT_COUNT);
@@ -186,7 +192,8 @@ static void add_pci_device(const hal_tree *t, hwloc_obj_t o)
                              .link_now = speed_of(pci)};
     const bool hub = o->subtype != NULL && strcmp(o->subtype, "NVSwitch") == 0;
     address_of(o, address, sizeof address);
-    if ((!hal_pci_describe(&d, computes(o)) && !hub) || hal_draft_find_device(t->draft, address) != HAL_NOWHERE)
+    if ((!hal_pci_describe(&d, computes(o)) && !hub) ||
+        hal_draft_find_device(t->draft, address) != HAL_NOWHERE)
         return;
     d.kind = hub ? HAL_DEVICE_SWITCH : d.kind;
     snprintf(id, sizeof id, "%s:%s", hal_device_kind_name(d.kind), address);
@@ -197,7 +204,8 @@ static void add_pci_device(const hal_tree *t, hwloc_obj_t o)
 static void read_bare_os_device(const hal_tree *t, hwloc_obj_t o)
 {
     char way[160];
-    if (o->parent == NULL || o->parent->type == HWLOC_OBJ_PCI_DEVICE || strcmp(hal_tree_info(o, "OpenCLDeviceType"), "CPU") != 0)
+    if (o->parent == NULL || o->parent->type == HWLOC_OBJ_PCI_DEVICE ||
+        strcmp(hal_tree_info(o, "OpenCLDeviceType"), "CPU") != 0)
         return;
     snprintf(way, sizeof way, "opencl: %.140s", hal_tree_info(o, "OpenCLPlatformName"));
     for (uint32_t i = 0; i < t->n_packages; i++)
@@ -214,7 +222,8 @@ static uint32_t device_of(const hal_tree *t, hwloc_obj_t o)
         address_of(o, address, sizeof address);
         return hal_draft_find_device(t->draft, address);
     }
-    for (uint32_t i = 0; o != NULL && o->cpuset != NULL && !hwloc_bitmap_iszero(o->cpuset) && i < t->n_packages; i++) {
+    for (uint32_t i = 0;
+         o != NULL && o->cpuset != NULL && !hwloc_bitmap_iszero(o->cpuset) && i < t->n_packages; i++) {
         hwloc_obj_t package = hwloc_get_obj_by_type(t->tree, HWLOC_OBJ_PACKAGE, i);
         if (package != NULL && hwloc_bitmap_isequal(o->cpuset, package->cpuset))
             return t->cpus[i];
@@ -233,13 +242,14 @@ static void read_matrix(const hal_tree *t, const struct hwloc_distances_s *d, co
             uint32_t from = device_of(t, d->objs[i]), to = device_of(t, d->objs[j]);
             if (from == HAL_NOWHERE || to == HAL_NOWHERE || from == to)
                 continue;
-            hal_draft_add_link(t->draft, &(hal_topology_link){.from = {HAL_END_DEVICE, from},
-                                                              .to = {HAL_END_DEVICE, to},
-                                                              .kind = kind,
-                                                              .path = strcmp(kind, "nvlink") == 0 ? "NVL" : "",
-                                                              .hops = 1,
-                                                              .bandwidth = hal_figure_of(value * 1e6, HAL_UNIT_BYTES_PER_SECOND,
-                                                                                         HAL_SOURCE_VENDOR)});
+            hal_draft_add_link(t->draft, &(hal_topology_link){
+                                             .from = {HAL_END_DEVICE, from},
+                                             .to = {HAL_END_DEVICE, to},
+                                             .kind = kind,
+                                             .path = strcmp(kind, "nvlink") == 0 ? "NVL" : "",
+                                             .hops = 1,
+                                             .bandwidth = hal_figure_of(
+                                                 value * 1e6, HAL_UNIT_BYTES_PER_SECOND, HAL_SOURCE_VENDOR)});
         }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files that read a loaded hwloc tree share. hwloc 2 and 3 differ in the type of OS devices (a number, a mask) and in
- * where infos of the machine stand; both are hidden here.
+ * What the files that read a loaded hwloc tree share. hwloc 2 and 3 differ in the type of OS devices (a
+ * number, a mask) and in where infos of the machine stand; both are hidden here.
  */
 #ifndef HAL_TOPOLOGY_HWLOC_TREE_H
 #define HAL_TOPOLOGY_HWLOC_TREE_H
@@ -32,23 +32,25 @@ static inline const char *hal_tree_info(hwloc_obj_t object, const char *name)
     return value != NULL ? value : "";
 }
 
-/* An info that is a number: of bytes, in KiB as version 2 writes it or with its unit as version 3 does; or a plain count.
-   Source VENDOR, or unknown. */
+/* An info that is a number: of bytes, in KiB as version 2 writes it or with its unit as version 3 does; or a
+   plain count. Source VENDOR, or unknown. */
 static inline hal_figure hal_tree_figure(hwloc_obj_t object, const char *name, hal_unit counts)
 {
     char *end;
     const char *text = hal_tree_info(object, name);
     const double value = (double)strtoull(text, &end, 10);
-    const double unit = counts != HAL_UNIT_BYTES || strcmp(end, "B") == 0     ? 1
-                        : *end == '\0' || strcmp(end, "KiB") == 0            ? 1024
-                        : strcmp(end, "MiB") == 0                            ? 1048576
-                        : strcmp(end, "GiB") == 0                            ? 1073741824
-                                                                             : 0;
-    return text[0] < '0' || text[0] > '9' || value <= 0 || unit <= 0 ? hal_figure_unknown(counts)
-                                                                     : hal_figure_of(value * unit, counts, HAL_SOURCE_VENDOR);
+    const double unit = counts != HAL_UNIT_BYTES || strcmp(end, "B") == 0 ? 1
+                        : *end == '\0' || strcmp(end, "KiB") == 0         ? 1024
+                        : strcmp(end, "MiB") == 0                         ? 1048576
+                        : strcmp(end, "GiB") == 0                         ? 1073741824
+                                                                          : 0;
+    return text[0] < '0' || text[0] > '9' || value <= 0 || unit <= 0
+               ? hal_figure_unknown(counts)
+               : hal_figure_of(value * unit, counts, HAL_SOURCE_VENDOR);
 }
 
-/* The NUMA node that is nearest to an object outside of the tree of processors, or HAL_NOWHERE when several are. */
+/* The NUMA node that is nearest to an object outside of the tree of processors, or HAL_NOWHERE when several
+ * are. */
 uint32_t hal_tree_numa(hwloc_obj_t object);
 /* The place of the package or NUMA node around it; place 0 when there is none. */
 uint32_t hal_tree_place(const hal_tree *t, hwloc_obj_t object);

@@ -17,7 +17,11 @@ static void line(hal_json *json)
 /* Length of the UTF-8 character at `p`, 0 when there is none. */
 static size_t character(const unsigned char *p)
 {
-    const size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+    const size_t n = *p < 0x80                 ? 1
+                     : *p >= 0xc2 && *p < 0xe0 ? 2
+                     : (*p & 0xf0) == 0xe0     ? 3
+                     : *p >= 0xf0 && *p < 0xf5 ? 4
+                                               : 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
@@ -164,8 +168,8 @@ void hal_json_date(hal_json *json, const char *key, int64_t seconds)
         return;
     }
     begin(json, key);
-    fprintf(json->stream, "\"%04d-%02d-%02dT%02d:%02d:%02dZ\"", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday,
-            parts.tm_hour, parts.tm_min, parts.tm_sec);
+    fprintf(json->stream, "\"%04d-%02d-%02dT%02d:%02d:%02dZ\"", parts.tm_year + 1900, parts.tm_mon + 1,
+            parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 void hal_json_figure(hal_json *json, const char *key, const hal_figure *figure)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes JSON to a stream, members in the order of calls. A key of NULL writes an element of an array. Invalid UTF-8 becomes
- * U+FFFD, so that what is written is always JSON.
+ * Writes JSON to a stream, members in the order of calls. A key of NULL writes an element of an array.
+ * Invalid UTF-8 becomes U+FFFD, so that what is written is always JSON.
  */
 #ifndef HAL_TOPOLOGY_JSON_H
 #define HAL_TOPOLOGY_JSON_H
@@ -11,19 +11,28 @@
 #include <stdio.h>
 
 /* Texts that are not told, and what stands for them. */
-typedef struct hal_secret { const char *text; size_t length; char stand_in[24]; } hal_secret;
-typedef struct hal_redaction { hal_secret *secrets; uint32_t count, room; } hal_redaction;
+typedef struct hal_secret {
+    const char *text;
+    size_t length;
+    char stand_in[24];
+} hal_secret;
+typedef struct hal_redaction {
+    hal_secret *secrets;
+    uint32_t count, room;
+} hal_redaction;
 /* Host name, serial numbers and UUIDs of `t`. OUT_OF_MEMORY. */
 hal_status hal_redaction_create(const hal_topology *t, hal_redaction *redaction);
 void hal_redaction_free(const hal_topology *t, hal_redaction *redaction);
-/* The secret that `text` begins with, or NULL; a directory of somebody's home counts too: its name is `length` bytes. */
-const char *hal_redaction_match(const hal_redaction *redaction, const char *text, const char *begin, size_t *length);
+/* The secret that `text` begins with, or NULL; a directory of somebody's home counts too: its name is
+ * `length` bytes. */
+const char *hal_redaction_match(const hal_redaction *redaction, const char *text, const char *begin,
+                                size_t *length);
 
 typedef struct hal_json {
     FILE *stream;
     const hal_redaction *redaction; /* or NULL */
     bool compact;
-    bool inner; /* something stands before in this object or array */
+    bool inner;           /* something stands before in this object or array */
     uint32_t depth, flat; /* at this depth and below everything stays on one line; 0: never */
 } hal_json;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An open hash table of names. Entries are never taken out: an object that was renamed in place leaves one behind that no
-   longer agrees with it, and is passed over. */
+/* An open hash table of names. Entries are never taken out: an object that was renamed in place leaves one
+   behind that no longer agrees with it, and is passed over. */
 #include "hal/topology/model.h"
 
 /* FNV-1a, seeded by the space. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What stands behind hal_topology and hal_draft: one object, which is a draft until it is sealed. Texts and small arrays lie
- * in blocks that are freed with it. Only files of hal/topology/ read this.
+ * What stands behind hal_topology and hal_draft: one object, which is a draft until it is sealed. Texts and
+ * small arrays lie in blocks that are freed with it. Only files of hal/topology/ read this.
  */
 #ifndef HAL_TOPOLOGY_MODEL_H
 #define HAL_TOPOLOGY_MODEL_H
@@ -19,8 +19,11 @@ typedef struct hal_block {
 /* Which objects a name stands for. */
 typedef enum hal_name_space { HAL_SPACE_PLACE, HAL_SPACE_MEMORY, HAL_SPACE_DEVICE } hal_name_space;
 
-/* Names to indices; entries are found by hash and are only hints: who asks compares with the object itself. */
-typedef struct hal_lookup_entry { uint32_t hash, space, index; } hal_lookup_entry;
+/* Names to indices; entries are found by hash and are only hints: who asks compares with the object itself.
+ */
+typedef struct hal_lookup_entry {
+    uint32_t hash, space, index;
+} hal_lookup_entry;
 typedef struct hal_lookup {
     hal_lookup_entry *slots; /* an index of HAL_NOWHERE: empty */
     uint32_t size, used;     /* size: 0 or a power of two */
@@ -72,21 +75,38 @@ hal_status hal_seal_complete(hal_topology *t);
 hal_status hal_seal_check(hal_topology *t);
 
 /* The names of an enum in its order. */
-typedef struct hal_word_list { const char *const *words; uint32_t count; } hal_word_list;
-extern const hal_word_list hal_words_unit, hal_words_source, hal_words_device, hal_words_memory, hal_words_place,
-    hal_words_usability, hal_words_copy, hal_words_rung, hal_words_severity, hal_words_end;
+typedef struct hal_word_list {
+    const char *const *words;
+    uint32_t count;
+} hal_word_list;
+extern const hal_word_list hal_words_unit, hal_words_source, hal_words_device, hal_words_memory,
+    hal_words_place, hal_words_usability, hal_words_copy, hal_words_rung, hal_words_severity, hal_words_end;
 /* Position of `word`, or HAL_NOWHERE. */
 uint32_t hal_word_find(const hal_word_list *list, const char *word);
 
 /* The figures of an object with the unit each must have; what JSON calls them. */
-typedef struct hal_figure_row { const char *name; size_t offset; hal_unit unit; } hal_figure_row;
-typedef struct hal_figure_table { const hal_figure_row *rows; uint32_t count; } hal_figure_table;
-extern const hal_figure_table hal_figures_host, hal_figures_place, hal_figures_memory, hal_figures_device, hal_figures_link;
+typedef struct hal_figure_row {
+    const char *name;
+    size_t offset;
+    hal_unit unit;
+} hal_figure_row;
+typedef struct hal_figure_table {
+    const hal_figure_row *rows;
+    uint32_t count;
+} hal_figure_table;
+extern const hal_figure_table hal_figures_host, hal_figures_place, hal_figures_memory, hal_figures_device,
+    hal_figures_link;
 /* The texts of an object and what JSON calls them. */
-typedef struct hal_text_row { const char *name; size_t offset; } hal_text_row;
-typedef struct hal_text_table { const hal_text_row *rows; uint32_t count; } hal_text_table;
-extern const hal_text_table hal_texts_host, hal_texts_place, hal_texts_memory, hal_texts_device, hal_texts_link,
-    hal_texts_diagnostic;
+typedef struct hal_text_row {
+    const char *name;
+    size_t offset;
+} hal_text_row;
+typedef struct hal_text_table {
+    const hal_text_row *rows;
+    uint32_t count;
+} hal_text_table;
+extern const hal_text_table hal_texts_host, hal_texts_place, hal_texts_memory, hal_texts_device,
+    hal_texts_link, hal_texts_diagnostic;
 
 static inline hal_figure *hal_figure_at(void *object, const hal_figure_row *row)
 {

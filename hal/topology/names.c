@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of the enums, and what the members of objects are called in JSON: one table serves writing, reading and
-   checking. */
+/* The words of the enums, and what the members of objects are called in JSON: one table serves writing,
+   reading and checking. */
 #include "hal/topology/model.h"
 
 #include <stddef.h>
 
 #define COUNT(a) ((uint32_t)(sizeof(a) / sizeof *(a)))
-#define LIST(noun, ...)                                                                                       \
-    static const char *const words_##noun[] = {__VA_ARGS__};                                                  \
+#define LIST(noun, ...)                                                                                      \
+    static const char *const words_##noun[] = {__VA_ARGS__};                                                 \
     const hal_word_list hal_words_##noun = {words_##noun, COUNT(words_##noun)};
 
 LIST(unit, "count", "bytes", "bytes/s", "s", "op/s")
@@ -71,9 +71,11 @@ const char *hal_severity_name(hal_severity severity)
     return word(&hal_words_severity, severity);
 }
 
-#define FIGURES(noun)                                                                                         \
-    const hal_figure_table hal_figures_##noun = {figures_##noun, COUNT(figures_##noun)};
-#define FIGURE(type, member, unit) {#member, offsetof(hal_topology_##type, member), HAL_UNIT_##unit}
+#define FIGURES(noun) const hal_figure_table hal_figures_##noun = {figures_##noun, COUNT(figures_##noun)};
+#define FIGURE(type, member, unit)                                                                           \
+    {                                                                                                        \
+#member, offsetof(hal_topology_##type, member), HAL_UNIT_##unit                                      \
+    }
 
 static const hal_figure_row figures_host[] = {FIGURE(host, memory_limit, BYTES),
                                               FIGURE(host, cpu_limit, COUNT)};
@@ -92,22 +94,27 @@ static const hal_figure_row figures_link[] = {FIGURE(link, bandwidth, BYTES_PER_
 FIGURES(link)
 
 #define TEXTS(noun) const hal_text_table hal_texts_##noun = {texts_##noun, COUNT(texts_##noun)};
-#define TEXT(type, member) {#member, offsetof(hal_topology_##type, member)}
+#define TEXT(type, member)                                                                                   \
+    {                                                                                                        \
+#member, offsetof(hal_topology_##type, member)                                                       \
+    }
 
-static const hal_text_row texts_host[] = {TEXT(host, name),      TEXT(host, os),     TEXT(host, kernel),
-                                          TEXT(host, arch),      TEXT(host, container), TEXT(host, cgroup),
+static const hal_text_row texts_host[] = {TEXT(host, name),  TEXT(host, os),        TEXT(host, kernel),
+                                          TEXT(host, arch),  TEXT(host, container), TEXT(host, cgroup),
                                           TEXT(host, origin)};
 TEXTS(host)
 static const hal_text_row texts_place[] = {TEXT(place, id), TEXT(place, name)};
 TEXTS(place)
 static const hal_text_row texts_memory[] = {TEXT(memory, id), TEXT(memory, name)};
 TEXTS(memory)
-static const hal_text_row texts_device[] = {
-    TEXT(device, id),          TEXT(device, alias),    TEXT(device, name),           TEXT(device, family),
-    TEXT(device, vendor),      TEXT(device, address),  TEXT(device, uuid),           TEXT(device, serial),
-    TEXT(device, driver),      TEXT(device, driver_version), TEXT(device, user_version),
-    TEXT(device, required_version), TEXT(device, firmware), TEXT(device, reason),
-    TEXT(device, reason_text), TEXT(device, link_text)};
+static const hal_text_row texts_device[] = {TEXT(device, id),           TEXT(device, alias),
+                                            TEXT(device, name),         TEXT(device, family),
+                                            TEXT(device, vendor),       TEXT(device, address),
+                                            TEXT(device, uuid),         TEXT(device, serial),
+                                            TEXT(device, driver),       TEXT(device, driver_version),
+                                            TEXT(device, user_version), TEXT(device, required_version),
+                                            TEXT(device, firmware),     TEXT(device, reason),
+                                            TEXT(device, reason_text),  TEXT(device, link_text)};
 TEXTS(device)
 static const hal_text_row texts_link[] = {TEXT(link, kind), TEXT(link, path), TEXT(link, via)};
 TEXTS(link)

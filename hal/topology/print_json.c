@@ -316,10 +316,10 @@ static void write_tool(hal_json *json)
     hal_json_close(json, '}');
 }
 
-#define WRITE_ALL(key, objects, count, write)                                                                 \
-    hal_json_open(json, key, '[');                                                                            \
-    for (uint32_t i = 0; i < (count); i++)                                                                    \
-        write(json, t, &(objects)[i]);                                                                        \
+#define WRITE_ALL(key, objects, count, write)                                                                \
+    hal_json_open(json, key, '[');                                                                           \
+    for (uint32_t i = 0; i < (count); i++)                                                                   \
+        write(json, t, &(objects)[i]);                                                                       \
     hal_json_close(json, ']')
 
 static void write_document(hal_json *json, const hal_topology *t)

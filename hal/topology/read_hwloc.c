@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processors, caches and NUMA nodes of a loaded hwloc tree. Each package is one device: hal runs one program on all of its
-   cores, and an operating system that hides packages (some ARM firmware) gets one for the whole machine. */
+/* Processors, caches and NUMA nodes of a loaded hwloc tree. Each package is one device: hal runs one program
+   on all of its cores, and an operating system that hides packages (some ARM firmware) gets one for the whole
+   machine. */
 #include "hal/topology/hwloc_tree.h"
 
 #include <ctype.h>
@@ -12,8 +13,12 @@ static void describe_host(const hal_tree *t)
 {
     hal_topology_host *host = hal_draft_host(t->draft);
     hwloc_obj_t root = hwloc_get_root_obj(t->tree);
-    struct { const char **into, *info; } rows[] = {
-        {&host->name, "HostName"}, {&host->os, "OSName"}, {&host->kernel, "OSRelease"}, {&host->arch, "Architecture"}};
+    struct {
+        const char **into, *info;
+    } rows[] = {{&host->name, "HostName"},
+                {&host->os, "OSName"},
+                {&host->kernel, "OSRelease"},
+                {&host->arch, "Architecture"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *text = hal_tree_info(root, rows[i].info);
 #if HWLOC_API_VERSION >= 0x00030000
@@ -81,9 +86,11 @@ static uint32_t place_of_node(const hal_tree *t, hwloc_obj_t node)
 /* Subtypes as hwloc's documentation of NUMA nodes lists them. */
 static hal_memory_kind kind_of_node(hwloc_obj_t node)
 {
-    static const struct { const char *subtype; hal_memory_kind kind; } rows[] = {
-        {"HBM", HAL_MEMORY_HBM},         {"MCDRAM", HAL_MEMORY_HBM}, {"GPUMemory", HAL_MEMORY_HBM},
-        {"NVM", HAL_MEMORY_PERSISTENT},  {"CXL", HAL_MEMORY_CXL},    {"DRAM", HAL_MEMORY_DRAM}};
+    static const struct {
+        const char *subtype;
+        hal_memory_kind kind;
+    } rows[] = {{"HBM", HAL_MEMORY_HBM},        {"MCDRAM", HAL_MEMORY_HBM}, {"GPUMemory", HAL_MEMORY_HBM},
+                {"NVM", HAL_MEMORY_PERSISTENT}, {"CXL", HAL_MEMORY_CXL},    {"DRAM", HAL_MEMORY_DRAM}};
     for (size_t i = 0; node->subtype != NULL && i < sizeof rows / sizeof *rows; i++)
         if (strncmp(node->subtype, rows[i].subtype, strlen(rows[i].subtype)) == 0)
             return rows[i].kind;
@@ -91,14 +98,16 @@ static hal_memory_kind kind_of_node(hwloc_obj_t node)
         return HAL_MEMORY_CXL;
     if (strcmp(hal_tree_info(node, "DAXType"), "NVM") == 0)
         return HAL_MEMORY_PERSISTENT;
-    return node->subtype == NULL && hal_tree_info(node, "DAXDevice")[0] == '\0' ? HAL_MEMORY_DRAM : HAL_MEMORY_OTHER;
+    return node->subtype == NULL && hal_tree_info(node, "DAXDevice")[0] == '\0' ? HAL_MEMORY_DRAM
+                                                                                : HAL_MEMORY_OTHER;
 }
 
-/* A number that the firmware keeps for memory to come (GPU instances, CXL): without memory, and near to all processors alike,
-   as hwloc says of nodes that have none. */
+/* A number that the firmware keeps for memory to come (GPU instances, CXL): without memory, and near to all
+   processors alike, as hwloc says of nodes that have none. */
 static bool is_reserve(const hal_tree *t, hwloc_obj_t node)
 {
-    return node->attr->numanode.local_memory == 0 && hwloc_get_nbobjs_by_type(t->tree, HWLOC_OBJ_NUMANODE) > 1 &&
+    return node->attr->numanode.local_memory == 0 &&
+           hwloc_get_nbobjs_by_type(t->tree, HWLOC_OBJ_NUMANODE) > 1 &&
            (node->cpuset == NULL || hwloc_bitmap_isequal(node->cpuset, hwloc_get_root_obj(t->tree)->cpuset));
 }
 
@@ -110,28 +119,33 @@ static void add_node(const hal_tree *t, hwloc_obj_t node)
     const double bytes = (double)node->attr->numanode.local_memory;
     const uint32_t package = package_of(t, node->cpuset);
     snprintf(id, sizeof id, "numa%u", node->os_index);
-    uint32_t place = hal_draft_add_place(t->draft, &(hal_topology_place){.kind = HAL_PLACE_NUMA,
-                                                                         .parent = place_of_package(t, package),
-                                                                         .id = id,
-                                                                         .name = node->subtype,
-                                                                         .number = node->os_index,
-                                                                         .threads = count_inside(t, node, HWLOC_OBJ_PU),
-                                                                         .cores = count_inside(t, node, HWLOC_OBJ_CORE)});
-    hal_draft_add_memory(t->draft, &(hal_topology_memory){
-                                       .kind = kind_of_node(node),
-                                       .place = place,
-                                       .id = id,
-                                       .name = node->subtype,
-                                       .numa = node->os_index,
-                                       .host_access = 1,
-                                       .capacity = bytes > 0 ? hal_figure_of(bytes, HAL_UNIT_BYTES, HAL_SOURCE_STRUCTURAL)
-                                                             : hal_figure_unknown(HAL_UNIT_BYTES)});
+    uint32_t place =
+        hal_draft_add_place(t->draft, &(hal_topology_place){.kind = HAL_PLACE_NUMA,
+                                                            .parent = place_of_package(t, package),
+                                                            .id = id,
+                                                            .name = node->subtype,
+                                                            .number = node->os_index,
+                                                            .threads = count_inside(t, node, HWLOC_OBJ_PU),
+                                                            .cores = count_inside(t, node, HWLOC_OBJ_CORE)});
+    hal_draft_add_memory(t->draft,
+                         &(hal_topology_memory){.kind = kind_of_node(node),
+                                                .place = place,
+                                                .id = id,
+                                                .name = node->subtype,
+                                                .numa = node->os_index,
+                                                .host_access = 1,
+                                                .capacity = bytes > 0 ? hal_figure_of(bytes, HAL_UNIT_BYTES,
+                                                                                      HAL_SOURCE_STRUCTURAL)
+                                                                      : hal_figure_unknown(HAL_UNIT_BYTES)});
 }
 
 static const char *vendor_name(const char *vendor)
 {
-    static const char *const rows[][2] = {{"GenuineIntel", "Intel"}, {"AuthenticAMD", "AMD"}, {"HygonGenuine", "Hygon"},
-                                          {"CentaurHauls", "Zhaoxin"}, {"  Shanghai  ", "Zhaoxin"}};
+    static const char *const rows[][2] = {{"GenuineIntel", "Intel"},
+                                          {"AuthenticAMD", "AMD"},
+                                          {"HygonGenuine", "Hygon"},
+                                          {"CentaurHauls", "Zhaoxin"},
+                                          {"  Shanghai  ", "Zhaoxin"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(rows[i][0], vendor) == 0)
             return rows[i][1];
@@ -141,15 +155,21 @@ static const char *vendor_name(const char *vendor)
 /* "l2=2048KiB*56": the size of one and how many there are. */
 static void describe_caches(const hal_tree *t, uint32_t device, hwloc_obj_t package)
 {
-    static const struct { hwloc_obj_type_t type; const char *name; } rows[] = {
-        {HWLOC_OBJ_L1CACHE, "l1d"}, {HWLOC_OBJ_L2CACHE, "l2"}, {HWLOC_OBJ_L3CACHE, "l3"}, {HWLOC_OBJ_L4CACHE, "l4"}};
+    static const struct {
+        hwloc_obj_type_t type;
+        const char *name;
+    } rows[] = {{HWLOC_OBJ_L1CACHE, "l1d"},
+                {HWLOC_OBJ_L2CACHE, "l2"},
+                {HWLOC_OBJ_L3CACHE, "l3"},
+                {HWLOC_OBJ_L4CACHE, "l4"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[64];
-        hwloc_obj_t first = hwloc_get_next_obj_inside_cpuset_by_type(t->tree, package->cpuset, rows[i].type, NULL);
+        hwloc_obj_t first =
+            hwloc_get_next_obj_inside_cpuset_by_type(t->tree, package->cpuset, rows[i].type, NULL);
         if (first == NULL || first->attr->cache.size == 0)
             continue;
-        snprintf(text, sizeof text, "%s=%lluKiB*%u", rows[i].name, (unsigned long long)first->attr->cache.size / 1024,
-                 count_inside(t, package, rows[i].type));
+        snprintf(text, sizeof text, "%s=%lluKiB*%u", rows[i].name,
+                 (unsigned long long)first->attr->cache.size / 1024, count_inside(t, package, rows[i].type));
         hal_draft_device_feature(t->draft, device, text);
     }
 }
@@ -162,8 +182,10 @@ static const char *kind_name(unsigned n_infos, const struct hwloc_info_s *infos)
     return "cores";
 }
 
-/* "IntelAtom*8@0": processors of that kind in the package and the kind's rank, the largest being the fastest. */
-static void describe_kind(const hal_tree *t, uint32_t device, hwloc_obj_t package, unsigned kind, hwloc_bitmap_t set)
+/* "IntelAtom*8@0": processors of that kind in the package and the kind's rank, the largest being the fastest.
+ */
+static void describe_kind(const hal_tree *t, uint32_t device, hwloc_obj_t package, unsigned kind,
+                          hwloc_bitmap_t set)
 {
     char text[96];
     int efficiency = -1;
@@ -206,9 +228,11 @@ static void add_memories(const hal_tree *t, uint32_t device, uint32_t package)
 {
     uint32_t found = 0;
     for (int pass = 0; pass < 2 && found == 0; pass++)
-        for (hwloc_obj_t n = NULL; (n = hwloc_get_next_obj_by_type(t->tree, HWLOC_OBJ_NUMANODE, n)) != NULL;) {
+        for (hwloc_obj_t n = NULL;
+             (n = hwloc_get_next_obj_by_type(t->tree, HWLOC_OBJ_NUMANODE, n)) != NULL;) {
             char id[32];
-            if (pass == 0 ? !is_local(t, n, package) : !hwloc_bitmap_intersects(n->cpuset, package_at(t, package)->cpuset))
+            if (pass == 0 ? !is_local(t, n, package)
+                          : !hwloc_bitmap_intersects(n->cpuset, package_at(t, package)->cpuset))
                 continue;
             snprintf(id, sizeof id, "numa%u", n->os_index);
             if (found++ == 0 && hal_draft_device(t->draft, device) != NULL)
@@ -245,18 +269,21 @@ static void add_cpu(const hal_tree *t, uint32_t package)
 static void add_links(const hal_tree *t)
 {
     for (uint32_t i = 0; i < t->n_packages; i++)
-        for (hwloc_obj_t n = NULL; (n = hwloc_get_next_obj_by_type(t->tree, HWLOC_OBJ_NUMANODE, n)) != NULL;) {
+        for (hwloc_obj_t n = NULL;
+             (n = hwloc_get_next_obj_by_type(t->tree, HWLOC_OBJ_NUMANODE, n)) != NULL;) {
             char id[32];
             if (is_reserve(t, n))
                 continue;
-            const bool local = t->n_packages == 1 || hwloc_bitmap_intersects(n->cpuset, package_at(t, i)->cpuset);
+            const bool local =
+                t->n_packages == 1 || hwloc_bitmap_intersects(n->cpuset, package_at(t, i)->cpuset);
             snprintf(id, sizeof id, "numa%u", n->os_index);
             if (hal_draft_link_count(t->draft) < MOST_CPU_LINKS)
-                hal_draft_add_link(t->draft, &(hal_topology_link){.from = {HAL_END_DEVICE, t->cpus[i]},
-                                                                  .to = {HAL_END_MEMORY, hal_draft_find_memory(t->draft, id)},
-                                                                  .kind = local ? "memory" : "socket",
-                                                                  .hops = local ? 1 : 2,
-                                                                  .copy_mode = HAL_COPY_NATIVE});
+                hal_draft_add_link(t->draft, &(hal_topology_link){
+                                                 .from = {HAL_END_DEVICE, t->cpus[i]},
+                                                 .to = {HAL_END_MEMORY, hal_draft_find_memory(t->draft, id)},
+                                                 .kind = local ? "memory" : "socket",
+                                                 .hops = local ? 1 : 2,
+                                                 .copy_mode = HAL_COPY_NATIVE});
         }
 }
 
@@ -264,17 +291,21 @@ uint32_t hal_tree_numa(hwloc_obj_t object)
 {
     while (object != NULL && object->cpuset == NULL)
         object = object->parent;
-    return object == NULL || hwloc_bitmap_weight(object->nodeset) != 1 ? HAL_NOWHERE
-                                                                       : (uint32_t)hwloc_bitmap_first(object->nodeset);
+    return object == NULL || hwloc_bitmap_weight(object->nodeset) != 1
+               ? HAL_NOWHERE
+               : (uint32_t)hwloc_bitmap_first(object->nodeset);
 }
 
 uint32_t hal_tree_place(const hal_tree *t, hwloc_obj_t object)
 {
     while (object != NULL && object->cpuset == NULL)
         object = object->parent;
-    hwloc_obj_t node = object == NULL ? NULL : hwloc_get_numanode_obj_by_os_index(t->tree, hal_tree_numa(object));
+    hwloc_obj_t node =
+        object == NULL ? NULL : hwloc_get_numanode_obj_by_os_index(t->tree, hal_tree_numa(object));
     uint32_t place = node == NULL ? HAL_NOWHERE : place_of_node(t, node);
-    return place != HAL_NOWHERE ? place : place_of_package(t, object == NULL ? HAL_NOWHERE : package_of(t, object->cpuset));
+    return place != HAL_NOWHERE
+               ? place
+               : place_of_package(t, object == NULL ? HAL_NOWHERE : package_of(t, object->cpuset));
 }
 
 static void read_processors(hal_tree *t)
@@ -299,11 +330,12 @@ hal_status hal_topology_read_hwloc(struct hwloc_topology *tree, hal_draft *draft
     if (t.cpus == NULL)
         return HAL_FAIL(OUT_OF_MEMORY, "%u packages do not fit into memory; free some", t.n_packages);
     if (hal_draft_place_count(draft) == 0)
-        hal_draft_add_place(draft, &(hal_topology_place){.kind = HAL_PLACE_MACHINE,
-                                                         .parent = HAL_NOWHERE,
-                                                         .id = "machine",
-                                                         .name = hal_tree_info(hwloc_get_root_obj(tree), "DMIProductName"),
-                                                         .number = HAL_NOWHERE});
+        hal_draft_add_place(
+            draft, &(hal_topology_place){.kind = HAL_PLACE_MACHINE,
+                                         .parent = HAL_NOWHERE,
+                                         .id = "machine",
+                                         .name = hal_tree_info(hwloc_get_root_obj(tree), "DMIProductName"),
+                                         .number = HAL_NOWHERE});
     read_processors(&t);
     hal_tree_read_devices(&t);
     hal_deallocate(NULL, t.cpus);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads what print_json.c writes. Members that are not known are passed over, so that newer files of the same major version
-   are read too; what is known must have its type. Places, memories and devices are added before anything names them. */
+/* Reads what print_json.c writes. Members that are not known are passed over, so that newer files of the same
+   major version are read too; what is known must have its type. Places, memories and devices are added before
+   anything names them. */
 #include "hal/topology/model.h"
 
 #include <jansson.h>
@@ -8,10 +9,10 @@
 #include <stdio.h>
 #include <time.h>
 
-#define DEEPEST 32
-#define MOST_BYTES (64u << 20)
+#define DEEPEST      32
+#define MOST_BYTES   (64u << 20)
 #define MOST_OBJECTS 100000u
-#define MOST_LINKS 1000000u
+#define MOST_LINKS   1000000u
 
 /* Where in the document the reader is: what errors name. */
 typedef struct reader {
@@ -27,8 +28,8 @@ static void fail(reader *r, const char *member, const char *problem)
     if (r->status != HAL_OK)
         return;
     if (r->list == NULL)
-        r->status = HAL_FAIL(INVALID_ARGUMENT, "%s: %s%s%s: %s", r->origin, r->key ? r->key : "", r->key ? "." : "", member,
-                             problem);
+        r->status = HAL_FAIL(INVALID_ARGUMENT, "%s: %s%s%s: %s", r->origin, r->key ? r->key : "",
+                             r->key ? "." : "", member, problem);
     else
         r->status = HAL_FAIL(INVALID_ARGUMENT, "%s: %s[%zu].%s%s%s: %s", r->origin, r->list, r->index,
                              r->key ? r->key : "", r->key ? "." : "", member, problem);
@@ -125,7 +126,8 @@ static void read_figure_members(reader *r, const json_t *object, hal_unit unit, 
         fail(r, "value", "expected a number of zero or more");
     if (member(object, "unit") != NULL && strcmp(read_text(r, object, "unit"), hal_unit_name(unit)) != 0)
         fail(r, "unit", "not the unit that this figure has");
-    *figure = hal_figure_of(json_number_value(value), unit, read_word(r, object, "source", &hal_words_source));
+    *figure =
+        hal_figure_of(json_number_value(value), unit, read_word(r, object, "source", &hal_words_source));
     figure->when = read_date(r, object, "when");
     figure->samples = read_number(r, object, "n", 0);
     figure->ci95 = json_number_value(width);
@@ -157,7 +159,8 @@ static void read_texts(reader *r, const json_t *object, const hal_text_table *ta
 static void read_figures(reader *r, const json_t *object, const hal_figure_table *table, void *into)
 {
     for (uint32_t i = 0; i < table->count; i++)
-        *hal_figure_at(into, &table->rows[i]) = read_figure(r, object, table->rows[i].name, table->rows[i].unit);
+        *hal_figure_at(into, &table->rows[i]) =
+            read_figure(r, object, table->rows[i].name, table->rows[i].unit);
 }
 
 /* A member object, or NULL. */
@@ -255,10 +258,10 @@ static void read_indices(reader *r, const json_t *device, uint32_t index)
     size_t i;
     if (object != NULL && !json_is_object(object))
         fail(r, "indices", "expected an object or null");
-    json_object_foreach(object, api, value) {
+    json_object_foreach(object, api, value)
+    {
         if (json_is_array(json_array_get(value, 0))) {
-            json_array_foreach(value, i, item)
-                read_pair(r, api, item, index);
+            json_array_foreach(value, i, item) read_pair(r, api, item, index);
         } else if (json_is_array(value)) {
             read_pair(r, api, value, index);
         } else if (is_number(value, UINT32_MAX - 1)) {
@@ -273,7 +276,8 @@ static void read_device_memories(reader *r, const json_t *device, uint32_t index
 {
     size_t i;
     json_t *item;
-    json_array_foreach(read_array(r, device, "memory"), i, item) {
+    json_array_foreach(read_array(r, device, "memory"), i, item)
+    {
         r->key = "memory";
         uint32_t memory = read_name(r, item, "id", hal_draft_find_memory);
         if (memory == HAL_NOWHERE)
@@ -297,7 +301,8 @@ static void read_words(reader *r, const json_t *device, const char *key, uint32_
 {
     size_t i;
     json_t *item;
-    json_array_foreach(read_array(r, device, key), i, item) {
+    json_array_foreach(read_array(r, device, key), i, item)
+    {
         if (json_is_string(item))
             add(r->draft, index, json_string_value(item));
         else
@@ -310,7 +315,8 @@ static void read_rungs(reader *r, const json_t *device, uint32_t index)
     size_t i;
     json_t *item;
     const json_t *probe = read_object(r, device, "probe");
-    json_array_foreach(read_array(r, probe, "steps"), i, item) {
+    json_array_foreach(read_array(r, probe, "steps"), i, item)
+    {
         const json_t *ms = member(item, "ms");
         const double nanoseconds = json_number_value(ms) * 1e6;
         if (ms != NULL && !(nanoseconds >= 0 && nanoseconds < 9e18))
@@ -438,7 +444,8 @@ static void read_list(reader *r, const json_t *root, const char *key, size_t mos
     if (json_array_size(array) > most)
         fail(r, key, "more entries than a machine can have");
     r->list = key;
-    json_array_foreach(array, i, item) {
+    json_array_foreach(array, i, item)
+    {
         r->index = i;
         if (r->status != HAL_OK)
             return;
@@ -454,7 +461,8 @@ static hal_status read_document(reader *r, const json_t *root)
 {
     const char *schema = json_is_object(root) ? read_text(r, root, "schema") : "";
     if (r->status == HAL_OK && strcmp(schema, "hal.info/1") != 0)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s: its schema is \"%s\", not \"hal.info/1\": not a description that hal wrote",
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "%s: its schema is \"%s\", not \"hal.info/1\": not a description that hal wrote",
                         r->origin, schema);
     read_host(r, root);
     read_list(r, root, "places", MOST_OBJECTS, read_place);
@@ -493,7 +501,8 @@ hal_status hal_topology_read_json(const char *origin, const char *text, size_t b
     json_error_t problem;
     reader r = {.origin = origin, .draft = draft};
     if (bytes > MOST_BYTES)
-        return HAL_FAIL(INVALID_ARGUMENT, "%s: %zu bytes of JSON; more than %u are not read", origin, bytes, MOST_BYTES);
+        return HAL_FAIL(INVALID_ARGUMENT, "%s: %zu bytes of JSON; more than %u are not read", origin, bytes,
+                        MOST_BYTES);
     if (nesting(text, bytes) > DEEPEST)
         return HAL_FAIL(INVALID_ARGUMENT, "%s: JSON nested deeper than %d levels", origin, DEEPEST);
     json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &problem);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is not told about a machine: its name, serial numbers, UUIDs, and whose home a path leads into. Stand-ins are counted
-   in the order of devices, so that two descriptions of one machine agree. */
+/* What is not told about a machine: its name, serial numbers, UUIDs, and whose home a path leads into.
+   Stand-ins are counted in the order of devices, so that two descriptions of one machine agree. */
 #include "hal/topology/json.h"
 
 #include <ctype.h>

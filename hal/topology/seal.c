@@ -101,7 +101,9 @@ hal_status hal_seal_order(hal_topology *t)
     hal_deallocate(a, order);
     hal_deallocate(a, now_at);
     hal_deallocate(a, sorted);
-    return done ? HAL_OK : HAL_FAIL(OUT_OF_MEMORY, "%u devices cannot be put in order; free some memory", t->n_devices);
+    return done
+               ? HAL_OK
+               : HAL_FAIL(OUT_OF_MEMORY, "%u devices cannot be put in order; free some memory", t->n_devices);
 }
 
 static bool is_named(const hal_topology *t, uint32_t index, const char *name)
@@ -116,7 +118,8 @@ static void make_alias(hal_topology *t, uint32_t index, uint32_t *next)
     hal_topology_device *d = &t->devices[index];
     const char *before = hal_words_device.words[d->kind];
     const char *point = "";
-    if (d->parent < t->n_devices && t->devices[d->parent].kind == d->kind && t->devices[d->parent].alias[0] != '\0') {
+    if (d->parent < t->n_devices && t->devices[d->parent].kind == d->kind &&
+        t->devices[d->parent].alias[0] != '\0') {
         before = t->devices[d->parent].alias;
         point = ".";
     }
@@ -134,7 +137,8 @@ static bool enter_alias(hal_topology *t, uint32_t index)
 
 hal_status hal_seal_aliases(hal_topology *t)
 {
-    uint32_t next[HAL_DEVICE_OTHER + 1] = {0}, *parts = hal_allocate_array(&t->allocator, t->n_devices, sizeof *parts);
+    uint32_t next[HAL_DEVICE_OTHER + 1] = {0},
+                                     *parts = hal_allocate_array(&t->allocator, t->n_devices, sizeof *parts);
     bool done = parts != NULL;
     for (uint32_t i = 0; done && i < t->n_devices; i++)
         if (t->devices[i].alias[0] != '\0')
@@ -149,7 +153,8 @@ hal_status hal_seal_aliases(hal_topology *t)
     }
     hal_deallocate(&t->allocator, parts);
     if (!done || t->starved)
-        return HAL_FAIL(OUT_OF_MEMORY, "the short names of %u devices do not fit into memory; free some", t->n_devices);
+        return HAL_FAIL(OUT_OF_MEMORY, "the short names of %u devices do not fit into memory; free some",
+                        t->n_devices);
     return HAL_OK;
 }
 
@@ -176,8 +181,8 @@ static void number_groups(hal_topology *t)
 static uint32_t rank(const hal_topology_memory *m)
 {
     static const uint32_t ranks[] = {
-        [HAL_MEMORY_HBM] = 0, [HAL_MEMORY_GDDR] = 1, [HAL_MEMORY_LPDDR] = 2,     [HAL_MEMORY_DRAM] = 3,
-        [HAL_MEMORY_OTHER] = 4, [HAL_MEMORY_CXL] = 5, [HAL_MEMORY_PERSISTENT] = 6,
+        [HAL_MEMORY_HBM] = 0,   [HAL_MEMORY_GDDR] = 1, [HAL_MEMORY_LPDDR] = 2,      [HAL_MEMORY_DRAM] = 3,
+        [HAL_MEMORY_OTHER] = 4, [HAL_MEMORY_CXL] = 5,  [HAL_MEMORY_PERSISTENT] = 6,
     };
     return m->kind < sizeof ranks / sizeof *ranks ? ranks[m->kind] : 4;
 }

@@ -10,12 +10,14 @@
 #define S HAL_SOURCE_STRUCTURAL
 #define V HAL_SOURCE_VENDOR
 static const hal_shelf_device devices[] = {
-#define HAL_SHELF_DEVICE(word, kind, name, vendor, memory, gib, g, gbs, b, bf16, h, fp32, f, int8, i, source)                 \
-    {word, HAL_DEVICE_##kind, name, vendor, HAL_MEMORY_##memory, {gib, g}, {gbs, b}, {bf16, h}, {fp32, f}, {int8, i}, source},
+#define HAL_SHELF_DEVICE(word, kind, name, vendor, memory, gib, g, gbs, b, bf16, h, fp32, f, int8, i,        \
+                         source)                                                                             \
+    {word,      HAL_DEVICE_##kind, name,      vendor, HAL_MEMORY_##memory, {gib, g}, {gbs, b},               \
+     {bf16, h}, {fp32, f},         {int8, i}, source},
 #include "hal/topology/shelf.def"
 };
 static const hal_shelf_link links[] = {
-#define HAL_SHELF_LINK(word, kind, path, generation, lanes, shape, gbs, b, source)                                            \
+#define HAL_SHELF_LINK(word, kind, path, generation, lanes, shape, gbs, b, source)                           \
     {word, kind, path, generation, lanes, HAL_SHAPE_##shape, {gbs, b}, source},
 #include "hal/topology/shelf.def"
 };
@@ -31,7 +33,8 @@ static bool is_word(const char *row, const char *word, size_t length)
     return strlen(row) == length && memcmp(row, word, length) == 0;
 }
 
-hal_status hal_shelf_find_device(const char *where, const char *word, size_t length, const hal_shelf_device **row)
+hal_status hal_shelf_find_device(const char *where, const char *word, size_t length,
+                                 const hal_shelf_device **row)
 {
     char known[1024] = "";
     for (size_t i = 0, n = 0; i < COUNT(devices); i++, n = strlen(known)) {
@@ -41,7 +44,8 @@ hal_status hal_shelf_find_device(const char *where, const char *word, size_t len
         }
         snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", devices[i].word);
     }
-    return HAL_FAIL(INVALID_ARGUMENT, "%s: device \"%.*s\" is not on the shelf; there are %s", where, (int)length, word, known);
+    return HAL_FAIL(INVALID_ARGUMENT, "%s: device \"%.*s\" is not on the shelf; there are %s", where,
+                    (int)length, word, known);
 }
 
 hal_status hal_shelf_find_link(const char *where, const char *word, size_t length, const hal_shelf_link **row)
@@ -54,12 +58,14 @@ hal_status hal_shelf_find_link(const char *where, const char *word, size_t lengt
         }
         snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", links[i].word);
     }
-    return HAL_FAIL(INVALID_ARGUMENT, "%s: link \"%.*s\" is not on the shelf; there are %s", where, (int)length, word, known);
+    return HAL_FAIL(INVALID_ARGUMENT, "%s: link \"%.*s\" is not on the shelf; there are %s", where,
+                    (int)length, word, known);
 }
 
 static hal_figure figure_of(hal_shelf_value value, double unit, hal_unit counts)
 {
-    return value.source == HAL_SOURCE_UNKNOWN ? hal_figure_unknown(counts) : hal_figure_of(value.value * unit, counts, value.source);
+    return value.source == HAL_SOURCE_UNKNOWN ? hal_figure_unknown(counts)
+                                              : hal_figure_of(value.value * unit, counts, value.source);
 }
 
 static void fill(hal_figure *into, hal_figure figure)
@@ -75,13 +81,15 @@ static void apply_memory(hal_draft *draft, uint32_t device, const hal_shelf_devi
     const hal_figure bandwidth = figure_of(row->gb_per_second, 1e9, HAL_UNIT_BYTES_PER_SECOND);
     const hal_topology_device *d = hal_draft_device(draft, device);
     if (d->n_memories == 0 && capacity.source != HAL_SOURCE_UNKNOWN) {
-        hal_draft_device_memory(draft, device,
-                                hal_draft_add_memory(draft, &(hal_topology_memory){.kind = row->memory,
-                                                                                   .place = d->place,
-                                                                                   .id = hal_draft_format(draft, "%s/memory", d->id),
-                                                                                   .numa = HAL_NOWHERE,
-                                                                                   .capacity = capacity,
-                                                                                   .bandwidth = bandwidth}));
+        hal_draft_device_memory(
+            draft, device,
+            hal_draft_add_memory(draft,
+                                 &(hal_topology_memory){.kind = row->memory,
+                                                        .place = d->place,
+                                                        .id = hal_draft_format(draft, "%s/memory", d->id),
+                                                        .numa = HAL_NOWHERE,
+                                                        .capacity = capacity,
+                                                        .bandwidth = bandwidth}));
         return;
     }
     hal_topology_memory *m = d->n_memories == 1 ? hal_draft_memory(draft, d->memories[0]) : NULL;
@@ -101,7 +109,8 @@ static void apply_rate(hal_draft *draft, uint32_t device, const char *dtype, hal
     for (uint32_t i = 0; i < d->n_rates; i++)
         if (strcmp(d->rates[i].dtype, dtype) == 0 && strcmp(d->rates[i].op_class, "matmul") == 0)
             return;
-    hal_draft_device_rate(draft, device, dtype, "matmul", figure_of(value, 1e12, HAL_UNIT_OPERATIONS_PER_SECOND));
+    hal_draft_device_rate(draft, device, dtype, "matmul",
+                          figure_of(value, 1e12, HAL_UNIT_OPERATIONS_PER_SECOND));
 }
 
 void hal_shelf_apply(hal_draft *draft, uint32_t device, const hal_shelf_device *row)
@@ -151,7 +160,8 @@ static hal_topology_link link_of(const hal_shelf_link *row, uint32_t from, uint3
                                .bandwidth = bandwidth};
 }
 
-static void add_both(hal_draft *draft, const hal_shelf_link *row, uint32_t a, uint32_t b, hal_figure bandwidth)
+static void add_both(hal_draft *draft, const hal_shelf_link *row, uint32_t a, uint32_t b,
+                     hal_figure bandwidth)
 {
     const hal_topology_link there = link_of(row, a, b, bandwidth), back = link_of(row, b, a, bandwidth);
     hal_draft_add_link(draft, &there);
@@ -167,12 +177,14 @@ static bool is_among(const uint32_t *members, uint32_t count, hal_link_end end)
 }
 
 /* A file that has such links knows better which pairs they join: they only get figures. */
-static bool complete_links(hal_draft *draft, const uint32_t *members, uint32_t count, const hal_shelf_link *row)
+static bool complete_links(hal_draft *draft, const uint32_t *members, uint32_t count,
+                           const hal_shelf_link *row)
 {
     bool found = false;
     for (uint32_t i = 0; i < hal_draft_link_count(draft); i++) {
         hal_topology_link *l = hal_draft_link(draft, i);
-        if (strcmp(l->kind, row->kind) != 0 || !is_among(members, count, l->from) || !is_among(members, count, l->to))
+        if (strcmp(l->kind, row->kind) != 0 || !is_among(members, count, l->from) ||
+            !is_among(members, count, l->to))
             continue;
         found = true;
         fill(&l->bandwidth, hal_shelf_bandwidth(row, count));
@@ -205,20 +217,22 @@ static uint32_t common_place(hal_draft *draft, const uint32_t *members, uint32_t
     return common;
 }
 
-static void add_switch(hal_draft *draft, const uint32_t *members, uint32_t count, const hal_shelf_link *row, const char *id)
+static void add_switch(hal_draft *draft, const uint32_t *members, uint32_t count, const hal_shelf_link *row,
+                       const char *id)
 {
-    uint32_t hub = hal_draft_add_device(draft, &(hal_topology_device){.kind = HAL_DEVICE_SWITCH,
-                                                                      .place = common_place(draft, members, count),
-                                                                      .id = id,
-                                                                      .address = id,
-                                                                      .numa = HAL_NOWHERE,
-                                                                      .parent = HAL_NOWHERE});
+    uint32_t hub =
+        hal_draft_add_device(draft, &(hal_topology_device){.kind = HAL_DEVICE_SWITCH,
+                                                           .place = common_place(draft, members, count),
+                                                           .id = id,
+                                                           .address = id,
+                                                           .numa = HAL_NOWHERE,
+                                                           .parent = HAL_NOWHERE});
     for (uint32_t i = 0; i < count; i++)
         add_both(draft, row, members[i], hub, hal_shelf_bandwidth(row, count));
 }
 
-hal_status hal_shelf_connect(hal_draft *draft, const uint32_t *members, uint32_t count, const hal_shelf_link *row,
-                             const char *id)
+hal_status hal_shelf_connect(hal_draft *draft, const uint32_t *members, uint32_t count,
+                             const hal_shelf_link *row, const char *id)
 {
     if (count < 2 || row->shape == HAL_SHAPE_HOST || complete_links(draft, members, count, row))
         return HAL_OK;
@@ -227,7 +241,8 @@ hal_status hal_shelf_connect(hal_draft *draft, const uint32_t *members, uint32_t
         return HAL_OK;
     }
     if (count > MOST_OF_A_MESH)
-        return HAL_FAIL(INVALID_ARGUMENT, "link \"%s\" joins each of %u devices with each other; more than %u need a switch",
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "link \"%s\" joins each of %u devices with each other; more than %u need a switch",
                         row->word, count, MOST_OF_A_MESH);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t j = i + 1; j < count; j++)

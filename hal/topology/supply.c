@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "PATTERN=DEVICE[@LINK]": what a person knows and a file does not say. The pattern is an extended regular expression that
-   matches a whole id, alias or address. */
+/* "PATTERN=DEVICE[@LINK]": what a person knows and a file does not say. The pattern is an extended regular
+   expression that matches a whole id, alias or address. */
 #include "hal/topology/model.h"
 #include "hal/topology/shelf.h"
 
@@ -20,20 +20,24 @@ static hal_status parse_pattern(const char *line, size_t length, regex_t *patter
 {
     char text[MOST_PATTERN + 8], problem[128];
     if (length == 0 || length > MOST_PATTERN)
-        return HAL_FAIL(INVALID_ARGUMENT, "\"%.60s\": the pattern before \"=\" has %zu characters, not 1 to %u", line, length, MOST_PATTERN);
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "\"%.60s\": the pattern before \"=\" has %zu characters, not 1 to %u", line, length,
+                        MOST_PATTERN);
     snprintf(text, sizeof text, "^(%.*s)$", (int)length, line);
     int e = regcomp(pattern, text, REG_EXTENDED | REG_NOSUB);
     if (e == 0)
         return HAL_OK;
     regerror(e, pattern, problem, sizeof problem);
-    return HAL_FAIL(INVALID_ARGUMENT, "\"%.60s\": the pattern before \"=\" cannot be read: %s", line, problem);
+    return HAL_FAIL(INVALID_ARGUMENT, "\"%.60s\": the pattern before \"=\" cannot be read: %s", line,
+                    problem);
 }
 
 static hal_status parse(const char *line, order *o)
 {
     const char *equals = strchr(line, '=');
     if (equals == NULL)
-        return HAL_FAIL(INVALID_ARGUMENT, "\"%.60s\": expected PATTERN=DEVICE[@LINK], such as gpu.*=a100-sxm-80@nvlink3", line);
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "\"%.60s\": expected PATTERN=DEVICE[@LINK], such as gpu.*=a100-sxm-80@nvlink3", line);
     const char *device = equals + 1, *at = strchr(device, '@');
     const size_t length = at != NULL ? (size_t)(at - device) : strlen(device);
     if (length == 0 && at == NULL)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inputs are a description of a machine in a line and, in further lines, what is supplied. What is accepted must be sealed. */
+/* Inputs are a description of a machine in a line and, in further lines, what is supplied. What is accepted
+ * must be sealed. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
@@ -25,13 +26,15 @@ const void *fuzz_seed(size_t index, size_t *out_bytes)
     return seeds[index];
 }
 
-/* Counts of two digits keep an input quick. Repetitions in patterns are left out (below): how long a regular expression takes is
-   the C library's affair. */
+/* Counts of two digits keep an input quick. Repetitions in patterns are left out (below): how long a regular
+   expression takes is the C library's affair. */
 static bool is_cheap(const char *text)
 {
     uint32_t digits = 0;
     for (const char *p = text; *p != '\0'; p++) {
-        digits = *p >= '0' && *p <= '9' && p > text && p[-1] == ':' ? 1 : *p >= '0' && *p <= '9' && digits > 0 ? digits + 1 : 0;
+        digits = *p >= '0' && *p <= '9' && p > text && p[-1] == ':' ? 1
+                 : *p >= '0' && *p <= '9' && digits > 0             ? digits + 1
+                                                                    : 0;
         if (digits > 2)
             return false;
     }
@@ -59,7 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     char *lines = strchr(text, '\n');
     if (lines != NULL)
         *lines++ = '\0';
-    if (!is_cheap(text) || hal_topology_read_synthetic(text, draft) != HAL_OK || (lines != NULL && supply(draft, lines) != HAL_OK))
+    if (!is_cheap(text) || hal_topology_read_synthetic(text, draft) != HAL_OK ||
+        (lines != NULL && supply(draft, lines) != HAL_OK))
         hal_draft_destroy(draft);
     else if (hal_draft_seal(draft, &topology) == HAL_OK)
         hal_topology_release(topology);

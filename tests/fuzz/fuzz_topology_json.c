@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inputs are descriptions of machines in JSON. What is accepted and sealed must be written as JSON that reads back the same. */
+/* Inputs are descriptions of machines in JSON. What is accepted and sealed must be written as JSON that reads
+ * back the same. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
@@ -9,16 +10,26 @@
 #include "hal/topology/build.h"
 
 static const char *const seeds[] = {
-    "{\"schema\":\"hal.info/1\",\"generated\":\"2026-11-20T12:00:00Z\",\"host\":{\"name\":\"node17\",\"offline\":true},\"places\":[{"
-    "\"id\":\"machine\",\"kind\":\"machine\",\"parent\":null},{\"id\":\"numa0\",\"kind\":\"numa\",\"parent\":\"machine\",\"number\":0}],"
-    "\"memories\":[{\"id\":\"numa0\",\"kind\":\"dram\",\"place\":\"numa0\",\"numa\":0,\"host_access\":true,\"capacity\":{\"value\":1e9,"
-    "\"unit\":\"bytes\",\"source\":\"vendor\",\"when\":null,\"n\":11,\"ci95\":2.5}}],\"devices\":[{\"id\":\"gpu:0000:1b:00.0\",\"kind\":"
-    "\"gpu\",\"place\":\"numa0\",\"state\":\"unusable\",\"reason\":\"D402\",\"indices\":{\"cuda\":0,\"opencl\":[0,1],\"drm\":[[0],[128]]},"
-    "\"memory\":[{\"id\":\"numa0\"}],\"compute\":[{\"dtype\":\"bf16\",\"op_class\":\"matmul\",\"flops\":{\"value\":1e12,\"source\":"
-    "\"estimated\"}}],\"features\":[\"sm_90\"],\"pci\":{\"vendor\":\"0x10de\",\"class\":\"0x030200\"},\"probe\":{\"ms\":1,\"steps\":[{"
-    "\"code\":\"D1\",\"status\":\"ok\",\"evidence\":\"on the bus\",\"ms\":0.25}]}},{\"id\":\"x\",\"kind\":\"gpu\",\"parent\":"
-    "\"gpu:0000:1b:00.0\"}],\"links\":[{\"from\":\"x\",\"to\":\"numa0\",\"to_kind\":\"memory\",\"kind\":\"pcie\",\"copy\":\"direct\"}],"
-    "\"diagnostics\":[{\"code\":\"D402\",\"severity\":\"failure\",\"device\":\"x\",\"summary\":\"no access\"}]}",
+    "{\"schema\":\"hal.info/"
+    "1\",\"generated\":\"2026-11-20T12:00:00Z\",\"host\":{\"name\":\"node17\",\"offline\":true},\"places\":[{"
+    "\"id\":\"machine\",\"kind\":\"machine\",\"parent\":null},{\"id\":\"numa0\",\"kind\":\"numa\",\"parent\":"
+    "\"machine\",\"number\":0}],"
+    "\"memories\":[{\"id\":\"numa0\",\"kind\":\"dram\",\"place\":\"numa0\",\"numa\":0,\"host_access\":true,"
+    "\"capacity\":{\"value\":1e9,"
+    "\"unit\":\"bytes\",\"source\":\"vendor\",\"when\":null,\"n\":11,\"ci95\":2.5}}],\"devices\":[{\"id\":"
+    "\"gpu:0000:1b:00.0\",\"kind\":"
+    "\"gpu\",\"place\":\"numa0\",\"state\":\"unusable\",\"reason\":\"D402\",\"indices\":{\"cuda\":0,"
+    "\"opencl\":[0,1],\"drm\":[[0],[128]]},"
+    "\"memory\":[{\"id\":\"numa0\"}],\"compute\":[{\"dtype\":\"bf16\",\"op_class\":\"matmul\",\"flops\":{"
+    "\"value\":1e12,\"source\":"
+    "\"estimated\"}}],\"features\":[\"sm_90\"],\"pci\":{\"vendor\":\"0x10de\",\"class\":\"0x030200\"},"
+    "\"probe\":{\"ms\":1,\"steps\":[{"
+    "\"code\":\"D1\",\"status\":\"ok\",\"evidence\":\"on the "
+    "bus\",\"ms\":0.25}]}},{\"id\":\"x\",\"kind\":\"gpu\",\"parent\":"
+    "\"gpu:0000:1b:00.0\"}],\"links\":[{\"from\":\"x\",\"to\":\"numa0\",\"to_kind\":\"memory\",\"kind\":"
+    "\"pcie\",\"copy\":\"direct\"}],"
+    "\"diagnostics\":[{\"code\":\"D402\",\"severity\":\"failure\",\"device\":\"x\",\"summary\":\"no "
+    "access\"}]}",
     "{\"schema\":\"hal.info/1\",\"devices\":[]}",
 };
 

@@ -15,17 +15,21 @@
 #include "hal/topology.h"
 
 #define SETS "cpuset=\"0x3\" complete_cpuset=\"0x3\" nodeset=\"0x1\" complete_nodeset=\"0x1\""
-#define PU(number, set)                                                                                       \
-    "<object type=\"PU\" os_index=\"" number "\" gp_index=\"1" number "\" cpuset=\"" set "\" complete_cpuset=\"" set         \
-    "\" nodeset=\"0x1\" complete_nodeset=\"0x1\"/>"
+#define PU(number, set)                                                                                      \
+    "<object type=\"PU\" os_index=\"" number "\" gp_index=\"1" number "\" cpuset=\"" set                     \
+    "\" complete_cpuset=\"" set "\" nodeset=\"0x1\" complete_nodeset=\"0x1\"/>"
 #define NODE "<object type=\"NUMANode\" os_index=\"0\" gp_index=\"3\" local_memory=\"1073741824\" " SETS "/>"
-#define MACHINE_OF(version, inside, behind)                                                                   \
-    "<topology version=\"" version "\"><object type=\"Machine\" os_index=\"0\" gp_index=\"1\" " SETS "><object type=\"Package\" "  \
-    "os_index=\"0\" gp_index=\"2\" " SETS "><info name=\"CPUModel\" value=\"Model &amp; 7\"/>" inside "</object></object>" behind "</topology>"
+#define MACHINE_OF(version, inside, behind)                                                                  \
+    "<topology version=\"" version "\"><object type=\"Machine\" os_index=\"0\" gp_index=\"1\" " SETS         \
+    "><object type=\"Package\" "                                                                             \
+    "os_index=\"0\" gp_index=\"2\" " SETS "><info name=\"CPUModel\" value=\"Model &amp; 7\"/>" inside        \
+    "</object></object>" behind "</topology>"
 #define MACHINE(inside) MACHINE_OF("2.0", inside, "")
-#define GPU(number, bus)                                                                                      \
-    "<object type=\"PCIDev\" gp_index=\"4" number "\" pci_busid=\"0000:" bus ":00.0\" pci_type=\"0302 [10de:1db8] [10de:12f0] a1 00\" "    \
-    "pci_link_speed=\"15.75\"><object type=\"OSDev\" gp_index=\"5" number "\" name=\"nvml" number "\" subtype=\"NVML\" osdev_type=\"12\">" \
+#define GPU(number, bus)                                                                                     \
+    "<object type=\"PCIDev\" gp_index=\"4" number "\" pci_busid=\"0000:" bus                                 \
+    ":00.0\" pci_type=\"0302 [10de:1db8] [10de:12f0] a1 00\" "                                               \
+    "pci_link_speed=\"15.75\"><object type=\"OSDev\" gp_index=\"5" number "\" name=\"nvml" number            \
+    "\" subtype=\"NVML\" osdev_type=\"12\">"                                                                 \
     "<info name=\"NVIDIAUUID\" value=\"GPU-" number "\"/></object></object>"
 
 static hal_status describe(const char *path, hal_topology **topology)
@@ -72,12 +76,17 @@ static void nccl_is_read(void **state)
 {
     (void)state;
     hal_topology *t = described(
-        "<?xml version=\"1.0\"?>\n<system version=\"1\">\n<cpu numaid=\"0\" affinity=\"0000ffff\" arch=\"x86_64\" vendor=\"GenuineIntel\">"
+        "<?xml version=\"1.0\"?>\n<system version=\"1\">\n<cpu numaid=\"0\" affinity=\"0000ffff\" "
+        "arch=\"x86_64\" vendor=\"GenuineIntel\">"
         "<pci busid=\"0000:05:00.0\" class=\"0x060400\" link_speed=\"32.0 GT/s PCIe\" link_width=\"16\">"
-        "<pci busid=\"0000:06:00.0\" class=\"0x030200\" vendor=\"0x10de\" device=\"0x2330\" link_speed=\"32.0 GT/s PCIe\" link_width=\"16\">"
-        "<gpu dev=\"0\" sm=\"90\" rank=\"0\" gdr=\"1\"><nvlink target=\"0000:09:00.0\" count=\"18\" tclass=\"0x068000\"/></gpu></pci>"
-        "<pci busid=\"0000:07:00.0\" class=\"0x020700\" link_speed=\"16 GT/s\" link_width=\"8\"><nic><net name=\"mlx5_0\" dev=\"0\" "
-        "speed=\"400000\" port=\"1\" guid=\"0x1234\" maxconn=\"1\" gdr=\"1\"/></nic></pci></pci></cpu></system>");
+        "<pci busid=\"0000:06:00.0\" class=\"0x030200\" vendor=\"0x10de\" device=\"0x2330\" "
+        "link_speed=\"32.0 GT/s PCIe\" link_width=\"16\">"
+        "<gpu dev=\"0\" sm=\"90\" rank=\"0\" gdr=\"1\"><nvlink target=\"0000:09:00.0\" count=\"18\" "
+        "tclass=\"0x068000\"/></gpu></pci>"
+        "<pci busid=\"0000:07:00.0\" class=\"0x020700\" link_speed=\"16 GT/s\" link_width=\"8\"><nic><net "
+        "name=\"mlx5_0\" dev=\"0\" "
+        "speed=\"400000\" port=\"1\" guid=\"0x1234\" maxconn=\"1\" "
+        "gdr=\"1\"/></nic></pci></pci></cpu></system>");
     assert_int_equal(hal_topology_device_count(t), 4);
     const hal_topology_device *gpu = device(t, "gpu:0000:06:00.0");
     assert_string_equal(gpu->link_text, "Gen5 x16");
@@ -97,9 +106,11 @@ static void hwloc_2_and_3_are_read_alike(void **state)
 {
     (void)state;
     static const char matrix[] =
-        "<distances2hetero nbobjs=\"2\" kind=\"25\" name=\"NVLinkBandwidth\"><indexes length=\"14\">OSDev:50 OSDev:51</indexes><u64values "
+        "<distances2hetero nbobjs=\"2\" kind=\"25\" name=\"NVLinkBandwidth\"><indexes length=\"14\">OSDev:50 "
+        "OSDev:51</indexes><u64values "
         "length=\"17\">0 25000 25000 0</u64values></distances2hetero><info name=\"HostName\" value=\"box\"/>";
-    static const char three[] = MACHINE_OF("3.0", NODE PU("0", "0x1") PU("1", "0x2") GPU("0", "1b") GPU("1", "1c"), "%s");
+    static const char three[] =
+        MACHINE_OF("3.0", NODE PU("0", "0x1") PU("1", "0x2") GPU("0", "1b") GPU("1", "1c"), "%s");
     char text[8192];
     snprintf(text, sizeof text, three, matrix);
     hal_topology *t = described(text);
@@ -120,14 +131,18 @@ static void hwloc_2_and_3_are_read_alike(void **state)
 static void hostile_files_end_in_a_sentence(void **state)
 {
     (void)state;
-    static const struct { const char *text, *words; } cases[] = {
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
         {"<system version=\"1\"><cpu numaid=\"0\">", "input.xml: line 1: "},
         {"<system version=\"1\"><cpu/></system>", "lacks its attribute \"numaid\""},
         {"<system version=\"1\"/>", "describes no <cpu>"},
         {"<system><cpu numaid=\"0\"/><cpu numaid=\"0\"/></system>", "NUMA domain 0 stands twice"},
         {"<system><cpu numaid=\"4294967296\"/></system>", "is not a number from 0 to 65535"},
         {"<system><cpu numaid=\"0\"><pci busid=\"x\"/></cpu></system>", "not a PCI address"},
-        {"<system><cpu numaid=\"0\"><pci busid=\"0:1:0.0\" class=\"0x030000\"/><pci busid=\"0:1:0.0\"/></cpu></system>", "stands twice"},
+        {"<system><cpu numaid=\"0\"><pci busid=\"0:1:0.0\" class=\"0x030000\"/><pci "
+         "busid=\"0:1:0.0\"/></cpu></system>",
+         "stands twice"},
         {"<!DOCTYPE a [<!ENTITY b \"c\">]><system><cpu numaid=\"0\"/></system>", "declares entities"},
         {"<graphs/>", "neither <system>"},
         {"<topology/>", "version \"\" of hwloc's XML"},
@@ -136,17 +151,20 @@ static void hostile_files_end_in_a_sentence(void **state)
         {MACHINE(NODE PU("0", "0x1") PU("0", "0x1")), "shares processors"},
         {MACHINE(NODE PU("0", "0x1") PU("2147483648", "0x2")), "not a number from 0 to 65535"},
         {MACHINE(NODE PU("0", "0x1") PU("1", "0x4")), "not inside of that around it"},
-        {MACHINE(NODE PU("0", "0x1") "<object type=\"PU\" os_index=\"1\" cpuset=\"0x2\"/>"), "lacks its attribute \"complete_cpuset\""},
+        {MACHINE(NODE PU("0", "0x1") "<object type=\"PU\" os_index=\"1\" cpuset=\"0x2\"/>"),
+         "lacks its attribute \"complete_cpuset\""},
         {MACHINE(NODE NODE PU("0", "0x1") PU("1", "0x2")), "NUMA node 0 stands twice"},
         {MACHINE(NODE PU("0", "0x1") PU("1", "0x2") "<object type=\"Teapot\"/>"), "type=\"Teapot\""},
         {MACHINE_OF("2.0", NODE PU("0", "0x1") PU("1", "0x2"),
-                    "<distances2 type=\"PU\" nbobjs=\"2\" kind=\"5\"><indexes length=\"3\">0 1</indexes></distances2>"),
+                    "<distances2 type=\"PU\" nbobjs=\"2\" kind=\"5\"><indexes length=\"3\">0 "
+                    "1</indexes></distances2>"),
          "a matrix of 2 objects"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         hal_topology *t = NULL;
         assert_int_equal(hal_status_code(describe_text(cases[i].text, &t)), HAL_CODE_INVALID_ARGUMENT);
-        if (strstr(hal_status_last()->text, cases[i].words) == NULL || strstr(hal_status_last()->text, "input.xml: ") == NULL)
+        if (strstr(hal_status_last()->text, cases[i].words) == NULL ||
+            strstr(hal_status_last()->text, "input.xml: ") == NULL)
             fail_msg("case %zu: \"%s\" lacks the file or \"%s\"", i, hal_status_last()->text, cases[i].words);
     }
 }
@@ -206,7 +224,8 @@ static void xml_is_declined(void **state)
 {
     (void)state;
     hal_topology *t = NULL;
-    assert_int_equal(hal_status_code(describe_text("<system><cpu numaid=\"0\"/></system>", &t)), HAL_CODE_UNSUPPORTED);
+    assert_int_equal(hal_status_code(describe_text("<system><cpu numaid=\"0\"/></system>", &t)),
+                     HAL_CODE_UNSUPPORTED);
     assert_non_null(strstr(hal_status_last()->text, "libxml2"));
 }
 #endif

@@ -44,12 +44,14 @@ static const hal_topology_device *device(const hal_topology *t, const char *name
 }
 
 /* The link of that kind from one device to another, or NULL. */
-static const hal_topology_link *link_between(const hal_topology *t, const char *from, const char *to, const char *kind)
+static const hal_topology_link *link_between(const hal_topology *t, const char *from, const char *to,
+                                             const char *kind)
 {
     for (uint32_t i = 0; i < hal_topology_link_count(t); i++) {
         const hal_topology_link *l = hal_topology_link_at(t, i);
         if (strcmp(l->kind, kind) == 0 && l->from.kind == HAL_END_DEVICE && l->to.kind == HAL_END_DEVICE &&
-            l->from.index == hal_topology_device_find(t, from) && l->to.index == hal_topology_device_find(t, to))
+            l->from.index == hal_topology_device_find(t, from) &&
+            l->to.index == hal_topology_device_find(t, to))
             return l;
     }
     return NULL;
@@ -78,7 +80,8 @@ static void a_line_describes_a_machine(void **state)
 static void figures_come_from_the_shelf(void **state)
 {
     (void)state;
-    hal_topology *t = described("socket:2=xeon-8480 numa:2 core:56 memory:128GiB gpu:8=h100-sxm@nvlink4@pcie5 nic:8@ib-ndr", NULL);
+    hal_topology *t = described(
+        "socket:2=xeon-8480 numa:2 core:56 memory:128GiB gpu:8=h100-sxm@nvlink4@pcie5 nic:8@ib-ndr", NULL);
     const hal_topology_device *gpu = device(t, "gpu5"), *cpu = device(t, "cpu1");
     assert_string_equal(gpu->name, "H100 SXM 80GB");
     const hal_topology_memory *m = hal_topology_memory_at(t, gpu->memories[0]);
@@ -129,14 +132,17 @@ static void what_is_supplied_fills_what_is_missing(void **state)
     assert_null(link_between(t, "gpu0", "gpu2", "nvlink"));
     hal_topology_release(t);
     assert_int_equal(hal_status_code(describe("socket:1 gpu:4", "npu=910b", &t)), HAL_CODE_NOT_FOUND);
-    assert_int_equal(hal_status_code(describe("socket:1 gpu:4", "gpu0=teapot", &t)), HAL_CODE_INVALID_ARGUMENT);
+    assert_int_equal(hal_status_code(describe("socket:1 gpu:4", "gpu0=teapot", &t)),
+                     HAL_CODE_INVALID_ARGUMENT);
     assert_int_equal(hal_status_code(describe("socket:1 gpu:4", "gpu(=l40s", &t)), HAL_CODE_INVALID_ARGUMENT);
 }
 
 static void nonsense_is_refused_with_its_place(void **state)
 {
     (void)state;
-    static const struct { const char *text, *words; } cases[] = {
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
         {"socket:x", "socket:x: No such file"},
         {"gpu:0", "at \"gpu:0\": expected a count from 1 to 1024"},
         {"gpu:99999999999999999999", "expected a count"},

@@ -18,8 +18,11 @@ static hal_draft *draft_new(void)
 {
     hal_draft *draft;
     assert_int_equal(hal_draft_create(NULL, &draft), HAL_OK);
-    hal_draft_add_place(draft, &(hal_topology_place){.kind = HAL_PLACE_MACHINE, .parent = HAL_NOWHERE, .id = "machine",
-                                                     .name = "node17", .number = HAL_NOWHERE});
+    hal_draft_add_place(draft, &(hal_topology_place){.kind = HAL_PLACE_MACHINE,
+                                                     .parent = HAL_NOWHERE,
+                                                     .id = "machine",
+                                                     .name = "node17",
+                                                     .number = HAL_NOWHERE});
     return draft;
 }
 
@@ -44,8 +47,9 @@ static void refused(hal_draft *draft, const char *words)
 
 static uint32_t add_device(hal_draft *draft, hal_device_kind kind, const char *id, const char *address)
 {
-    return hal_draft_add_device(draft, &(hal_topology_device){.kind = kind, .id = id, .address = address,
-                                                              .numa = HAL_NOWHERE, .parent = HAL_NOWHERE});
+    return hal_draft_add_device(
+        draft, &(hal_topology_device){
+                   .kind = kind, .id = id, .address = address, .numa = HAL_NOWHERE, .parent = HAL_NOWHERE});
 }
 
 static char *print(const hal_topology *topology, uint32_t flags)
@@ -70,12 +74,13 @@ static void devices_stand_in_their_order(void **state)
     add_device(draft, HAL_DEVICE_CPU, "cpu:package10", "package 10");
     add_device(draft, HAL_DEVICE_CPU, "cpu:package2", "package 2");
     hal_draft_device(draft, part)->parent = early;
-    hal_draft_add_link(draft, &(hal_topology_link){.from = {HAL_END_DEVICE, late}, .to = {HAL_END_DEVICE, npu},
-                                                   .kind = "pcie"});
+    hal_draft_add_link(
+        draft,
+        &(hal_topology_link){.from = {HAL_END_DEVICE, late}, .to = {HAL_END_DEVICE, npu}, .kind = "pcie"});
     hal_draft_add_diagnostic(draft, &(hal_topology_diagnostic){.code = "D402", .device = early});
     hal_topology *t = seal(draft);
-    static const char *const ids[] = {"cpu:package2", "cpu:package10", "gpu:0000:0a:00.0", "gpu:0000:0a:00.0/mig1",
-                                      "gpu:10000:01:00.0", "npu:0000:02:00.0"};
+    static const char *const ids[] = {"cpu:package2",          "cpu:package10",     "gpu:0000:0a:00.0",
+                                      "gpu:0000:0a:00.0/mig1", "gpu:10000:01:00.0", "npu:0000:02:00.0"};
     static const char *const aliases[] = {"cpu0", "cpu1", "gpu0", "gpu0.0", "gpu1", "npu0"};
     for (uint32_t i = 0; i < 6; i++) {
         assert_string_equal(hal_topology_device_at(t, i)->id, ids[i]);
@@ -99,7 +104,8 @@ static void groups_and_tiers_are_numbered(void **state)
     static const hal_memory_kind kinds[] = {HAL_MEMORY_CXL, HAL_MEMORY_HBM, HAL_MEMORY_DRAM};
     static const char *const ids[] = {"numa1", "gpu/hbm", "numa0"};
     for (uint32_t i = 0; i < 3; i++)
-        hal_draft_add_memory(draft, &(hal_topology_memory){.kind = kinds[i], .id = ids[i], .contention_group = i == 2 ? 7 : 0});
+        hal_draft_add_memory(draft, &(hal_topology_memory){
+                                        .kind = kinds[i], .id = ids[i], .contention_group = i == 2 ? 7 : 0});
     uint32_t device = add_device(draft, HAL_DEVICE_CPU, "cpu:package0", "package 0");
     for (uint32_t i = 0; i < 9; i++)
         hal_draft_device_memory(draft, device, i % 3);
@@ -108,7 +114,8 @@ static void groups_and_tiers_are_numbered(void **state)
     assert_int_equal(hal_topology_memory_at(t, 1)->tier, 0);
     assert_int_equal(hal_topology_memory_at(t, 2)->tier, 1);
     assert_int_equal(hal_topology_memory_at(t, 2)->contention_group, 7);
-    assert_int_not_equal(hal_topology_memory_at(t, 0)->contention_group, hal_topology_memory_at(t, 1)->contention_group);
+    assert_int_not_equal(hal_topology_memory_at(t, 0)->contention_group,
+                         hal_topology_memory_at(t, 1)->contention_group);
     assert_int_equal(hal_topology_device_at(t, 0)->n_memories, 9);
     for (uint32_t i = 0; i < 9; i++)
         assert_int_equal(hal_topology_device_at(t, 0)->memories[i], i % 3);
@@ -127,15 +134,20 @@ static void what_does_not_hold_is_refused(void **state)
     hal_draft_device(draft, 0)->place = 5;
     refused(draft, "place names object 5");
     draft = draft_new();
-    uint32_t a = add_device(draft, HAL_DEVICE_GPU, "gpu:a", "a"), b = add_device(draft, HAL_DEVICE_GPU, "gpu:b", "b");
+    uint32_t a = add_device(draft, HAL_DEVICE_GPU, "gpu:a", "a"),
+             b = add_device(draft, HAL_DEVICE_GPU, "gpu:b", "b");
     hal_draft_device(draft, a)->parent = b;
     hal_draft_device(draft, b)->parent = a;
     refused(draft, "part of itself");
     draft = draft_new();
-    hal_draft_add_memory(draft, &(hal_topology_memory){.id = "numa0", .capacity = hal_figure_of(NAN, HAL_UNIT_BYTES, HAL_SOURCE_VENDOR)});
+    hal_draft_add_memory(
+        draft, &(hal_topology_memory){.id = "numa0",
+                                      .capacity = hal_figure_of(NAN, HAL_UNIT_BYTES, HAL_SOURCE_VENDOR)});
     refused(draft, "memory numa0: capacity is");
     draft = draft_new();
-    hal_draft_add_memory(draft, &(hal_topology_memory){.id = "numa0", .capacity = hal_figure_of(1, HAL_UNIT_SECONDS, HAL_SOURCE_VENDOR)});
+    hal_draft_add_memory(
+        draft, &(hal_topology_memory){.id = "numa0",
+                                      .capacity = hal_figure_of(1, HAL_UNIT_SECONDS, HAL_SOURCE_VENDOR)});
     refused(draft, "counts s, not bytes");
     draft = draft_new();
     hal_draft_add_link(draft, &(hal_topology_link){.from = {HAL_END_DEVICE, 0}, .kind = "pcie"});
@@ -154,16 +166,37 @@ static hal_topology *sample(void)
     host->origin = hal_draft_text(draft, "/home/ada/box.json");
     host->when = 1795176000;
     host->cpu_limit = hal_figure_of(2.5, HAL_UNIT_COUNT, HAL_SOURCE_STRUCTURAL);
-    uint32_t memory = hal_draft_add_memory(draft, &(hal_topology_memory){
-                                .kind = HAL_MEMORY_HBM, .id = "gpu:0000:1b:00.0/hbm", .name = "HBM3 \"80\" \xc3\x28", .numa = HAL_NOWHERE,
-                                .capacity = hal_figure_of(85520809984.0, HAL_UNIT_BYTES, HAL_SOURCE_VENDOR),
-                                .bandwidth = {.value = 2.98e12 + 0.1, .unit = HAL_UNIT_BYTES_PER_SECOND, .source = HAL_SOURCE_MEASURED,
-                                              .when = 1795176000, .samples = 11, .ci95 = 1.5e9}});
-    uint32_t gpu = hal_draft_add_device(draft, &(hal_topology_device){
-                                .kind = HAL_DEVICE_GPU, .usability = HAL_USABLE_BROKEN, .id = "gpu:0000:1b:00.0", .address = "0000:1b:00.0",
-                                .name = "H100", .uuid = "GPU-5a2c1111", .serial = "1650522", .reason = "D402", .pci_vendor = 0x10de,
-                                .pci_device = 0x2330, .pci_class = 0x030200, .numa = 0, .parent = HAL_NOWHERE, .driver = "nvidia",
-                                .link_text = "Gen5 x16", .link_most = hal_figure_of(6.3e10, HAL_UNIT_BYTES_PER_SECOND, HAL_SOURCE_STRUCTURAL)});
+    uint32_t memory = hal_draft_add_memory(
+        draft,
+        &(hal_topology_memory){.kind = HAL_MEMORY_HBM,
+                               .id = "gpu:0000:1b:00.0/hbm",
+                               .name = "HBM3 \"80\" \xc3\x28",
+                               .numa = HAL_NOWHERE,
+                               .capacity = hal_figure_of(85520809984.0, HAL_UNIT_BYTES, HAL_SOURCE_VENDOR),
+                               .bandwidth = {.value = 2.98e12 + 0.1,
+                                             .unit = HAL_UNIT_BYTES_PER_SECOND,
+                                             .source = HAL_SOURCE_MEASURED,
+                                             .when = 1795176000,
+                                             .samples = 11,
+                                             .ci95 = 1.5e9}});
+    uint32_t gpu = hal_draft_add_device(
+        draft, &(hal_topology_device){
+                   .kind = HAL_DEVICE_GPU,
+                   .usability = HAL_USABLE_BROKEN,
+                   .id = "gpu:0000:1b:00.0",
+                   .address = "0000:1b:00.0",
+                   .name = "H100",
+                   .uuid = "GPU-5a2c1111",
+                   .serial = "1650522",
+                   .reason = "D402",
+                   .pci_vendor = 0x10de,
+                   .pci_device = 0x2330,
+                   .pci_class = 0x030200,
+                   .numa = 0,
+                   .parent = HAL_NOWHERE,
+                   .driver = "nvidia",
+                   .link_text = "Gen5 x16",
+                   .link_most = hal_figure_of(6.3e10, HAL_UNIT_BYTES_PER_SECOND, HAL_SOURCE_STRUCTURAL)});
     hal_draft_device_memory(draft, gpu, memory);
     hal_draft_device_index(draft, gpu, "cuda", HAL_NOWHERE, 0);
     hal_draft_device_index(draft, gpu, "opencl", 1, 2);
@@ -172,11 +205,23 @@ static hal_topology *sample(void)
     hal_draft_device_feature(draft, gpu, "sm_90");
     hal_draft_device_node(draft, gpu, "/dev/nvidia0");
     hal_draft_device_way(draft, gpu, "opencl: NVIDIA CUDA");
-    hal_draft_device_rate(draft, gpu, "bf16", "matmul", hal_figure_of(989e12, HAL_UNIT_OPERATIONS_PER_SECOND, HAL_SOURCE_VENDOR));
-    hal_draft_device_rung(draft, gpu, &(hal_rung){.code = "D402", .status = HAL_RUNG_FAIL, .evidence = "open: EPERM on node17", .nanoseconds = 1234567});
-    hal_draft_add_link(draft, &(hal_topology_link){.from = {HAL_END_DEVICE, gpu}, .to = {HAL_END_MEMORY, memory}, .kind = "memory",
-                                                   .copy_mode = HAL_COPY_NATIVE, .latency = hal_figure_of(1.1e-7, HAL_UNIT_SECONDS, HAL_SOURCE_ESTIMATED)});
-    hal_draft_add_diagnostic(draft, &(hal_topology_diagnostic){.code = "D402", .severity = HAL_SEVERITY_FAILURE, .device = gpu, .summary = "no access",
+    hal_draft_device_rate(draft, gpu, "bf16", "matmul",
+                          hal_figure_of(989e12, HAL_UNIT_OPERATIONS_PER_SECOND, HAL_SOURCE_VENDOR));
+    hal_draft_device_rung(draft, gpu,
+                          &(hal_rung){.code = "D402",
+                                      .status = HAL_RUNG_FAIL,
+                                      .evidence = "open: EPERM on node17",
+                                      .nanoseconds = 1234567});
+    hal_draft_add_link(draft, &(hal_topology_link){
+                                  .from = {HAL_END_DEVICE, gpu},
+                                  .to = {HAL_END_MEMORY, memory},
+                                  .kind = "memory",
+                                  .copy_mode = HAL_COPY_NATIVE,
+                                  .latency = hal_figure_of(1.1e-7, HAL_UNIT_SECONDS, HAL_SOURCE_ESTIMATED)});
+    hal_draft_add_diagnostic(draft, &(hal_topology_diagnostic){.code = "D402",
+                                                               .severity = HAL_SEVERITY_FAILURE,
+                                                               .device = gpu,
+                                                               .summary = "no access",
                                                                .evidence = "serial 1650522 in /home/ada/x"});
     return seal(draft);
 }
@@ -250,18 +295,25 @@ static void json_ignores_the_locale(void **state)
 static void json_errors_name_their_place(void **state)
 {
     (void)state;
-    static const struct { const char *text, *words; } cases[] = {
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
         {"{\"schema\":\"hal.info/1\"", "box: line 1, column"},
         {"[]", "its schema is \"\""},
         {"{\"schema\":\"hal.info/2\"}", "hal.info/2"},
-        {"{\"schema\":\"hal.info/1\",\"devices\":[{\"id\":\"a\",\"kind\":\"cat\"}]}", "box: devices[0].kind: expected one of cpu, gpu"},
+        {"{\"schema\":\"hal.info/1\",\"devices\":[{\"id\":\"a\",\"kind\":\"cat\"}]}",
+         "box: devices[0].kind: expected one of cpu, gpu"},
         {"{\"schema\":\"hal.info/1\",\"devices\":[{\"id\":7}]}", "devices[0].id: expected a string"},
         {"{\"schema\":\"hal.info/1\",\"devices\":[{\"id\":\"a\",\"numa\":-1}]}", "devices[0].numa"},
         {"{\"schema\":\"hal.info/1\",\"devices\":{}}", "devices: expected an array"},
         {"{\"schema\":\"hal.info/1\",\"devices\":[3]}", "devices[0]"},
-        {"{\"schema\":\"hal.info/1\",\"links\":[{\"from\":\"a\",\"to\":\"b\"}]}", "links[0].from: names an object"},
-        {"{\"schema\":\"hal.info/1\",\"memories\":[{\"id\":\"m\",\"capacity\":{\"value\":-3}}]}", "memories[0].capacity.value"},
-        {"{\"schema\":\"hal.info/1\",\"memories\":[{\"id\":\"m\",\"capacity\":{\"value\":3,\"unit\":\"s\"}}]}", "memories[0].capacity.unit"},
+        {"{\"schema\":\"hal.info/1\",\"links\":[{\"from\":\"a\",\"to\":\"b\"}]}",
+         "links[0].from: names an object"},
+        {"{\"schema\":\"hal.info/1\",\"memories\":[{\"id\":\"m\",\"capacity\":{\"value\":-3}}]}",
+         "memories[0].capacity.value"},
+        {"{\"schema\":\"hal.info/"
+         "1\",\"memories\":[{\"id\":\"m\",\"capacity\":{\"value\":3,\"unit\":\"s\"}}]}",
+         "memories[0].capacity.unit"},
         {"{\"schema\":\"hal.info/1\",\"generated\":\"yesterday\"}", "generated: expected a date"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -277,7 +329,8 @@ static void json_errors_name_their_place(void **state)
     memset(deep, '[', sizeof deep);
     hal_draft *draft;
     assert_int_equal(hal_draft_create(NULL, &draft), HAL_OK);
-    assert_int_equal(hal_status_code(hal_topology_read_json("deep", deep, sizeof deep, draft)), HAL_CODE_INVALID_ARGUMENT);
+    assert_int_equal(hal_status_code(hal_topology_read_json("deep", deep, sizeof deep, draft)),
+                     HAL_CODE_INVALID_ARGUMENT);
     assert_non_null(strstr(hal_status_last()->text, "nested deeper"));
     hal_draft_destroy(draft);
 }
@@ -293,7 +346,9 @@ static void large_machines_are_quick(void **state)
         add_device(draft, HAL_DEVICE_GPU, id, id + 4);
     }
     for (uint32_t i = 0; i < 2000; i++)
-        hal_draft_add_link(draft, &(hal_topology_link){.from = {HAL_END_DEVICE, i % 512}, .to = {HAL_END_DEVICE, i * 7 % 512}, .kind = "nvlink"});
+        hal_draft_add_link(draft, &(hal_topology_link){.from = {HAL_END_DEVICE, i % 512},
+                                                       .to = {HAL_END_DEVICE, i * 7 % 512},
+                                                       .kind = "nvlink"});
     hal_topology *t = seal(draft);
     int64_t begin = hal_time_now();
     char *text = print(t, 0);
@@ -310,14 +365,10 @@ static void large_machines_are_quick(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(devices_stand_in_their_order),
-        cmocka_unit_test(groups_and_tiers_are_numbered),
-        cmocka_unit_test(what_does_not_hold_is_refused),
-        cmocka_unit_test(json_reads_back_as_written),
-        cmocka_unit_test(redaction_leaves_no_names),
-        cmocka_unit_test(json_ignores_the_locale),
-        cmocka_unit_test(json_errors_name_their_place),
-        cmocka_unit_test(large_machines_are_quick),
+        cmocka_unit_test(devices_stand_in_their_order),  cmocka_unit_test(groups_and_tiers_are_numbered),
+        cmocka_unit_test(what_does_not_hold_is_refused), cmocka_unit_test(json_reads_back_as_written),
+        cmocka_unit_test(redaction_leaves_no_names),     cmocka_unit_test(json_ignores_the_locale),
+        cmocka_unit_test(json_errors_name_their_place),  cmocka_unit_test(large_machines_are_quick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
