@@ -212,6 +212,25 @@ static void read_bare_os_device(const hal_tree *t, hwloc_obj_t o)
         hal_draft_device_way(t->draft, t->cpus[i], way);
 }
 
+/* "mem0": memory behind CXL that the kernel gave no NUMA node, or a part of one; its node is not told here.
+ */
+static void read_cxl_memory(const hal_tree *t, hwloc_obj_t o)
+{
+    char id[48];
+    const hal_figure capacity = hal_tree_figure(o, "CXLRAMSize", HAL_UNIT_BYTES);
+    if (o->subtype == NULL || strcmp(o->subtype, "CXLMem") != 0 || o->name == NULL ||
+        capacity.source == HAL_SOURCE_UNKNOWN)
+        return;
+    const bool pci = o->parent != NULL && o->parent->type == HWLOC_OBJ_PCI_DEVICE;
+    snprintf(id, sizeof id, "cxl:%.40s", o->name);
+    if (hal_draft_find_memory(t->draft, id) == HAL_NOWHERE)
+        hal_draft_add_memory(t->draft, &(hal_topology_memory){.kind = HAL_MEMORY_CXL,
+                                                              .place = place_above(t, pci ? o->parent : o),
+                                                              .id = id,
+                                                              .numa = HAL_NOWHERE,
+                                                              .capacity = capacity});
+}
+
 /* The device of an object of a matrix: itself, or the PCI device above. */
 static uint32_t device_of(const hal_tree *t, hwloc_obj_t o)
 {
@@ -273,6 +292,8 @@ void hal_tree_read_devices(const hal_tree *t)
         add_pci_device(t, o);
     for (hwloc_obj_t o = NULL; (o = hwloc_get_next_osdev(t->tree, o)) != NULL;)
         read_bare_os_device(t, o);
+    for (hwloc_obj_t o = NULL; (o = hwloc_get_next_osdev(t->tree, o)) != NULL;)
+        read_cxl_memory(t, o);
     read_matrices(t, "NVLinkBandwidth", "nvlink");
     read_matrices(t, "XGMIBandwidth", "xgmi");
     read_matrices(t, "XeLinkBandwidth", "xelink");

@@ -14,20 +14,31 @@ static void line(hal_json *json)
         putc(' ', json->stream);
 }
 
+/* What the first byte of a UTF-8 character says of its length; 0 for a byte that begins none. */
+static size_t promised(unsigned char c)
+{
+    if (c < 0x80)
+        return 1;
+    return c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+}
+
+/* Second bytes that some first bytes rule out: longer forms than needed, surrogates, beyond U+10FFFF. */
+static bool is_second(unsigned char first, unsigned char c)
+{
+    const unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    const unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    return c >= least && c <= most;
+}
+
 /* Length of the UTF-8 character at `p`, 0 when there is none. */
 static size_t character(const unsigned char *p)
 {
-    const size_t n = *p < 0x80                 ? 1
-                     : *p >= 0xc2 && *p < 0xe0 ? 2
-                     : (*p & 0xf0) == 0xe0     ? 3
-                     : *p >= 0xf0 && *p < 0xf5 ? 4
-                                               : 0;
-    for (size_t i = 1; i < n; i++)
+    const size_t n = promised(*p);
+    if (n > 1 && !is_second(p[0], p[1]))
+        return 0;
+    for (size_t i = 2; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
-        (*p == 0xf4 && p[1] > 0x8f))
-        return 0;
     return n;
 }
 
