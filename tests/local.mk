@@ -17,6 +17,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_dataset \
 	tests/unit/test_decompose \
 	tests/unit/test_device \
+	tests/unit/test_discovery \
 	tests/unit/test_element \
 	tests/unit/test_expr \
 	tests/unit/test_files \

@@ -132,18 +132,20 @@ static bool each_device(void *context, const char *address)
     return true;
 }
 
-/* Virtual functions are parts of the physical one. */
+static bool physical_function(const scan *s, const char *address, char *physical, size_t size)
+{
+    return hal_scan_target(s->files, physical, size, "/sys/bus/pci/devices/%s/physfn", address);
+}
+
+/* Virtual functions are parts of the physical one, which is no part itself. */
 static void find_parents(const scan *s)
 {
-    char address[64];
+    char address[64], other[64];
     for (uint32_t i = 0; i < hal_draft_device_count(s->draft); i++) {
         const hal_topology_device *d = hal_draft_device(s->draft, i);
-        if (d->pci_vendor == 0 ||
-            !hal_scan_target(s->files, address, sizeof address, "/sys/bus/pci/devices/%s/physfn", d->address))
-            continue;
-        uint32_t parent = hal_draft_find_device(s->draft, address);
-        if (parent != i)
-            hal_draft_device(s->draft, i)->parent = parent;
+        if (d->pci_vendor != 0 && physical_function(s, d->address, address, sizeof address) &&
+            !physical_function(s, address, other, sizeof other))
+            hal_draft_device(s->draft, i)->parent = hal_draft_find_device(s->draft, address);
     }
 }
 
