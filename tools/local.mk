@@ -52,6 +52,8 @@ HAL_INFO_SOURCES = \
 	tools/hal-info/figure.h \
 	tools/hal-info/gather.c \
 	tools/hal-info/info.h \
+	tools/hal-info/islands.c \
+	tools/hal-info/islands.h \
 	tools/hal-info/layout.c \
 	tools/hal-info/layout.h \
 	tools/hal-info/links.c \

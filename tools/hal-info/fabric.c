@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/hal-info/links.h"
+#include "tools/hal-info/islands.h"
 #include "tools/hal-info/picture.h"
 
 enum {
@@ -18,168 +18,9 @@ enum {
     BAND = 28,
     PANEL_HEAD = 30,
     PANEL_GAP = 14,
-    MOST_CHIPS = 32,
-    MOST_ISLANDS = 64,
-    MOST_NODES = 4096,
     STEP = 15,
     LOWEST = 190
 };
-
-/* Things that are linked by one kind of link, directly or not. */
-typedef struct island {
-    const char *kind;
-    uint32_t nodes[MOST_CHIPS], switches[MOST_CHIPS], n_nodes, n_switches;
-    uint32_t alike;  /* further islands that look the same */
-    bool band;       /* all reach all, or all hang on switches */
-    bool arcs;       /* some pairs reach each other faster than by the band, or there is none */
-    hal_figure each; /* what any two have at least */
-} island;
-
-/* Ends of links as small numbers, and which of them hang together. */
-typedef struct sea {
-    const hal_topology *topology;
-    const char *kind;
-    hal_link_end ends[MOST_NODES];
-    uint32_t group[MOST_NODES], n;
-} sea;
-
-static bool is_drawn(const hal_topology_link *l)
-{
-    return strcmp(l->kind, "pcie") && strcmp(l->kind, "memory");
-}
-
-static uint32_t node_of(sea *s, hal_link_end end)
-{
-    for (uint32_t k = 0; k < s->n; k++)
-        if (s->ends[k].kind == end.kind && s->ends[k].index == end.index)
-            return k;
-    if (s->n == MOST_NODES)
-        return HAL_NOWHERE;
-    s->ends[s->n] = end;
-    s->group[s->n] = s->n;
-    return s->n++;
-}
-
-static uint32_t root_of(const sea *s, uint32_t k)
-{
-    while (s->group[k] != k)
-        k = s->group[k];
-    return k;
-}
-
-static void flood(sea *s)
-{
-    for (uint32_t k = 0; k < hal_topology_link_count(s->topology); k++) {
-        const hal_topology_link *l = hal_topology_link_at(s->topology, k);
-        if (strcmp(l->kind, s->kind))
-            continue;
-        const uint32_t a = node_of(s, l->from), b = node_of(s, l->to);
-        if (a == HAL_NOWHERE || b == HAL_NOWHERE)
-            continue;
-        const uint32_t x = root_of(s, a), y = root_of(s, b);
-        if (x < y)
-            s->group[y] = x;
-        else
-            s->group[x] = y;
-    }
-}
-
-static bool is_switch(const sea *s, uint32_t node)
-{
-    if (s->ends[node].kind != HAL_END_DEVICE)
-        return false;
-    const hal_topology_device *d = hal_topology_device_at(s->topology, s->ends[node].index);
-    return d && d->kind == HAL_DEVICE_SWITCH;
-}
-
-static const hal_topology_link *link_of(const sea *s, uint32_t a, uint32_t b)
-{
-    for (uint32_t k = 0; k < hal_topology_link_count(s->topology); k++) {
-        const hal_topology_link *l = hal_topology_link_at(s->topology, k);
-        if (l->from.kind == s->ends[a].kind && l->from.index == s->ends[a].index &&
-            l->to.kind == s->ends[b].kind && l->to.index == s->ends[b].index && strcmp(l->kind, s->kind) == 0)
-            return l;
-    }
-    return NULL;
-}
-
-/* Either direction will do for a picture. */
-static const hal_topology_link *pair(const sea *s, uint32_t a, uint32_t b)
-{
-    const hal_topology_link *l = link_of(s, a, b);
-    return l ? l : link_of(s, b, a);
-}
-
-/* What one chip gets through all switches together. */
-static hal_figure to_switches(const sea *s, const island *i, uint32_t node)
-{
-    hal_figure sum = {.unit = HAL_UNIT_BYTES_PER_SECOND};
-    for (uint32_t k = 0; k < i->n_switches; k++) {
-        const hal_topology_link *l = pair(s, node, i->switches[k]);
-        if (!l || !figure_known(l->bandwidth))
-            continue;
-        sum.value += l->bandwidth.value;
-        sum.source = l->bandwidth.source;
-    }
-    return sum;
-}
-
-/* Whether this pair is linked, and better than what any two have. */
-static bool has_arc(const sea *s, const island *i, uint32_t a, uint32_t b)
-{
-    const hal_topology_link *l = pair(s, i->nodes[a], i->nodes[b]);
-    return l && (!i->band || (figure_known(l->bandwidth) && figure_known(i->each) &&
-                              l->bandwidth.value > 1.01 * i->each.value));
-}
-
-/* All reach all: what the slowest pair has. */
-static bool is_complete(const sea *s, const island *i, hal_figure *least)
-{
-    for (uint32_t a = 0; a < i->n_nodes; a++)
-        for (uint32_t b = a + 1; b < i->n_nodes; b++) {
-            const hal_topology_link *l = pair(s, i->nodes[a], i->nodes[b]);
-            if (!l)
-                return false;
-            if (b == 1 || (figure_known(l->bandwidth) && l->bandwidth.value < least->value))
-                *least = l->bandwidth;
-        }
-    return i->n_nodes > 2;
-}
-
-static void judge(const sea *s, island *i)
-{
-    i->band = is_complete(s, i, &i->each);
-    if (!i->band && i->n_switches)
-        i->each = to_switches(s, i, i->nodes[0]);
-    i->band |= i->n_switches > 0;
-    for (uint32_t a = 0; a < i->n_nodes; a++)
-        for (uint32_t b = a + 1; b < i->n_nodes; b++)
-            i->arcs |= has_arc(s, i, a, b);
-}
-
-static bool looks_like(const island *a, const island *b)
-{
-    return strcmp(a->kind, b->kind) == 0 && a->n_nodes == b->n_nodes && a->n_switches == b->n_switches &&
-           a->arcs == b->arcs && a->each.value == b->each.value && a->each.source == b->each.source;
-}
-
-/* False when the island has more than can be drawn. */
-static bool gather_island(const sea *s, uint32_t root, island *out)
-{
-    *out = (island){.kind = s->kind, .each = {.unit = HAL_UNIT_BYTES_PER_SECOND}};
-    for (uint32_t k = 0; k < s->n; k++) {
-        if (root_of(s, k) != root)
-            continue;
-        uint32_t *n = is_switch(s, k) ? &out->n_switches : &out->n_nodes;
-        if (*n == MOST_CHIPS)
-            return false;
-        (is_switch(s, k) ? out->switches : out->nodes)[(*n)++] = k;
-    }
-    if (out->n_nodes + out->n_switches < 2 || !out->n_nodes)
-        return false;
-    judge(s, out);
-    return true;
-}
 
 /* --- sizes --- */
 
@@ -207,7 +48,7 @@ static double deepest(const sea *s, const island *i)
         return 0;
     for (uint32_t a = 0; a < i->n_nodes; a++)
         for (uint32_t b = a + 1; b < i->n_nodes; b++)
-            if (has_arc(s, i, a, b) && b - a > farthest)
+            if (island_arc(s, i, a, b) && b - a > farthest)
                 farthest = b - a;
     return arc_depth(farthest) + LAYOUT_PAD;
 }
@@ -253,7 +94,7 @@ static void draw_band(const picture *p, const sea *s, const island *i, const row
     const double top = r->y + CHIP_HEIGHT, band = top + DROP;
     char text[256], each[FIGURE_SIZE];
     for (uint32_t k = 0; k < i->n_nodes; k++) {
-        const hal_figure f = i->n_switches ? to_switches(s, i, i->nodes[k]) : i->each;
+        const hal_figure f = i->n_switches ? island_to_switches(s, i, i->nodes[k]) : i->each;
         fprintf(p->out, "<g><title>");
         style_escape(p->out, link_end_name(s->topology, s->ends[i->nodes[k]]));
         fprintf(p->out, ": %s</title><path class=\"%s\" stroke-width=\"%.1f\" d=\"M%.1f %.1fV%.1f\"/></g>\n",
@@ -287,7 +128,7 @@ static void open_title(const picture *p, const sea *s, const hal_topology_link *
 /* Feet of one chip stand apart: what goes far leaves near its middle. Arcs go up where a band is below. */
 static void draw_arc(const picture *p, const sea *s, const island *i, const row *r, uint32_t a, uint32_t b)
 {
-    const hal_topology_link *l = pair(s, i->nodes[a], i->nodes[b]);
+    const hal_topology_link *l = island_link(s, i->nodes[a], i->nodes[b]);
     const double far = i->n_nodes > 2 ? (double)(b - a - 1) / (i->n_nodes - 2) : 0,
                  slip = (r->chip / 2 - 8) * (1 - far) + 2 * far;
     const double y = i->band ? r->y : r->y + CHIP_HEIGHT,
@@ -303,7 +144,7 @@ static void draw_arc(const picture *p, const sea *s, const island *i, const row 
 
 static void draw_couple(const picture *p, const sea *s, const island *i, const row *r)
 {
-    const hal_topology_link *l = pair(s, i->nodes[0], i->nodes[1]);
+    const hal_topology_link *l = island_link(s, i->nodes[0], i->nodes[1]);
     if (!l)
         return;
     open_title(p, s, l);
@@ -319,7 +160,7 @@ static void panel_title(const sea *s, const island *i, char *text, size_t size)
     char a[FIGURE_SIZE], b[FIGURE_SIZE];
     for (uint32_t x = 0; x < i->n_nodes; x++)
         for (uint32_t y = x + 1; y < i->n_nodes; y++) {
-            const hal_topology_link *l = pair(s, i->nodes[x], i->nodes[y]);
+            const hal_topology_link *l = island_link(s, i->nodes[x], i->nodes[y]);
             if (!l || !figure_known(l->bandwidth))
                 continue;
             if (!figure_known(least) || l->bandwidth.value < least.value)
@@ -355,7 +196,7 @@ static void draw_island(const picture *p, const sea *s, const island *i, double 
         draw_couple(p, s, i, &r);
     for (uint32_t a = 0; !is_couple(i) && a < i->n_nodes; a++)
         for (uint32_t b = a + 1; b < i->n_nodes; b++)
-            if (has_arc(s, i, a, b))
+            if (island_arc(s, i, a, b))
                 draw_arc(p, s, i, &r, a, b);
     draw_chips(p, s, i, &r);
 }
@@ -370,28 +211,10 @@ static bool is_first_of_kind(const hal_topology *t, uint32_t link)
     return true;
 }
 
-/* The islands of one kind; those that look alike are counted at the first. */
-static uint32_t find_islands(sea *s, island *islands, uint32_t n)
-{
-    flood(s);
-    for (uint32_t k = 0; k < s->n && n < MOST_ISLANDS; k++) {
-        if (root_of(s, k) != k || !gather_island(s, k, &islands[n]))
-            continue;
-        uint32_t same = 0;
-        while (same < n && !looks_like(&islands[same], &islands[n]))
-            same++;
-        if (same < n)
-            islands[same].alike++;
-        else
-            n++;
-    }
-    return n;
-}
-
-static double print_kind(const picture *p, sea *s, island *islands, double x, double y, double width)
+static double print_kind(const picture *p, const sea *s, island *islands, double x, double y, double width)
 {
     double height = 0;
-    const uint32_t n = find_islands(s, islands, 0);
+    const uint32_t n = islands_find(s, islands);
     for (uint32_t k = 0; k < n; k++) {
         if (p->out)
             draw_island(p, s, &islands[k], x, y + height + PANEL_GAP, width);
@@ -404,18 +227,16 @@ double fabric_print(const picture *p, double x, double y, double width, tool_err
 {
     const hal_topology *t = p->topology;
     double height = 0;
-    sea *s = malloc(sizeof *s);
-    island *islands = calloc(MOST_ISLANDS, sizeof *islands);
+    sea *s = calloc(1, sizeof *s);
+    island *islands = calloc(ISLANDS, sizeof *islands);
     if (!s || !islands)
         tool_fail(err, TOOL_INTERNAL, "out of memory for the picture of the links");
     for (uint32_t k = 0; s && islands && k < hal_topology_link_count(t); k++) {
         const hal_topology_link *l = hal_topology_link_at(t, k);
-        if (!is_drawn(l) || !is_first_of_kind(t, k))
+        if (!islands_draw(l) || !is_first_of_kind(t, k) || !sea_create(t, l->kind, s))
             continue;
-        s->topology = t;
-        s->kind = l->kind;
-        s->n = 0;
         height += print_kind(p, s, islands, x, y + height, width);
+        sea_clear(s);
     }
     free(s);
     free(islands);
@@ -425,15 +246,15 @@ double fabric_print(const picture *p, double x, double y, double width, tool_err
 /* Each device counts once, however many links it has; islands that have more are not drawn. */
 double fabric_width(const hal_topology *t)
 {
-    bool seen[MOST_NODES] = {false};
+    bool seen[SEA_NODES] = {false};
     uint32_t n = 0;
     for (uint32_t k = 0; k < hal_topology_link_count(t); k++) {
         const hal_topology_link *l = hal_topology_link_at(t, k);
-        if (!is_drawn(l) || l->from.kind != HAL_END_DEVICE || l->from.index >= MOST_NODES ||
+        if (!islands_draw(l) || l->from.kind != HAL_END_DEVICE || l->from.index >= SEA_NODES ||
             seen[l->from.index])
             continue;
         seen[l->from.index] = true;
         n += hal_topology_device_at(t, l->from.index)->kind != HAL_DEVICE_SWITCH;
     }
-    return (n > MOST_CHIPS ? MOST_CHIPS : n) * (CHIP_LEAST + CHIP_GAP) + 2.0 * LAYOUT_PAD;
+    return (n > ISLAND_CHIPS ? ISLAND_CHIPS : n) * (CHIP_LEAST + CHIP_GAP) + 2.0 * LAYOUT_PAD;
 }

@@ -36,6 +36,8 @@ int machine_device(const hal_topology *topology, const char *name, const hal_top
 /* The name of a device, or what stands for it where no source says: "Ascend", "Intel GPU". `text` has room
  * for 160. */
 const char *device_name(const hal_topology_device *d, char *text);
+/* A name of a processor without trade marks and clocks; `text` has room for 160. */
+const char *name_shorten(const char *name, char *text);
 /* Whether programs can be run on it: neither a network card nor a switch. */
 bool device_computes(const hal_topology_device *d);
 /* "ready", "UNUSABLE D402", "hidden D901": and its tone. `text` has room for 64. */

@@ -55,7 +55,7 @@ bool card_tells_state(const hal_topology_device *d)
 static box *new_box(layout *l, box *parent, box_kind kind, uint32_t index)
 {
     box *b = &l->boxes[l->n++];
-    *b = (box){.kind = kind, .index = index};
+    *b = (box){.kind = kind, .index = index, .outer = index};
     if (!parent)
         return b;
     if (parent->last)
@@ -118,25 +118,64 @@ static void fill(layout *l, box *b)
             new_box(l, b, BOX_DEVICE, k);
 }
 
+/* What a place holds directly. */
+typedef struct content {
+    bool holds; /* anything, however deep inside */
+    uint32_t objects, places;
+} content;
+
+static content *count_contents(const layout *l)
+{
+    const hal_topology *t = l->topology;
+    const uint32_t n = hal_topology_place_count(t);
+    content *c = calloc(n, sizeof *c);
+    bool *holds = calloc(n, sizeof *holds);
+    if (holds)
+        mark(l, holds);
+    for (uint32_t k = 0; c && holds && k < n; k++) {
+        c[k].holds = holds[k];
+        if (holds[k] && hal_topology_place_at(t, k)->parent < k)
+            c[hal_topology_place_at(t, k)->parent].places++;
+    }
+    for (uint32_t k = 0; c && k < hal_topology_device_count(t); k++)
+        if (hal_topology_device_at(t, k)->place < n)
+            c[hal_topology_device_at(t, k)->place].objects++;
+    for (uint32_t k = 0; c && k < hal_topology_memory_count(t); k++)
+        if (hal_topology_memory_at(t, k)->place < n && l->owner[k] == HAL_NOWHERE)
+            c[hal_topology_memory_at(t, k)->place].objects++;
+    free(holds);
+    return c;
+}
+
+/* A switch that holds nothing but one further switch is drawn as one with it: many a card has a switch of its
+ * own. */
+static bool is_folded(const layout *l, const content *c, uint32_t place)
+{
+    const hal_topology_place *p = hal_topology_place_at(l->topology, place);
+    return p->kind == HAL_PLACE_PCI_SWITCH &&
+           hal_topology_place_at(l->topology, p->parent)->kind == HAL_PLACE_PCI_SWITCH &&
+           c[p->parent].objects == 0 && c[p->parent].places == 1;
+}
+
 /* Parents have lower numbers than what is inside of them; only places that hold something get a box. */
 static bool build(layout *l)
 {
     const hal_topology *t = l->topology;
     const uint32_t n = hal_topology_place_count(t);
-    bool *holds = calloc(n, sizeof *holds);
+    content *c = count_contents(l);
     box **of = calloc(n, sizeof(box *));
-    if (holds && of)
-        mark(l, holds);
-    for (uint32_t k = 0; holds && of && k < n; k++) {
+    for (uint32_t k = 0; c && of && k < n; k++) {
         const hal_topology_place *p = hal_topology_place_at(t, k);
-        if (k && (!holds[k] || p->parent >= k || !of[p->parent]))
+        if (k && (!c[k].holds || p->parent >= k || !of[p->parent]))
             continue;
-        of[k] = new_box(l, k ? of[p->parent] : NULL, BOX_PLACE, k);
+        const bool folded = k && is_folded(l, c, k);
+        of[k] = folded ? of[p->parent] : new_box(l, k ? of[p->parent] : NULL, BOX_PLACE, k);
+        of[k]->index = k;
         of[k]->rail = is_pci(p);
         fill(l, of[k]);
     }
-    const bool done = holds && of;
-    free(holds);
+    const bool done = c && of;
+    free(c);
     free(of);
     return done;
 }

@@ -11,6 +11,7 @@ typedef enum box_kind { BOX_PLACE, BOX_DEVICE, BOX_MEMORY } box_kind;
 typedef struct box {
     box_kind kind;
     uint32_t index; /* of the place, device or memory */
+    uint32_t outer; /* a place: the outermost that was folded into it, or itself */
     double x, y, w, h;
     uint32_t columns, device_columns; /* that places and devices inside are arranged in */
     bool rail;                        /* its inner boxes hang on a bus */

@@ -25,7 +25,7 @@ uint32_t link_device(const hal_topology *t, hal_link_end end)
 }
 
 /* A known bandwidth is better than none, and a larger one better than a smaller. */
-static bool better(const hal_topology_link *a, const hal_topology_link *b)
+bool link_better(const hal_topology_link *a, const hal_topology_link *b)
 {
     if (!b)
         return true;
@@ -46,7 +46,7 @@ bool link_grid_create(const hal_topology *t, link_grid *out)
         if (from >= n || to >= n || from == to)
             continue;
         const hal_topology_link **at = &g.best[(size_t)from * n + to];
-        if (better(l, *at))
+        if (link_better(l, *at))
             *at = l;
     }
     *out = g;
@@ -288,7 +288,7 @@ static bool nearer(const hal_topology_link *a, const hal_topology_link *b)
         return x < y;
     if (a->hops != b->hops && a->hops && b->hops)
         return a->hops < b->hops;
-    return better(a, b) && figure_known(b->bandwidth) && a->bandwidth.value > b->bandwidth.value;
+    return link_better(a, b) && figure_known(b->bandwidth) && a->bandwidth.value > b->bandwidth.value;
 }
 
 static void print_nearest(info *i, const link_grid *g)

@@ -18,6 +18,9 @@ static inline const hal_topology_link *link_at(const link_grid *g, uint32_t from
     return g->best[(size_t)from * g->n + to];
 }
 
+/* Whether a says more than b, which may be NULL. */
+bool link_better(const hal_topology_link *a, const hal_topology_link *b);
+
 /* The device an end means: itself, or for a memory of the host the processor that it belongs to. */
 uint32_t link_device(const hal_topology *t, hal_link_end end);
 const char *link_end_name(const hal_topology *t, hal_link_end end);

@@ -78,7 +78,7 @@ int machine_device(const hal_topology *t, const char *name, const hal_topology_d
 }
 
 /* "Intel(R) Xeon(R) Platinum 8480+ @ 2.00GHz" without what only lawyers and clocks need. */
-static const char *shortened(const char *name, char *text)
+const char *name_shorten(const char *name, char *text)
 {
     static const char *const noise[] = {"(R)", "(TM)", "(r)", "(tm)", " CPU", " Processor"};
     size_t used = 0;
@@ -99,7 +99,7 @@ static const char *shortened(const char *name, char *text)
 const char *device_name(const hal_topology_device *d, char *text)
 {
     if (d->name[0])
-        return shortened(d->name, text);
+        return name_shorten(d->name, text);
     if (d->vendor[0])
         snprintf(text, 160, "%.60s %.60s", d->vendor,
                  d->family[0] ? d->family : hal_device_kind_name(d->kind));

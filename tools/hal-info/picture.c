@@ -174,15 +174,30 @@ static const char *place_class(uint32_t kind)
     }
 }
 
-static void place_title(const hal_topology_place *p, char *text, size_t size)
+/* Addresses alone say too little. */
+static const char *place_word(const hal_topology_place *p)
 {
-    char up[FIGURE_SIZE];
-    const char *name = p->name[0] ? p->name : p->id;
-    snprintf(text, size, "%s%s%s", name, figure_known(p->uplink) ? " \u00b7 " : "",
-             figure_known(p->uplink) ? figure_any(p->uplink, up) : "");
-    if (p->cores && p->kind != HAL_PLACE_MACHINE)
-        snprintf(text, size, "%s \u00b7 %u cores, %u threads", name, p->cores,
-                 p->threads ? p->threads : p->cores);
+    const bool bare = p->name[0] == 0 || (p->name[0] >= '0' && p->name[0] <= '9');
+    return !bare                             ? ""
+           : p->kind == HAL_PLACE_PCI_ROOT   ? "PCI "
+           : p->kind == HAL_PLACE_PCI_SWITCH ? "switch "
+                                             : "";
+}
+
+static void place_title(const picture *p, const box *b, char *text, size_t size)
+{
+    const hal_topology_place *place = hal_topology_place_at(p->topology, b->outer);
+    const hal_topology_place *around = hal_topology_place_at(p->topology, place->parent);
+    char up[FIGURE_SIZE], name[160];
+    snprintf(text, size, "%s%s", place_word(place),
+             place->name[0] ? name_shorten(place->name, name) : place->id);
+    const size_t used = strlen(text);
+    const bool told = around && around->kind != HAL_PLACE_MACHINE && around->cores == place->cores;
+    if (figure_known(place->uplink))
+        snprintf(text + used, size - used, " \u00b7 %s", figure_any(place->uplink, up));
+    else if (place->cores && place->kind != HAL_PLACE_MACHINE && !told)
+        snprintf(text + used, size - used, " \u00b7 %u cores, %u threads", place->cores,
+                 place->threads ? place->threads : place->cores);
 }
 
 /* What a box hangs on its parent's bus by. */
@@ -190,7 +205,7 @@ static hal_figure hanging(const picture *p, const box *b)
 {
     if (b->kind == BOX_DEVICE)
         return hal_topology_device_at(p->topology, b->index)->link_now;
-    return hal_topology_place_at(p->topology, b->index)->uplink;
+    return hal_topology_place_at(p->topology, b->outer)->uplink;
 }
 
 static double middle(const box *b)
@@ -230,7 +245,7 @@ static void hang(rails *r, double x, double y)
 /* The bus of a PCI box: a rail down each column, a branch to each box, as thick as its link. */
 static void draw_bus(const picture *p, const box *b)
 {
-    const double rail = fmin(thickest_inside(p, b), 6), top = b->y + LAYOUT_HEAD - 4;
+    const double rail = thickest_inside(p, b), top = b->y + LAYOUT_HEAD - 4;
     rails r = {.n = 0};
     for (const box *c = b->first; c; c = c->next) {
         if (c->kind == BOX_MEMORY)
@@ -258,7 +273,7 @@ static void draw_box(const picture *p, const layout *l, const box *b)
         return;
     const hal_topology_place *place = hal_topology_place_at(p->topology, b->index);
     char text[256];
-    place_title(place, text, sizeof text);
+    place_title(p, b, text, sizeof text);
     open_group(p, "%s (%s) %s", place->id, hal_place_kind_name(place->kind), text);
     rect(p, place_class(place->kind), b->x, b->y, b->w, b->h, 7);
     picture_text(p, "muted strong", b->x + LAYOUT_PAD, b->y + 16, SMALL, b->w - 2 * LAYOUT_PAD, text);
