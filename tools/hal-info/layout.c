@@ -240,7 +240,7 @@ static double wanted_shape(const layout *l, const box *b)
     case HAL_PLACE_PCI_ROOT:
     case HAL_PLACE_PCI_SWITCH: return 0.7;
     case HAL_PLACE_MACHINE:
-    case HAL_PLACE_GROUP: return 1.5;
+    case HAL_PLACE_GROUP: return 1.2;
     default: return 2.4;
     }
 }
@@ -344,6 +344,18 @@ static double place_rows(const box *b, box_kind kind, uint32_t columns, double y
     return y;
 }
 
+/* The last row of places takes the height that is left, where the box is taller than it need be. */
+static void stretch(const box *b, double end)
+{
+    const double left = b->y + b->h - LAYOUT_PAD - (end - LAYOUT_GAP);
+    if (b->rail || b->last->kind != BOX_PLACE || left <= 0)
+        return;
+    const double row = b->last->y;
+    for (box *c = b->first; c; c = c->next)
+        if (c->kind == BOX_PLACE && c->y >= row)
+            c->h += left;
+}
+
 static double place_bars(const box *b, double x, double w, double y)
 {
     for (box *c = b->first; c; c = c->next) {
@@ -372,7 +384,7 @@ static void place_inside(const box *b)
                                top + (d->h - LAYOUT_BAR) / 2 * (count_of(b, BOX_MEMORY) == 1)) -
                         4 + LAYOUT_GAP);
     }
-    place_rows(b, BOX_PLACE, b->columns, y);
+    stretch(b, place_rows(b, BOX_PLACE, b->columns, y));
 }
 
 int layout_create(const hal_topology *t, double x, double y, double width, layout *out, tool_error *err)
