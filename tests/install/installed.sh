@@ -23,7 +23,7 @@ cd "$work"
 
 for file in "$libdir/libhal.so.0" "$libdir/pkgconfig/hal.pc" "$prefix/include/hal/hal.h" \
     "$prefix/include/hal/backend.h" "$prefix/include/hal/ops.def" "$prefix/bin/hal-run" \
-    "$prefix/bin/hal-bench" "$prefix/bin/hal-matrix" "$prefix/share/man/man1/hal-run.1" \
+    "$prefix/bin/hal-bench" "$prefix/bin/hal-info" "$prefix/bin/hal-matrix" "$prefix/share/man/man1/hal-run.1" \
     "$prefix/share/man/man7/hal.7" "$prefix/share/bash-completion/completions/hal-run"; do
     [ -e "$file" ] || wrong "$file was not installed"
 done

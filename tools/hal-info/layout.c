@@ -52,23 +52,38 @@ bool card_tells_state(const hal_topology_device *d)
 
 /* --- the tree --- */
 
+static bool is_pci(const hal_topology_place *p)
+{
+    return p->kind == HAL_PLACE_PCI_ROOT || p->kind == HAL_PLACE_PCI_SWITCH;
+}
+
+/* Whether b, which comes later, belongs before a: buses stand in the order of their addresses. */
+static bool belongs_before(const hal_topology *t, const box *b, const box *a)
+{
+    if (a->kind != BOX_PLACE || b->kind != BOX_PLACE)
+        return false;
+    const hal_topology_place *x = hal_topology_place_at(t, a->outer), *y = hal_topology_place_at(t, b->outer);
+    return is_pci(x) && is_pci(y) && strverscmp(x->id, y->id) > 0;
+}
+
+static void attach(const hal_topology *t, box *parent, box *b)
+{
+    box **at = &parent->first;
+    while (*at && !belongs_before(t, b, *at))
+        at = &(*at)->next;
+    b->next = *at;
+    *at = b;
+    if (!b->next)
+        parent->last = b;
+}
+
 static box *new_box(layout *l, box *parent, box_kind kind, uint32_t index)
 {
     box *b = &l->boxes[l->n++];
     *b = (box){.kind = kind, .index = index, .outer = index};
-    if (!parent)
-        return b;
-    if (parent->last)
-        parent->last->next = b;
-    else
-        parent->first = b;
-    parent->last = b;
+    if (parent)
+        attach(l->topology, parent, b);
     return b;
-}
-
-static bool is_pci(const hal_topology_place *p)
-{
-    return p->kind == HAL_PLACE_PCI_ROOT || p->kind == HAL_PLACE_PCI_SWITCH;
 }
 
 /* The one device that computes in a memory first of all, unless that is a processor: the memory is drawn in
@@ -320,7 +335,9 @@ static box *place_row(const box *parent, box *from, uint32_t columns, double y, 
         row_h = fmax(row_h, c->h);
         row_w += c->w + (n ? LAYOUT_GAP : 0) + (parent->rail ? LAYOUT_RAIL : 0);
     }
-    const double spare = fmax(0, room - row_w) / n, most = kind == BOX_PLACE ? spare : parent->rail ? 90 : 0;
+    const double spare = fmax(0, room - row_w) / n, most = kind == BOX_PLACE        ? spare
+                                                           : parent->rail || n == 1 ? 90
+                                                                                    : 0;
     box *c = from;
     for (uint32_t k = 0; k < n; k++, c = (box *)next_of(c->next, kind)) {
         c->x = x + (parent->rail ? LAYOUT_RAIL : 0);
