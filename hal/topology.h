@@ -193,8 +193,10 @@ typedef enum hal_memory_kind {
 
 /** One memory object. */
 typedef struct hal_topology_memory {
-    /** hal_memory_kind; index of the place that holds it. */
-    uint32_t kind, place;
+    /** hal_memory_kind. */
+    uint32_t kind;
+    /** Index of the place that holds it. */
+    uint32_t place;
     /** "numa0", "gpu:0000:1b:00.0/hbm": stable and unique. */
     const char *id;
     /** What people call it. */
@@ -205,13 +207,17 @@ typedef struct hal_topology_memory {
     uint32_t contention_group;
     /** 0 is the fastest of this machine. */
     uint32_t tier;
-    /** 1: more than one kind of device computes in it (unified memory); 1: the host may dereference its addresses. */
-    uint32_t shared, host_access;
+    /** 1: more than one kind of device computes in it (unified memory). */
+    uint32_t shared;
+    /** 1: the host may dereference its addresses. */
+    uint32_t host_access;
     uint32_t reserved;
     /** Bytes; reserved ones are taken by firmware or driver. */
     hal_figure capacity, free, held;
-    /** Reading from its own devices. */
-    hal_figure bandwidth, latency;
+    /** Of reading from its own devices, all of them together. */
+    hal_figure bandwidth;
+    /** Of a load by its own devices that no cache answers. */
+    hal_figure latency;
 } hal_topology_memory;
 
 /** What a device does. */
@@ -310,8 +316,10 @@ typedef struct hal_topology_device {
     uint32_t numa;
     /** Device it is a part of (MIG instance, die, virtual function), or HAL_NOWHERE. */
     uint32_t parent;
-    /** Cores or compute units, hardware threads; 0 not known. */
-    uint32_t cores, threads;
+    /** Cores or compute units; 0 not known. */
+    uint32_t cores;
+    /** Hardware threads; 0 not known. */
+    uint32_t threads;
     /** PCI link as it runs and as it could, one way: "Gen5 x16" and bytes per second. */
     const char *link_text;
     hal_figure link_now, link_most;
@@ -398,42 +406,60 @@ typedef enum hal_severity {
 typedef struct hal_topology_diagnostic {
     /** "D402": permanent; explained by hal_code_explain. */
     const char *code;
-    /** hal_severity; index of the device it is about, or HAL_NOWHERE. */
-    uint32_t severity, device;
+    /** hal_severity. */
+    uint32_t severity;
+    /** Index of the device it is about, or HAL_NOWHERE. */
+    uint32_t device;
     /** One sentence; what was read and where; the usual cause; what to try. */
     const char *summary, *evidence, *cause, *remedy;
 } hal_topology_diagnostic;
 
-/** Number of places, memories, devices, links, diagnostics. */
+/** Number of places; at least one. */
 HAL_API uint32_t hal_topology_place_count(const hal_topology *topology);
+/** Number of memories. */
 HAL_API uint32_t hal_topology_memory_count(const hal_topology *topology);
+/** Number of devices, unusable and hidden ones too. */
 HAL_API uint32_t hal_topology_device_count(const hal_topology *topology);
+/** Number of directed links. */
 HAL_API uint32_t hal_topology_link_count(const hal_topology *topology);
+/** Number of diagnostics, of devices and of the machine. */
 HAL_API uint32_t hal_topology_diagnostic_count(const hal_topology *topology);
-/** Object `index`, or NULL past the end. Devices stand in the order cpu, gpu, npu, others, each in address order. */
+/** Place `index`, or NULL past the end. */
 HAL_API const hal_topology_place *hal_topology_place_at(const hal_topology *topology, uint32_t index);
+/** Memory `index`, or NULL past the end. */
 HAL_API const hal_topology_memory *hal_topology_memory_at(const hal_topology *topology, uint32_t index);
+/** Device `index`, or NULL past the end: in the order cpu, gpu, npu, others, each in address order. */
 HAL_API const hal_topology_device *hal_topology_device_at(const hal_topology *topology, uint32_t index);
+/** Link `index`, or NULL past the end. */
 HAL_API const hal_topology_link *hal_topology_link_at(const hal_topology *topology, uint32_t index);
+/** Diagnostic `index`, or NULL past the end. */
 HAL_API const hal_topology_diagnostic *hal_topology_diagnostic_at(const hal_topology *topology, uint32_t index);
 /** Index of the device of that id or alias, or HAL_NOWHERE. */
 HAL_API uint32_t hal_topology_device_find(const hal_topology *topology, const char *name);
 
-/** "gpu", "hbm", "numa", "ready", "direct": the words of the enums above, as JSON has them. Static. */
+/** "cpu", "gpu", "npu", "nic", "switch", "other": words of the enums are those of JSON. Static. */
 HAL_API const char *hal_device_kind_name(hal_device_kind kind);
+/** "other", "dram", "hbm", "gddr", "lpddr", "cxl", "persistent". Static. */
 HAL_API const char *hal_memory_kind_name(hal_memory_kind kind);
+/** "machine", "group", "package", "numa", "pci-root", "pci-switch", "board". Static. */
 HAL_API const char *hal_place_kind_name(hal_place_kind kind);
+/** "not-probed", "ready", "degraded", "unusable", "hidden", "no-backend". Static. */
 HAL_API const char *hal_usability_name(hal_usability usability);
+/** "unknown", "native", "direct", "staged", "none". Static. */
 HAL_API const char *hal_copy_mode_name(hal_copy_mode mode);
+/** "ok", "warn", "fail", "skip", "denied". Static. */
 HAL_API const char *hal_rung_status_name(hal_rung_status status);
+/** "note", "warning", "failure". Static. */
 HAL_API const char *hal_severity_name(hal_severity severity);
 
 /** A code of the ladder, explained. Codes are permanent: never reused for something else. Source: docs/discovery.md. */
 typedef struct hal_code_row {
     /** "D402". */
     const char *code;
-    /** hal_severity it usually has; its rung, 1 to 10. */
-    uint32_t severity, rung;
+    /** hal_severity it usually has. */
+    uint32_t severity;
+    /** Its rung, 1 to 10. */
+    uint32_t rung;
     /** A sentence; what is looked at; the usual cause; what to try. */
     const char *summary, *evidence, *cause, *remedy;
 } hal_code_row;

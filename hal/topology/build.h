@@ -20,6 +20,8 @@ void hal_draft_destroy(hal_draft *draft);
    none, checks every index, figure and the uniqueness of ids. Errors: OUT_OF_MEMORY; INVALID_ARGUMENT naming the object. */
 hal_status hal_draft_seal(hal_draft *draft, hal_topology **topology);
 
+/* What is zero is completed by sealing: an alias "" becomes the number of its kind; a contention or compute group 0 becomes one
+   that nobody shares; tiers, where all are 0, follow from the kinds of memory. */
 /* Copies of a struct with its texts and arrays; the index. Place 0 must be the first place added. */
 uint32_t hal_draft_add_place(hal_draft *draft, const hal_topology_place *place);
 uint32_t hal_draft_add_memory(hal_draft *draft, const hal_topology_memory *memory);
