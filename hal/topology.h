@@ -12,6 +12,18 @@
  *   3. place, memory, device, link, diagnostic: what it holds
  *   4. JSON        how it is written
  *
+ * What is missing, and why:
+ *
+ *     hal_topology_options o = {HAL_HEAD(hal_topology_options)};
+ *     hal_topology *t;
+ *     HAL_TRY(hal_topology_create(&o, &t));
+ *     for (uint32_t i = 0; i < hal_topology_device_count(t); i++) {
+ *         const hal_topology_device *d = hal_topology_device_at(t, i);
+ *         if (d->reason[0] != '\0')
+ *             printf("%s: %s (%s)\n", d->alias, d->reason_text, d->reason);
+ *     }
+ *     hal_topology_release(t);
+ *
  * Rules of hal.h hold. A topology is immutable, so that any thread may read it; pointers and strings read from it live as
  * long as it does. Text that is not known is "", never NULL; an index that is not known is HAL_NOWHERE.
  */
