@@ -27,6 +27,10 @@ static void fail(reader *r, const char *member, const char *problem)
 {
     if (r->status != HAL_OK)
         return;
+    if (r->draft->topology.starved) { /* what is named may be missing for that reason */
+        r->status = HAL_FAIL(OUT_OF_MEMORY, "%s: does not fit into memory; free some", r->origin);
+        return;
+    }
     if (r->list == NULL)
         r->status = HAL_FAIL(INVALID_ARGUMENT, "%s: %s%s%s: %s", r->origin, r->key ? r->key : "",
                              r->key ? "." : "", member, problem);

@@ -95,7 +95,9 @@ static hal_status apply(hal_topology *t, const order *o, const char *line)
         if (matches(o, &t->devices[i]) && may_be(&t->devices[i], o->device))
             members[count++] = i;
     hal_status s = HAL_OK;
-    if (count == 0)
+    if (count == 0 && t->starved)
+        s = HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
+    else if (count == 0)
         s = HAL_FAIL(NOT_FOUND, "\"%.60s\": no %s has an id, alias or address that the pattern matches", line,
                      o->device != NULL ? hal_device_kind_name(o->device->kind) : "device");
     for (uint32_t i = 0; s == HAL_OK && o->device != NULL && i < count; i++)

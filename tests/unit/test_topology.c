@@ -335,6 +335,49 @@ static void json_errors_name_their_place(void **state)
     hal_draft_destroy(draft);
 }
 
+/* Gives memory `left` times. */
+static void *give(void *left, size_t bytes, size_t alignment)
+{
+    uint32_t *n = left;
+    if (*n == 0)
+        return NULL;
+    --*n;
+    return aligned_alloc(alignment, (bytes + alignment - 1) & ~(alignment - 1));
+}
+
+static void take_back(void *left, void *pointer)
+{
+    (void)left;
+    free(pointer);
+}
+
+/* Each step of the way may fail; nothing is lost and the answer is always the same. */
+static void memory_runs_out_anywhere(void **state)
+{
+    (void)state;
+    hal_topology *t = sample();
+    char *text = print(t, 0);
+    hal_topology_release(t);
+    for (uint32_t budget = 0;; budget++) {
+        uint32_t left = budget;
+        const hal_allocator allocator = {.context = &left, .allocate = give, .release = take_back};
+        hal_draft *draft;
+        hal_status s = hal_draft_create(&allocator, &draft);
+        t = NULL;
+        if (s == HAL_OK && (s = hal_topology_read_json("box", text, strlen(text), draft)) != HAL_OK)
+            hal_draft_destroy(draft);
+        else if (s == HAL_OK && (s = hal_topology_supply(draft, "gpu.*=h100-sxm")) != HAL_OK)
+            hal_draft_destroy(draft);
+        else if (s == HAL_OK)
+            s = hal_draft_seal(draft, &t);
+        hal_topology_release(t);
+        if (s == HAL_OK)
+            break;
+        assert_int_equal(hal_status_code(s), HAL_CODE_OUT_OF_MEMORY);
+    }
+    free(text);
+}
+
 /* 512 devices and 2,000 links are written and read in a second. */
 static void large_machines_are_quick(void **state)
 {
@@ -368,7 +411,8 @@ int main(void)
         cmocka_unit_test(devices_stand_in_their_order),  cmocka_unit_test(groups_and_tiers_are_numbered),
         cmocka_unit_test(what_does_not_hold_is_refused), cmocka_unit_test(json_reads_back_as_written),
         cmocka_unit_test(redaction_leaves_no_names),     cmocka_unit_test(json_ignores_the_locale),
-        cmocka_unit_test(json_errors_name_their_place),  cmocka_unit_test(large_machines_are_quick),
+        cmocka_unit_test(json_errors_name_their_place),  cmocka_unit_test(memory_runs_out_anywhere),
+        cmocka_unit_test(large_machines_are_quick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
