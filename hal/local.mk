@@ -116,6 +116,7 @@ HAL_CORE_SOURCES = \
 	hal/topology/draft.c \
 	hal/topology/hwloc_attributes.c \
 	hal/topology/hwloc_devices.c \
+	hal/topology/hwloc_distances.c \
 	hal/topology/hwloc_tree.h \
 	hal/topology/json.c \
 	hal/topology/json.h \

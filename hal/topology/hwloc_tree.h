@@ -56,6 +56,10 @@ uint32_t hal_tree_numa(hwloc_obj_t object);
 uint32_t hal_tree_place(const hal_tree *t, hwloc_obj_t object);
 /* Bridges, PCI and OS devices, and what their distances say. */
 void hal_tree_read_devices(const hal_tree *t);
+/* The matrix of latencies between NUMA nodes, for hwloc_distances_release; NULL when there is none. */
+struct hwloc_distances_s *hal_tree_latencies(const hal_tree *t);
+/* From node to node: 1 to itself, 2 to the nearest other ones, ...; 0 when the matrix does not have them. */
+uint32_t hal_tree_hops(const struct hwloc_distances_s *latencies, hwloc_obj_t from, hwloc_obj_t to);
 /* Bandwidths and latencies that the firmware or a file gives for memories. */
 void hal_tree_read_attributes(const hal_tree *t);
 

@@ -4,7 +4,7 @@
    machine. */
 #include "hal/topology/hwloc_tree.h"
 
-#include <ctype.h>
+#include <hwloc/distances.h>
 #include <stdio.h>
 
 #define MOST_CPU_LINKS 4096u
@@ -220,7 +220,8 @@ static void describe_kinds(const hal_tree *t, uint32_t device, hwloc_obj_t packa
 
 static bool is_local(const hal_tree *t, hwloc_obj_t node, uint32_t package)
 {
-    return package_of(t, node->cpuset) == package;
+    return !hwloc_bitmap_iszero(node->cpuset) &&
+           hwloc_bitmap_isincluded(node->cpuset, package_at(t, package)->cpuset);
 }
 
 /* Memories of its own package; of all that its processors are near to where packages share them. */
@@ -265,26 +266,43 @@ static void add_cpu(const hal_tree *t, uint32_t package)
     add_memories(t, cpu, package);
 }
 
+/* Steps from package to node: those that the firmware's latencies tell, else over one link. */
+static uint32_t hops_to(const hal_tree *t, const struct hwloc_distances_s *latencies, uint32_t package,
+                        hwloc_obj_t node)
+{
+    const hal_topology_device *cpu = hal_draft_device(t->draft, t->cpus[package]);
+    hwloc_obj_t own = cpu != NULL && cpu->numa != HAL_NOWHERE
+                          ? hwloc_get_numanode_obj_by_os_index(t->tree, cpu->numa)
+                          : NULL;
+    const uint32_t hops = latencies != NULL && own != NULL ? hal_tree_hops(latencies, own, node) : 0;
+    return hops > 2 ? hops : 2;
+}
+
+static void add_link(const hal_tree *t, const struct hwloc_distances_s *latencies, uint32_t package,
+                     hwloc_obj_t node)
+{
+    char id[32];
+    const bool local =
+        t->n_packages == 1 || hwloc_bitmap_intersects(node->cpuset, package_at(t, package)->cpuset);
+    snprintf(id, sizeof id, "numa%u", node->os_index);
+    hal_draft_add_link(t->draft,
+                       &(hal_topology_link){.from = {HAL_END_DEVICE, t->cpus[package]},
+                                            .to = {HAL_END_MEMORY, hal_draft_find_memory(t->draft, id)},
+                                            .kind = local ? "memory" : "socket",
+                                            .hops = local ? 1 : hops_to(t, latencies, package, node),
+                                            .copy_mode = HAL_COPY_NATIVE});
+}
+
 /* From each processor to each memory of the host: its own, or over the links between packages. */
 static void add_links(const hal_tree *t)
 {
+    struct hwloc_distances_s *latencies = hal_tree_latencies(t);
     for (uint32_t i = 0; i < t->n_packages; i++)
-        for (hwloc_obj_t n = NULL;
-             (n = hwloc_get_next_obj_by_type(t->tree, HWLOC_OBJ_NUMANODE, n)) != NULL;) {
-            char id[32];
-            if (is_reserve(t, n))
-                continue;
-            const bool local =
-                t->n_packages == 1 || hwloc_bitmap_intersects(n->cpuset, package_at(t, i)->cpuset);
-            snprintf(id, sizeof id, "numa%u", n->os_index);
-            if (hal_draft_link_count(t->draft) < MOST_CPU_LINKS)
-                hal_draft_add_link(t->draft, &(hal_topology_link){
-                                                 .from = {HAL_END_DEVICE, t->cpus[i]},
-                                                 .to = {HAL_END_MEMORY, hal_draft_find_memory(t->draft, id)},
-                                                 .kind = local ? "memory" : "socket",
-                                                 .hops = local ? 1 : 2,
-                                                 .copy_mode = HAL_COPY_NATIVE});
-        }
+        for (hwloc_obj_t n = NULL; (n = hwloc_get_next_obj_by_type(t->tree, HWLOC_OBJ_NUMANODE, n)) != NULL;)
+            if (!is_reserve(t, n) && hal_draft_link_count(t->draft) < MOST_CPU_LINKS)
+                add_link(t, latencies, i, n);
+    if (latencies != NULL)
+        hwloc_distances_release(t->tree, latencies);
 }
 
 uint32_t hal_tree_numa(hwloc_obj_t object)

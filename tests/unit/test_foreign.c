@@ -149,7 +149,7 @@ static void hostile_files_end_in_a_sentence(void **state)
         {MACHINE(PU("0", "0x1") PU("1", "0x2")), "has no NUMANode"},
         {MACHINE(NODE), "that no PU below it is"},
         {MACHINE(NODE PU("0", "0x1") PU("0", "0x1")), "shares processors"},
-        {MACHINE(NODE PU("0", "0x1") PU("2147483648", "0x2")), "not a number from 0 to 65535"},
+        {MACHINE(NODE PU("0", "0x1") PU("2147483648", "0x2")), "not a number from 0 to 16383"},
         {MACHINE(NODE PU("0", "0x1") PU("1", "0x4")), "not inside of that around it"},
         {MACHINE(NODE PU("0", "0x1") "<object type=\"PU\" os_index=\"1\" cpuset=\"0x2\"/>"),
          "lacks its attribute \"complete_cpuset\""},
