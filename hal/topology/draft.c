@@ -313,9 +313,10 @@ void hal_draft_device_rate(hal_draft *draft, uint32_t device, const char *dtype,
         *r = (hal_compute_rate){hal_draft_text(draft, dtype), hal_draft_text(draft, op_class), rate};
 }
 
+/* Words say something: empty ones are not kept. */
 static void add_word(hal_draft *draft, const char *const **list, uint32_t *count, const char *word)
 {
-    const char **w = append(&draft->topology, (const void **)list, count, sizeof *w);
+    const char **w = word[0] == '\0' ? NULL : append(&draft->topology, (const void **)list, count, sizeof *w);
     if (w != NULL)
         *w = hal_draft_text(draft, word);
 }

@@ -157,7 +157,8 @@ static void write_list(hal_json *json, const char *key, const char *const *list,
 {
     hal_json_open_flat(json, key, '[');
     for (uint32_t i = 0; i < count; i++)
-        hal_json_text(json, NULL, list[i]);
+        if (list[i][0] != '\0')
+            hal_json_text(json, NULL, list[i]);
     hal_json_close(json, ']');
 }
 
