@@ -128,6 +128,38 @@ static void hwloc_2_and_3_are_read_alike(void **state)
     hal_topology_release(t);
 }
 
+#define SOCKET(number, set)                                                                                  \
+    "<object type=\"Package\" os_index=\"" number "\" cpuset=\"" set "\" complete_cpuset=\"" set             \
+    "\" nodeset=\"" set "\" complete_nodeset=\"" set                                                         \
+    "\"><object type=\"NUMANode\" local_memory=\"1024\" os_index=\"" number "\" cpuset=\"" set               \
+    "\" complete_cpuset=\"" set "\" nodeset=\"" set "\" complete_nodeset=\"" set                             \
+    "\"/><object type=\"PU\" os_index=\"" number "\" cpuset=\"" set "\" complete_cpuset=\"" set              \
+    "\" nodeset=\"" set "\" complete_nodeset=\"" set "\"/></object>"
+
+/* Package 2 is two steps from package 0. */
+static void latencies_become_steps(void **state)
+{
+    (void)state;
+    static const uint32_t expected[3][3] = {{1, 2, 3}, {2, 1, 2}, {3, 2, 1}};
+    hal_topology *t = described(
+        "<topology version=\"2.0\"><object type=\"Machine\" os_index=\"0\" cpuset=\"0x7\" "
+        "complete_cpuset=\"0x7\" nodeset=\"0x7\" "
+        "complete_nodeset=\"0x7\">" SOCKET("0", "0x1") SOCKET("1", "0x2")
+            SOCKET("2", "0x4") "</object><distances2 type=\"NUMANode\" "
+                               "nbobjs=\"3\" kind=\"5\" name=\"NUMALatency\" indexing=\"os\"><indexes "
+                               "length=\"6\">0 1 2 </indexes><u64values length=\"27\">10 16 "
+                               "22 16 10 16 22 16 10 </u64values></distances2></topology>");
+    assert_int_equal(hal_topology_device_count(t), 3);
+    for (uint32_t i = 0; i < hal_topology_link_count(t); i++) {
+        const hal_topology_link *l = hal_topology_link_at(t, i);
+        assert_int_equal(l->to.kind, HAL_END_MEMORY);
+        assert_int_equal(l->hops, expected[l->from.index][l->to.index]);
+        assert_string_equal(l->kind, l->from.index == l->to.index ? "memory" : "socket");
+    }
+    assert_int_equal(hal_topology_link_count(t), 9);
+    hal_topology_release(t);
+}
+
 /* Each answer names the file and what is wrong there. */
 static void hostile_files_end_in_a_sentence(void **state)
 {
@@ -235,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nccl_is_read),
         cmocka_unit_test(hwloc_2_and_3_are_read_alike),
+        cmocka_unit_test(latencies_become_steps),
         cmocka_unit_test(hostile_files_end_in_a_sentence),
         cmocka_unit_test(deep_files_are_not_followed),
         cmocka_unit_test(collected_files_load),
