@@ -63,7 +63,8 @@ HAL_FUZZ_TARGETS = \
 	tests/fuzz/fuzz_safetensors \
 	tests/fuzz/fuzz_synthetic \
 	tests/fuzz/fuzz_tokenizer \
-	tests/fuzz/fuzz_topology_json
+	tests/fuzz/fuzz_topology_json \
+	tests/fuzz/fuzz_tree
 
 if HAVE_LIBXML2
 HAL_FUZZ_TARGETS += tests/fuzz/fuzz_translate
@@ -174,6 +175,8 @@ tests_fuzz_fuzz_translate_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 endif
 tests_fuzz_fuzz_topology_json_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_topology_json_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_tree_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_tree_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_tokenizer_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_tokenizer_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 
