@@ -75,6 +75,8 @@ HAL_CORE_SOURCES = \
 	hal/discovery/platform.c \
 	hal/discovery/processors.c \
 	hal/discovery/processors.h \
+	hal/discovery/quiet.c \
+	hal/discovery/quiet.h \
 	hal/discovery/recorder.c \
 	hal/discovery/recorder.h \
 	hal/discovery/scan.h \

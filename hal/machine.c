@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "object.h"
 
-#include <hwloc.h>
+#include "hal/discovery/quiet.h"
 
-/* hwloc can ask vendor libraries and walk PCI; both may wake or hang devices, and neither is needed here. */
-static int quiet_topology(hwloc_topology_t *topology)
+static bool load_quietly(hwloc_topology_t *tree)
 {
-    static const char *const vendor[] = {"cuda", "nvml", "rsmi", "levelzero", "opencl", "gl", "pci", "xml"};
-    if (hwloc_topology_init(topology) != 0)
-        return -1;
-#if HWLOC_API_VERSION >= 0x00020100
-    for (size_t i = 0; i < sizeof vendor / sizeof vendor[0]; i++)
-        hwloc_topology_set_components(*topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, vendor[i]);
-#endif
-    hwloc_topology_set_io_types_filter(*topology, HWLOC_TYPE_FILTER_KEEP_NONE);
-    hwloc_topology_set_type_filter(*topology, HWLOC_OBJ_MISC, HWLOC_TYPE_FILTER_KEEP_NONE);
-    if (hwloc_topology_load(*topology) == 0)
-        return 0;
-    hwloc_topology_destroy(*topology);
-    return -1;
+    if (!hal_quiet_tree(tree))
+        return false;
+    if (hwloc_topology_load(*tree) == 0)
+        return true;
+    hwloc_topology_destroy(*tree);
+    return false;
 }
 
 static uint32_t count(hwloc_topology_t topology, hwloc_obj_type_t type)
@@ -100,7 +92,7 @@ hal_status hal_machine_load(hal_instance *instance)
     hal_machine *t = &instance->machine;
     hwloc_topology_t tree;
     /* Without a tree the machine is unknown, not unusable: figures stay 0, which prints as null. */
-    if (quiet_topology(&tree) != 0)
+    if (!load_quietly(&tree))
         return HAL_OK;
     t->packages = count(tree, HWLOC_OBJ_PACKAGE);
     t->cores = count(tree, HWLOC_OBJ_CORE);

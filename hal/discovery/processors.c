@@ -2,11 +2,11 @@
 /* Processors and memory of the host: from hwloc where there is a tree of it, else from the kernel's files. */
 #include "hal/discovery/processors.h"
 #include "hal/discovery/cpulist.h"
+#include "hal/discovery/quiet.h"
 #include "hal/discovery/steps.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <hwloc.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -17,20 +17,6 @@ enum { MOST_SYNTHETIC = 1 << 16 };
 
 /* ---------------------------------------------------------------------------------------------------- hwloc
  * -- */
-
-/* Neither vendor libraries nor buses: hwloc's answer to both is slower than ours, and can wake, hang or kill.
- */
-static bool quiet(hwloc_topology_t *tree)
-{
-    static const char *const loud[] = {"cuda", "nvml", "rsmi", "levelzero", "opencl", "gl", "pci", "xml"};
-    if (hwloc_topology_init(tree) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof loud / sizeof *loud; i++)
-        hwloc_topology_set_components(*tree, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, loud[i]);
-    hwloc_topology_set_io_types_filter(*tree, HWLOC_TYPE_FILTER_KEEP_NONE);
-    hwloc_topology_set_type_filter(*tree, HWLOC_OBJ_MISC, HWLOC_TYPE_FILTER_KEEP_NONE);
-    return true;
-}
 
 /* Packages of which the affinity mask or control group leaves nothing. */
 static void hide_packages(hwloc_topology_t tree, const hal_files *files, hal_draft *draft)
@@ -75,7 +61,7 @@ static hal_status read_tree(hwloc_topology_t tree, const hal_files *files, hal_d
 static bool read_this_machine(const hal_files *files, hal_draft *draft)
 {
     hwloc_topology_t tree;
-    if (!quiet(&tree))
+    if (!hal_quiet_tree(&tree))
         return false;
     hwloc_topology_set_flags(tree, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
     return read_tree(tree, files, draft, "this machine") == HAL_OK;
@@ -86,7 +72,7 @@ char *hal_processors_export(void)
     hwloc_topology_t tree;
     char *xml, *copy = NULL;
     int bytes;
-    if (!quiet(&tree))
+    if (!hal_quiet_tree(&tree))
         return NULL;
     hwloc_topology_set_flags(tree, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
     if (hwloc_topology_load(tree) == 0 && hwloc_topology_export_xmlbuffer(tree, &xml, &bytes, 0) == 0) {
@@ -124,7 +110,7 @@ static hal_status read_synthetic(const hal_files *files, const char *text, hal_d
     if (!is_modest(text))
         return HAL_FAIL(INVALID_ARGUMENT, "/hal/hwloc.synthetic: \"%.80s\" means more than %d processors",
                         text, MOST_SYNTHETIC);
-    if (!quiet(&tree))
+    if (!hal_quiet_tree(&tree))
         return HAL_FAIL(OUT_OF_MEMORY, "/hal/hwloc.synthetic: hwloc has no memory for it");
     if (hwloc_topology_set_synthetic(tree, text) == 0)
         return read_tree(tree, files, draft, "/hal/hwloc.synthetic");
