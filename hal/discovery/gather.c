@@ -3,6 +3,7 @@
  * A machine as a recorded tree: what was read to describe it, and beside that all attributes of its devices,
  * for a later description that may ask more.
  */
+#include "hal/discovery/answers.h"
 #include "hal/discovery/processors.h"
 #include "hal/discovery/recorder.h"
 #include "hal/discovery/scan.h"
@@ -155,6 +156,47 @@ static void write_own(hal_tree_writer *w, const hal_recorder *r, const hal_topol
     free(xml);
 }
 
+/* What was kept of vendors' libraries: all that each said, and of what it told. */
+static void put_answers(const hal_answers *answers, const char *vendor, FILE *out)
+{
+    char line[HAL_ANSWER_LINE];
+    for (uint32_t i = 0; i < answers->n_facts; i++) {
+        if (strcmp(answers->libraries[i].api, vendor) != 0)
+            continue;
+        hal_answer_print(&answers->libraries[i], line);
+        fputs(line, out);
+        for (uint32_t k = 0; k < answers->n_items; k++)
+            if (answers->owners[k] == i) {
+                hal_answer_print(&answers->items[k], line);
+                fputs(line, out);
+            }
+    }
+}
+
+static void write_kept(hal_tree_writer *w)
+{
+    hal_answers *answers = NULL;
+    const hal_vendor *vendor;
+    if (!hal_files_live(w->files) || hal_answers_recall(NULL, w->files, &answers) != HAL_OK)
+        return;
+    for (uint32_t i = 0; (vendor = hal_vendor_at(i)) != NULL; i++) {
+        char path[64], *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        if (out == NULL) {
+            w->starved = true;
+            break;
+        }
+        put_answers(answers, vendor->name, out);
+        fclose(out);
+        snprintf(path, sizeof path, "/hal/answers/%s", vendor->name);
+        if (size != 0)
+            hal_tree_write_text(w, path, text, size);
+        free(text);
+    }
+    hal_answers_free(answers);
+}
+
 /* ------------------------------------------------------------------------------------------------------ all
  * -- */
 
@@ -185,6 +227,7 @@ static hal_status write_tree(const hal_files *files, hal_recorder *r, const hal_
     write_answers(&w, r);
     write_people(&w);
     write_own(&w, r, hal_topology_host_of(topology));
+    write_kept(&w);
     fputs("hal-tree 1\n# Recorded by hal-info gather: what is read to describe this machine.\n", stream);
     hal_status status =
         r->starved ? HAL_FAIL(OUT_OF_MEMORY, "gather: what was asked does not fit into memory; free some")
