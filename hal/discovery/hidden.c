@@ -45,6 +45,7 @@ typedef struct scan {
     hal_draft *draft;
     const variable *v;
     const char *value;
+    const char *order;              /* CUDA_DEVICE_ORDER, or NULL */
     uint32_t devices[MOST_DEVICES]; /* of the family, in PCI order, that are not hidden yet */
     bool named[MOST_DEVICES];
     uint32_t n_devices;
@@ -80,18 +81,18 @@ static bool has_index(const hal_topology_device *d, const char *api, uint32_t nu
     return false;
 }
 
-/* Whether every device says its number there; else their order stands in for it. */
-static bool all_numbered(const scan *s)
+/* How many of the devices say their number there; where not all do, their order stands in for it. */
+static uint32_t count_numbered(const scan *s)
 {
-    for (uint32_t i = 0; i < s->n_devices; i++) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->n_devices && s->v->api[0] != '\0'; i++) {
         const hal_topology_device *d = hal_draft_device(s->draft, s->devices[i]);
         bool found = false;
         for (uint32_t k = 0; k < d->n_indices; k++)
             found |= strcmp(d->indices[k].api, s->v->api) == 0;
-        if (!found)
-            return false;
+        n += found;
     }
-    return s->v->api[0] != '\0';
+    return n;
 }
 
 static bool name_number(scan *s, uint32_t number, bool numbered)
@@ -160,11 +161,43 @@ static void diagnose(const scan *s, const char *code, const char *entry, size_t 
     hal_draft_add_diagnostic(s->draft, &d);
 }
 
+/* CUDA numbers devices from the fastest on unless told otherwise: of unlike ones, only CUDA knows which
+ * number is whose. */
+static bool is_ambiguous(const scan *s)
+{
+    bool unlike = false;
+    for (uint32_t i = 1; i < s->n_devices; i++)
+        unlike |= hal_draft_device(s->draft, s->devices[i])->pci_device !=
+                  hal_draft_device(s->draft, s->devices[0])->pci_device;
+    return unlike && strcmp(s->v->api, "cuda") == 0 && strpbrk(s->value, "0123456789") == s->value &&
+           (s->order == NULL || strcmp(s->order, "PCI_BUS_ID") != 0);
+}
+
+/* Nothing is hidden on a guess. */
+static bool name_all(scan *s)
+{
+    hal_topology_diagnostic d = {
+        .code = "D912",
+        .severity = HAL_SEVERITY_WARNING,
+        .device = HAL_NOWHERE,
+        .summary = "CUDA_VISIBLE_DEVICES counts from the fastest GPU on, and these are not alike.",
+        .evidence = hal_draft_format(s->draft, "%s=%.200s, CUDA_DEVICE_ORDER is not PCI_BUS_ID", s->v->name,
+                                     s->value),
+        .cause = "CUDA's own order is not known before CUDA is asked",
+        .remedy = "hal-info --probe asks it; or set CUDA_DEVICE_ORDER=PCI_BUS_ID"};
+    hal_draft_add_diagnostic(s->draft, &d);
+    for (uint32_t i = 0; i < s->n_devices; i++)
+        s->named[i] = true;
+    return true;
+}
+
 /* Marks what the value names; false when a mistake hides everything. */
 static bool read_value(scan *s)
 {
-    bool numbered = all_numbered(s);
+    bool numbered = s->n_devices != 0 && count_numbered(s) == s->n_devices;
     uint32_t entries = 0;
+    if (!numbered && is_ambiguous(s))
+        return name_all(s);
     for (const char *p = s->value; *p != '\0' && entries < MOST_ENTRIES; entries++) {
         p += strspn(p, " \t");
         size_t length = strcspn(p, ","), trimmed = length;
@@ -204,13 +237,18 @@ static void hide(scan *s, uint32_t device, uint32_t position)
 void hal_scan_hidden(const hal_files *files, hal_draft *draft)
 {
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        scan s = {.draft = draft, .v = &variables[i], .value = hal_files_env(files, variables[i].name)};
+        scan s = {.draft = draft,
+                  .v = &variables[i],
+                  .value = hal_files_env(files, variables[i].name),
+                  .order = hal_files_env(files, "CUDA_DEVICE_ORDER")};
         if (s.value == NULL || strcasecmp(s.value, "all") == 0)
             continue;
         /* Level Zero takes an empty mask for none. */
         if (s.value[0] == '\0' && s.v->mistake == MISTAKE_IGNORED)
             continue;
         collect(&s);
+        if (s.n_devices == 0 && strcmp(s.v->code, "D906") == 0) /* not meant for them */
+            continue;
         bool believed = read_value(&s);
         for (uint32_t k = 0; k < s.n_devices; k++)
             if (!believed || !s.named[k])

@@ -375,6 +375,24 @@ static void one_variable_after_another(void **state)
     hal_topology_release(t);
 }
 
+/* CUDA's order of unlike devices is CUDA's: only when it is the order of the bus is a number somebody's. */
+static void numbers_of_unlike_devices(void **state)
+{
+    (void)state;
+    static const char two[] =
+        HEAD DEVICE(PCI "0000:01:00.0", "0x10de", "0x1eb8", "0x030200") NVIDIA(PCI "0000:02:00.0");
+    char text[sizeof two + 128];
+    for (int ordered = 0; ordered < 2; ordered++) {
+        snprintf(text, sizeof text, "%s< /hal/env\n\tCUDA_VISIBLE_DEVICES=0\n%s", two,
+                 ordered ? "\tCUDA_DEVICE_ORDER=PCI_BUS_ID\n" : "");
+        hal_topology *t = scanned(text);
+        assert_int_not_equal(device(t, "gpu:0000:01:00.0")->usability, HAL_USABLE_HIDDEN);
+        assert_int_equal(device(t, "gpu:0000:02:00.0")->usability == HAL_USABLE_HIDDEN, ordered);
+        assert_int_equal(hal_topology_diagnostic_count(t), !ordered);
+        hal_topology_release(t);
+    }
+}
+
 #define NODES "/sys/class/kfd/kfd/topology/nodes/"
 #define XGMI(from, to)                                                                                       \
     "< " NODES from "/io_links/0/properties\n\ttype 11\n\tnode_from " from "\n\tnode_to " to                 \
@@ -691,6 +709,7 @@ int main(void)
         cmocka_unit_test(limits_of_the_process),
         cmocka_unit_test(variables_hide_devices),
         cmocka_unit_test(one_variable_after_another),
+        cmocka_unit_test(numbers_of_unlike_devices),
         cmocka_unit_test(nodes_of_amd),
         cmocka_unit_test(devices_off_pci),
         cmocka_unit_test(parts_of_a_gpu),
