@@ -616,6 +616,47 @@ static void descriptions_that_are_refused(void **state)
     }
 }
 
+static uint32_t allocations_left;
+static void *allocate_some(void *context, size_t bytes, size_t alignment)
+{
+    (void)context;
+    (void)alignment;
+    if (allocations_left == 0)
+        return NULL;
+    allocations_left--;
+    return aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+}
+
+static void release_some(void *context, void *pointer)
+{
+    (void)context;
+    free(pointer);
+}
+
+/* Whichever allocation fails, the answer is a description or OUT_OF_MEMORY. */
+static void running_out_of_memory_is_told(void **state)
+{
+    (void)state;
+    const hal_allocator allocator = {.allocate = allocate_some, .release = release_some};
+    bool done = false;
+    for (uint32_t n = 0; !done && n < 20000; n += n < 200 ? 1 : 37) {
+        hal_topology_options options = {HAL_HEAD(hal_topology_options), .allocator = &allocator,
+                                        .deadline = SOON};
+        hal_files *files = NULL;
+        hal_topology *t = NULL;
+        allocations_left = n;
+        hal_status status = hal_files_parse(&allocator, "some.tree", paths, strlen(paths), &files);
+        if (status == HAL_OK)
+            status = hal_discover(files, &options, &t);
+        if (status != HAL_OK)
+            assert_code(status, OUT_OF_MEMORY);
+        done = allocations_left > 0 && status == HAL_OK;
+        hal_topology_release(t);
+        hal_files_close(files);
+    }
+    assert_true(done);
+}
+
 static char *as_json(const hal_topology *t)
 {
     char *text = NULL;
@@ -718,6 +759,7 @@ int main(void)
         cmocka_unit_test(nothing_at_all),
         cmocka_unit_test(odd_trees_do_no_harm),
         cmocka_unit_test(descriptions_that_are_refused),
+        cmocka_unit_test(running_out_of_memory_is_told),
         cmocka_unit_test(what_is_gathered_is_the_same_machine),
         cmocka_unit_test(this_machine_is_described_twice_alike),
     };
