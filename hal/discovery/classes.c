@@ -135,8 +135,7 @@ static bool each_misc(void *context, const char *entry)
     return true;
 }
 
-/* ------------------------------------------------------------------------- what drivers tell of their device
- * -- */
+/* ------------------------------------------------------------------- what drivers tell of their device -- */
 
 /* Ascend's driver numbers its nodes by itself, and says so in dev_id; VFIO's by IOMMU group. */
 static void complete(const scan *s, uint32_t device)
@@ -163,51 +162,57 @@ static void complete(const scan *s, uint32_t device)
         hal_draft_device(s->draft, device)->firmware = hal_draft_text(s->draft, text);
 }
 
-/* ----------------------------------------------------------------------------------------------- bare nodes
- * -- */
+/* ------------------------------------------------------------------------------------------ bare nodes -- */
 
 /* Nodes of drivers whose devices no bus shows, as in some containers. */
-static const struct {
-    const char *beginning, *family;
-} bare[] = {{"davinci", "ascend"}, {"nvidia", "nvidia"}, {"cambricon_dev", "cambricon"}};
-
-static bool has_family(const hal_draft *draft, const char *family)
-{
-    union { /* the draft is only looked at */
-        const hal_draft *in;
-        hal_draft *out;
-    } d = {draft};
-    for (uint32_t i = 0; i < hal_draft_device_count(draft); i++)
-        if (strcmp(hal_draft_device(d.out, i)->family, family) == 0)
-            return true;
-    return false;
-}
+typedef struct bare_row {
+    const char *directory, *beginning, *family;
+} bare_row;
+static const bare_row bare[] = {{"/dev", "davinci", "ascend"},
+                                {"/dev", "nvidia", "nvidia"},
+                                {"/dev", "cambricon_dev", "cambricon"},
+                                {"/dev/accel", "accel", "accelerator"}};
 
 typedef struct bare_scan {
     scan s;
-    bool known[sizeof bare / sizeof *bare];
+    const bare_row *row;
+    uint32_t known; /* devices that were there before */
 } bare_scan;
+
+/* A family that a bus shows is not looked for; a node of which no family is known is nobody's when no device
+ * has it. */
+static bool is_known(const bare_scan *b, const char *node)
+{
+    for (uint32_t i = 0; i < b->known; i++) {
+        const hal_topology_device *d = hal_draft_device(b->s.draft, i);
+        if (strcmp(d->family, b->row->family) == 0)
+            return true;
+        for (uint32_t k = 0; k < d->n_nodes; k++)
+            if (strcmp(d->nodes[k], node) == 0)
+                return true;
+    }
+    return false;
+}
 
 static bool each_node(void *context, const char *entry)
 {
     const bare_scan *b = context;
-    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++) {
-        char path[PATH_MAX];
-        hal_file_facts facts;
-        uint32_t number = b->known[i] ? HAL_NOWHERE : hal_scan_suffix(entry, bare[i].beginning);
-        snprintf(path, sizeof path, "/dev/%s", entry);
-        if (number == HAL_NOWHERE || !hal_files_stat(b->s.files, path, &facts) || !S_ISCHR(facts.mode))
-            continue;
-        hal_scan_found found = {.family = hal_family_find(bare[i].family),
-                                .address = entry,
-                                .name = "",
-                                .path = "",
-                                .numa = HAL_NOWHERE,
-                                .memory = HAL_OWN_OTHER};
-        uint32_t device =
-            hal_scan_enter(b->s.files, b->s.draft, &found, &(hal_topology_device){.parent = HAL_NOWHERE});
-        hal_draft_device_node(b->s.draft, device, path);
-    }
+    char path[PATH_MAX];
+    hal_file_facts facts;
+    uint32_t number = hal_scan_suffix(entry, b->row->beginning);
+    snprintf(path, sizeof path, "%s/%s", b->row->directory, entry);
+    if (number == HAL_NOWHERE || is_known(b, path) || !hal_files_stat(b->s.files, path, &facts) ||
+        !S_ISCHR(facts.mode))
+        return true;
+    hal_scan_found found = {.family = hal_family_find(b->row->family),
+                            .address = entry,
+                            .name = "",
+                            .path = "",
+                            .numa = HAL_NOWHERE,
+                            .memory = HAL_OWN_OTHER};
+    uint32_t device =
+        hal_scan_enter(b->s.files, b->s.draft, &found, &(hal_topology_device){.parent = HAL_NOWHERE});
+    hal_draft_device_node(b->s.draft, device, path);
     return true;
 }
 
@@ -231,8 +236,9 @@ void hal_scan_classes(const hal_files *files, hal_draft *draft)
     hal_scan_names(files, "/sys/class/misc", each_misc, &s);
     for (uint32_t i = 0; i < hal_draft_device_count(draft); i++)
         complete(&s, i);
-    bare_scan b = {.s = s};
-    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++)
-        b.known[i] = has_family(draft, bare[i].family);
-    hal_scan_names(files, "/dev", each_node, &b);
+    bare_scan b = {.s = s, .known = hal_draft_device_count(draft)};
+    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++) {
+        b.row = &bare[i];
+        hal_scan_names(files, bare[i].directory, each_node, &b);
+    }
 }

@@ -8,8 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ------------------------------------------------------------------------------------------- walking a path
- * -- */
+/* -------------------------------------------------------------------------------------- walking a path -- */
 
 bool hal_path_begin(hal_path_walk *walk, const char *path)
 {
@@ -56,8 +55,7 @@ bool hal_path_follow(hal_path_walk *walk, const char *target)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------- opening
- * -- */
+/* --------------------------------------------------------------------------------------------- opening -- */
 
 /* Grows by doubling: files of /proc do not tell their size. */
 char *hal_files_drain(const hal_allocator *allocator, int fd, size_t limit, size_t *bytes)
@@ -236,8 +234,7 @@ bool hal_files_live(const hal_files *files)
     return files->live;
 }
 
-/* ------------------------------------------------------------------------------------------------- reading
- * -- */
+/* --------------------------------------------------------------------------------------------- reading -- */
 
 ssize_t hal_files_read(const hal_files *files, const char *path, char *text, size_t size)
 {
@@ -343,8 +340,7 @@ int hal_files_access(const hal_files *files, const char *path, bool write)
     return files->source->access(files, path, write);
 }
 
-/* -------------------------------------------------------------------------------------------------- caller
- * -- */
+/* ---------------------------------------------------------------------------------------------- caller -- */
 
 const char *hal_files_env(const hal_files *files, const char *name)
 {

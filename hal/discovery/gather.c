@@ -27,8 +27,7 @@ static void ask_attributes(const hal_files *recorder, const hal_topology_device 
             hal_files_names_free(recorder, &names);
 }
 
-/* ------------------------------------------------------------------------------------------- files of people
- * -- */
+/* ------------------------------------------------------------------------------------- files of people -- */
 
 /* Whether a line of /etc/passwd is the caller's; `name` gets theirs. */
 static bool is_caller(const hal_files *files, const char *line, char *name, size_t size)
@@ -77,8 +76,7 @@ static void write_people(hal_tree_writer *w)
     free(groups);
 }
 
-/* ------------------------------------------------------------------------------------ what stands below /hal
- * -- */
+/* ------------------------------------------------------------------------------ what stands below /hal -- */
 
 static void put_group(const hal_files *files, FILE *out, uint32_t gid, bool first)
 {
@@ -197,8 +195,7 @@ static void write_kept(hal_tree_writer *w)
     hal_answers_free(answers);
 }
 
-/* ------------------------------------------------------------------------------------------------------ all
- * -- */
+/* ------------------------------------------------------------------------------------------------- all -- */
 
 /* Questions about one path stand together: what it holds is written once, as far as anybody asked. */
 static void write_answers(hal_tree_writer *w, const hal_recorder *r)

@@ -15,8 +15,7 @@
 
 enum { MOST_SYNTHETIC = 1 << 16 };
 
-/* ---------------------------------------------------------------------------------------------------- hwloc
- * -- */
+/* ----------------------------------------------------------------------------------------------- hwloc -- */
 
 /* Packages of which the affinity mask or control group leaves nothing. */
 static void hide_packages(hwloc_topology_t tree, const hal_files *files, hal_draft *draft)
@@ -161,8 +160,7 @@ static bool read_recorded(const hal_files *files, int64_t deadline, hal_draft *d
     return true;
 }
 
-/* --------------------------------------------------------------------------------- what the kernel tells
- * more -- */
+/* -------------------------------------------------------------------------- what the kernel tells more -- */
 
 /* "Node 0 MemTotal:  1081794560 kB" */
 static double kilobytes(const char *text, const char *key)

@@ -93,8 +93,7 @@ bool hal_scan_listed(const char *list, const char *word)
     return false;
 }
 
-/* ------------------------------------------------------------------------------------------------- devices
- * -- */
+/* --------------------------------------------------------------------------------------------- devices -- */
 
 const hal_family *hal_scan_driver_family(const char *driver)
 {

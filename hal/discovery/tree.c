@@ -9,8 +9,7 @@
 
 enum { MAX_NODES = 1 << 20, MAX_DEPTH = 64, MAX_NAME = 255 };
 
-/* ---------------------------------------------------------------------------------------------------- tree
- * -- */
+/* ------------------------------------------------------------------------------------------------ tree -- */
 
 /* FNV-1a, begun with the parent. */
 static uint32_t hash(uint32_t parent, const char *name, size_t length)
@@ -83,8 +82,7 @@ static uint32_t add(const hal_allocator *allocator, hal_tree *tree, uint32_t par
     return index;
 }
 
-/* --------------------------------------------------------------------------------------------------- lines
- * -- */
+/* ----------------------------------------------------------------------------------------------- lines -- */
 
 typedef struct parser {
     const hal_allocator *allocator;

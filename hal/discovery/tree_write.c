@@ -34,8 +34,7 @@ void hal_tree_writer_close(hal_tree_writer *w)
     *w = (hal_tree_writer){.files = w->files};
 }
 
-/* ----------------------------------------------------------------------------------------------- one entry
- * -- */
+/* ------------------------------------------------------------------------------------------- one entry -- */
 
 static void put_path(FILE *out, const char *path)
 {
@@ -185,8 +184,7 @@ static void write_entry(hal_tree_writer *w, const char *path, size_t bytes)
     keep(w, path, rank, text);
 }
 
-/* ------------------------------------------------------------------------------------------------- a path --
- */
+/* ---------------------------------------------------------------------------------------------- a path -- */
 
 /* What the kernel shows of a PCI device as bytes: registers, whose reading may do something, and memory. */
 static bool is_raw(const char *name)
