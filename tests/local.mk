@@ -58,7 +58,9 @@ HAL_FAULT_TESTS = \
 	tests/fault/test_vendors
 
 HAL_FUZZ_TARGETS = \
+	tests/fuzz/fuzz_cache \
 	tests/fuzz/fuzz_config \
+	tests/fuzz/fuzz_machine \
 	tests/fuzz/fuzz_note \
 	tests/fuzz/fuzz_safetensors \
 	tests/fuzz/fuzz_synthetic \
@@ -158,8 +160,12 @@ libhal_fuzz_la_SOURCES = tests/fuzz/driver.c
 FUZZ_DRIVER = libhal_fuzz.la
 endif
 FUZZ_LDADD = $(FUZZ_DRIVER) $(LDADD)
+tests_fuzz_fuzz_cache_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_cache_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_config_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_machine_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_machine_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_note_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_note_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_safetensors_LDADD = $(FUZZ_LDADD)

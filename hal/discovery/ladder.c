@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void (*const rungs[HAL_RUNGS])(hal_climb *climb) = {
@@ -50,7 +51,7 @@ void hal_climb_note(hal_climb *climb, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     hal_words_add(climb->evidence, sizeof climb->evidence, "%s%s", climb->evidence[0] != '\0' ? "; " : "",
-                 text);
+                  text);
 }
 
 void hal_climb_skip(hal_climb *climb, const char *format, ...)
@@ -129,6 +130,21 @@ void hal_climb_advise(hal_climb *climb, uint32_t code, const char *remedy, const
     vsnprintf(seen, sizeof seen, format, arguments);
     va_end(arguments);
     find(climb, code, remedy, seen);
+}
+
+const hal_topology_device *hal_climb_whole(const hal_climb *climb)
+{
+    const hal_topology_device *device = hal_climb_device(climb);
+    const hal_topology_device *whole = hal_draft_device(climb->ladder->draft, device->parent);
+    return whole != NULL && strcmp(whole->address, device->address) == 0 ? whole : NULL;
+}
+
+void hal_climb_inherit(hal_climb *climb, const hal_topology_device *from)
+{
+    climb->code = (uint32_t)strtoul(from->reason + 1, NULL, 10);
+    climb->severity = HAL_SEVERITY_FAILURE;
+    climb->status = HAL_RUNG_FAIL;
+    snprintf(climb->sentence, sizeof climb->sentence, "%.1200s", from->reason_text);
 }
 
 void hal_ladder_report(hal_ladder *ladder, uint32_t code, const char *format, ...)

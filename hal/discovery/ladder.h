@@ -65,6 +65,10 @@ void hal_climb_find(hal_climb *climb, uint32_t code, const char *format, ...)
 /* The same with a remedy that is better than the one of codes.def. */
 void hal_climb_advise(hal_climb *climb, uint32_t code, const char *remedy, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The rung is broken as that of another device is, on which it was reported. */
+void hal_climb_inherit(hal_climb *climb, const hal_topology_device *from);
+/* The device that it is a part of, at the same address; NULL when it is one of its own. */
+const hal_topology_device *hal_climb_whole(const hal_climb *climb);
 /* Leaves the rung out, for that reason. */
 void hal_climb_skip(hal_climb *climb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A diagnostic on no device. */

@@ -55,7 +55,7 @@ static void describe(const hal_vendor_fact *fact, char *text, size_t size)
     hal_words_add(text, size, "%s", fact->title[0] != '\0' ? fact->title : fact->vendor);
     if (fact->library[0] != '\0')
         hal_words_add(text, size, " (%s%s%s)", fact->library,
-                     fact->manifest[0] != '\0' ? ", registered by " : "", fact->manifest);
+                      fact->manifest[0] != '\0' ? ", registered by " : "", fact->manifest);
     if (fact->text[0] != '\0')
         hal_words_add(text, size, ": %s", fact->text);
     if (fact->code != 0)

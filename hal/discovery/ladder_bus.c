@@ -145,8 +145,12 @@ static void climb_pci(hal_climb *climb)
 
 void hal_rung_bus(hal_climb *climb)
 {
-    const hal_topology_device *device = hal_climb_device(climb);
-    if (device->kind == HAL_DEVICE_CPU)
+    const hal_topology_device *device = hal_climb_device(climb), *whole = hal_climb_whole(climb);
+    if (whole != NULL) {
+        hal_climb_note(climb, "part of %s", whole->id);
+        if (whole->usability == HAL_USABLE_BROKEN)
+            hal_climb_inherit(climb, whole);
+    } else if (device->kind == HAL_DEVICE_CPU)
         hal_climb_note(climb, "%s, %u cores", device->address, device->cores);
     else if (strncmp(climb->directory, "/sys/bus/pci/", 13) == 0)
         climb_pci(climb);

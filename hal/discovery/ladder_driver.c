@@ -289,6 +289,8 @@ void hal_rung_driver(hal_climb *climb)
     const hal_topology_device *device = hal_climb_device(climb);
     if (device->kind == HAL_DEVICE_CPU)
         hal_climb_skip(climb, "a processor needs no driver");
+    else if (hal_climb_whole(climb) != NULL)
+        hal_climb_note(climb, "that of %s", hal_climb_whole(climb)->id);
     else if (device->driver[0] != '\0')
         bound(climb);
     else if (climb->family->drivers[0] != '\0' && climb->directory[0] != '\0')

@@ -123,7 +123,8 @@ static void survey_translation(hal_ladder *ladder)
     char path[512], type[64], first[256] = "", kind[64] = "";
     for (uint32_t i = 0; i < hal_draft_device_count(ladder->draft); i++) {
         const hal_topology_device *device = hal_draft_device(ladder->draft, i);
-        if (device->kind != HAL_DEVICE_GPU && device->kind != HAL_DEVICE_NPU)
+        if ((device->kind != HAL_DEVICE_GPU && device->kind != HAL_DEVICE_NPU) ||
+            device->parent != HAL_NOWHERE)
             continue;
         snprintf(path, sizeof path, "/sys/bus/pci/devices/%.128s/iommu_group/type", device->address);
         if (hal_files_read(ladder->files, path, type, sizeof type) < 0 || strncmp(type, "DMA", 3) != 0)

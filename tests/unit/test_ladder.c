@@ -465,6 +465,26 @@ static void the_node(void **state)
     CHECK_ALL(cases);
 }
 
+static void a_part_is_as_broken_as_its_whole(void **state)
+{
+    (void)state;
+    hal_files *files = changed("c /dev/nvidia0", "c /dev/nvidia-caps/nvidia-cap21 237:21 0444 0:0\n");
+    hal_draft *draft = machine();
+    uint32_t board = add(draft, gpu);
+    hal_draft_device(
+        draft, add(draft, (found){"nvidia", gpu.address, "nvidia", "", part.node, HAL_DEVICE_OTHER, 0, 0}))
+        ->parent = board;
+    assert_ok(hal_ladder_climb(files, draft));
+    hal_topology *topology = sealed(draft);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(hal_topology_device_at(topology, i)->usability, HAL_USABLE_BROKEN);
+        assert_string_equal(hal_topology_device_at(topology, i)->reason, "D301");
+    }
+    assert_string_equal(hal_topology_device_at(topology, 1)->rungs[0].evidence, "part of gpu:0000:1b:00.0");
+    hal_topology_release(topology);
+    hal_files_close(files);
+}
+
 static void a_container_with_some_of_the_devices(void **state)
 {
     (void)state;
@@ -1032,6 +1052,7 @@ int main(void)
         cmocka_unit_test(the_driver),
         cmocka_unit_test(what_the_log_said_before_the_last_start_is_forgotten),
         cmocka_unit_test(the_node),
+        cmocka_unit_test(a_part_is_as_broken_as_its_whole),
         cmocka_unit_test(a_container_with_some_of_the_devices),
         cmocka_unit_test(a_container_has_its_own_control_node),
         cmocka_unit_test(a_node_that_cannot_be_looked_at),
