@@ -12,6 +12,9 @@
 #include "hal/discovery/scan.h"
 #include "hal/discovery/words.h"
 
+/* The first Level Zero loader that looks for the NPU's driver library under its present name
+ * (intel/linux-npu-driver). */
+#define HAL_LOADER_WITH_NEW_NAME "1.17.17"
 /* Where nodes of parts of a device stand: they are only ever read (NVIDIA's multi-instance GPU user guide).
  */
 #define HAL_PART_NODES "/dev/nvidia-caps/"

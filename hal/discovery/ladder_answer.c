@@ -56,6 +56,8 @@ static void describe(const hal_vendor_fact *fact, char *text, size_t size)
     if (fact->library[0] != '\0')
         hal_words_add(text, size, " (%s%s%s)", fact->library,
                       fact->manifest[0] != '\0' ? ", registered by " : "", fact->manifest);
+    if (fact->user[0] != '\0')
+        hal_words_add(text, size, " %s", fact->user);
     if (fact->text[0] != '\0')
         hal_words_add(text, size, ": %s", fact->text);
     if (fact->code != 0)
@@ -101,6 +103,26 @@ static const hal_vendor_fact *best_fact(const hal_climb *climb, const hal_vendor
     return best;
 }
 
+/* A Level Zero loader of that age knows the NPU's driver library by its old name only, and lists other
+ * devices or none. */
+static bool is_old_loader(const hal_climb *climb, const hal_vendor_fact *fact)
+{
+    return climb->family->kind == HAL_DEVICE_NPU && strcmp(fact->vendor, "ze") == 0 &&
+           fact->user[0] != '\0' && (fact->end == HAL_FACT_DEVICES || fact->end == HAL_FACT_NONE) &&
+           hal_version_compare(fact->user, HAL_LOADER_WITH_NEW_NAME) < 0;
+}
+
+static void report(hal_climb *climb, const hal_vendor_fact *fact)
+{
+    char text[768], remedy[1024] = "", name[16];
+    uint32_t code = is_old_loader(climb, fact) ? 602 : fact->end == HAL_FACT_DEVICES ? 807 : code_of(fact);
+    describe(fact, text, sizeof text);
+    snprintf(name, sizeof name, "D%u", code);
+    if (fact->hint[0] != '\0')
+        snprintf(remedy, sizeof remedy, "%s; to repeat it: %s", hal_code_explain(name)->remedy, fact->hint);
+    hal_climb_advise(climb, code, remedy, "%s", text);
+}
+
 void hal_rung_answer(hal_climb *climb)
 {
     const hal_answers *answers = hal_draft_answers(climb->ladder->draft);
@@ -116,13 +138,12 @@ void hal_rung_answer(hal_climb *climb)
     if (fact == NULL) {
         hal_climb_skip(climb,
                        answers == NULL ? "not probed yet" : "no library that was asked knows this family");
-        return;
-    }
-    describe(fact, text, sizeof text);
-    if (known)
+    } else if (known) {
+        describe(fact, text, sizeof text);
         hal_climb_note(climb, "listed by %s", text);
-    else
-        hal_climb_find(climb, fact->end == HAL_FACT_DEVICES ? 807 : code_of(fact), "%s", text);
+    } else {
+        report(climb, fact);
+    }
 }
 
 void hal_ladder_survey_answers(hal_ladder *ladder)

@@ -10,9 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOADER_WITH_NEW_NAME "1.17.17"
-#define ASCEND_DRIVER        "/usr/local/Ascend/driver/version.info"
-#define ASCEND_FIRMWARE      "/usr/local/Ascend/firmware/version.info"
+#define ASCEND_DRIVER   "/usr/local/Ascend/driver/version.info"
+#define ASCEND_FIRMWARE "/usr/local/Ascend/firmware/version.info"
 
 static void check_same(hal_climb *climb, const hal_family_libraries *libraries)
 {
@@ -33,10 +32,10 @@ static void check_loader(hal_climb *climb, const hal_family_libraries *libraries
 {
     const hal_found *loader = &libraries->found[0], *driver = &libraries->found[1];
     if (libraries->count >= 2 && loader->version[0] != '\0' &&
-        hal_version_compare(loader->version, LOADER_WITH_NEW_NAME) < 0 &&
+        hal_version_compare(loader->version, HAL_LOADER_WITH_NEW_NAME) < 0 &&
         driver->state == HAL_FOUND_LOADABLE && strncmp(driver->name, "libze_intel_npu", 15) == 0)
         hal_climb_find(climb, 602, "%s is %s, below %s; it looks for libze_intel_vpu.so, here is %s",
-                       loader->name, loader->version, LOADER_WITH_NEW_NAME, driver->path);
+                       loader->name, loader->version, HAL_LOADER_WITH_NEW_NAME, driver->path);
 }
 
 /* The value of "KEY=..." in a file of such lines; false when there is none. */

@@ -772,6 +772,23 @@ static void answers(void **state)
     }
 }
 
+static void an_old_loader_is_the_reason_not_its_silence(void **state)
+{
+    (void)state;
+    hal_answers *told = NULL;
+    hal_files *files = changed("?", "< /hal/answers/ze\n\tlibrary\tapi=ze\tstate=ok\tuser=1.8.12\n");
+    hal_draft *draft = machine();
+    add(draft, npu);
+    assert_ok(hal_answers_recall(NULL, files, &told));
+    assert_ok(hal_answers_merge(draft, told));
+    assert_ok(hal_ladder_climb(files, draft));
+    hal_topology *topology = sealed(draft);
+    assert_string_equal(hal_topology_device_at(topology, 0)->reason, "D602");
+    hal_topology_release(topology);
+    hal_answers_free(told);
+    hal_files_close(files);
+}
+
 static void answers_that_do_no_harm(void **state)
 {
     (void)state;
@@ -1064,6 +1081,7 @@ int main(void)
         cmocka_unit_test(a_single_manifest_may_be_named),
         cmocka_unit_test(hidden_devices_keep_their_reason),
         cmocka_unit_test(answers),
+        cmocka_unit_test(an_old_loader_is_the_reason_not_its_silence),
         cmocka_unit_test(answers_that_do_no_harm),
         cmocka_unit_test(a_split_device_without_parts),
         cmocka_unit_test(the_machine),
