@@ -106,6 +106,8 @@ void hal_ladder_survey_answers(hal_ladder *ladder);
 /* Evidence that several rungs read. */
 /* The kernel's log; NULL when it cannot be read. */
 const char *hal_ladder_log(hal_ladder *ladder);
+/* Why it cannot be read, "" when it can. */
+const char *hal_ladder_log_lack(hal_ladder *ladder);
 /* Copies the last line of the log that holds both texts (the second may be NULL); false when there is none.
  */
 bool hal_ladder_log_line(hal_ladder *ladder, const char *a, const char *b, char *line, size_t size);

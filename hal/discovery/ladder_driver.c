@@ -182,10 +182,9 @@ static void unbound(hal_climb *climb)
     const hal_topology_host *host = hal_draft_host(climb->ladder->draft);
     if (any_loaded(climb, name, sizeof name)) {
         if (!speaks_other_protocol(climb) && !lacks_firmware(climb))
-            hal_climb_find(climb, 203, "/sys/module has %s, %s has no driver%s", name, climb->directory,
-                           hal_ladder_log(climb->ladder) == NULL
-                               ? "; the kernel log cannot be read without more rights"
-                               : "");
+            hal_climb_find(climb, 203, "/sys/module has %s, %s has no driver%s%s", name, climb->directory,
+                           hal_ladder_log_lack(climb->ladder)[0] != '\0' ? "; " : "",
+                           hal_ladder_log_lack(climb->ladder));
         return;
     }
     int installed = any_installed(climb, name, sizeof name);
@@ -278,10 +277,12 @@ static void bound(hal_climb *climb)
     hal_climb_note(climb, "%s %s%sbound", device->driver, device->driver_version,
                    device->driver_version[0] != '\0' ? " " : "");
     note_taint(climb);
+    if ((climb->family->flags & HAL_FAMILY_NO_COMPUTE) != 0)
+        return;
     check_faults(climb);
     check_updated(climb);
-    if (hal_ladder_log(climb->ladder) == NULL)
-        hal_climb_note(climb, "kernel log not readable by this user");
+    if (hal_ladder_log_lack(climb->ladder)[0] != '\0')
+        hal_climb_note(climb, "%s", hal_ladder_log_lack(climb->ladder));
 }
 
 void hal_rung_driver(hal_climb *climb)

@@ -5,8 +5,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/klog.h>
 
-enum { LOG_LIMIT = 1 << 20 };
+/* Of klogctl(2): read all that is in the buffer; its size. */
+enum { LOG_READ = 3, LOG_SIZE = 10, LOG_LIMIT = 4 << 20 };
 
 /* The kernel greets once each time it starts: what stands before is of another time. */
 static void forget_earlier(char *log)
@@ -18,19 +20,51 @@ static void forget_earlier(char *log)
         memmove(log, last, strlen(last) + 1);
 }
 
-const char *hal_ladder_log(hal_ladder *ladder)
+/* The kernel's own buffer, which it shows to everybody or to root alone (dmesg_restrict). */
+static char *kernel_buffer(const hal_ladder *ladder)
+{
+    int size = klogctl(LOG_SIZE, NULL, 0);
+    char *text =
+        size > 0 && size <= LOG_LIMIT ? hal_allocate(ladder->files->allocator, (size_t)size + 1) : NULL;
+    if (text != NULL && klogctl(LOG_READ, text, size) < 0) {
+        hal_deallocate(ladder->files->allocator, text);
+        text = NULL;
+    }
+    return text;
+}
+
+static char *log_file(const hal_ladder *ladder)
 {
     static const char *const paths[] = {"/hal/dmesg", "/var/log/dmesg", "/var/log/kern.log"};
-    for (size_t i = 0; !ladder->log_tried && ladder->log == NULL && i < sizeof paths / sizeof paths[0]; i++) {
+    char *text = NULL;
+    for (size_t i = 0; text == NULL && i < sizeof paths / sizeof paths[0]; i++) {
         hal_file_facts facts;
         size_t bytes;
         if (hal_files_stat(ladder->files, paths[i], &facts) && facts.size <= LOG_LIMIT)
-            ladder->log = hal_files_read_all(ladder->files, paths[i], &bytes);
+            text = hal_files_read_all(ladder->files, paths[i], &bytes);
+    }
+    return text;
+}
+
+const char *hal_ladder_log(hal_ladder *ladder)
+{
+    if (!ladder->log_tried) {
+        ladder->log_tried = true;
+        ladder->log = hal_files_live(ladder->files) ? kernel_buffer(ladder) : NULL;
+        if (ladder->log == NULL)
+            ladder->log = log_file(ladder);
         if (ladder->log != NULL)
             forget_earlier(ladder->log);
     }
-    ladder->log_tried = true;
     return ladder->log;
+}
+
+const char *hal_ladder_log_lack(hal_ladder *ladder)
+{
+    if (hal_ladder_log(ladder) != NULL)
+        return "";
+    return hal_files_live(ladder->files) ? "the kernel log cannot be read without more rights"
+                                         : "the kernel log was not recorded";
 }
 
 bool hal_ladder_log_line(hal_ladder *ladder, const char *a, const char *b, char *line, size_t size)

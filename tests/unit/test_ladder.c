@@ -391,7 +391,7 @@ static void the_driver(void **state)
         {201, &npu, NO_MODULES "\n< /lib/modules", "", "cannot be seen from here", "", ""},
         {202, &npu, NO_MODULES, "", "installed for kernel 6.8.0", "", ""},
         {203, &npu, "?", "", "/sys/module has intel_vpu", "", ""},
-        {203, &npu, "< /hal/dmesg", "", "cannot be read without more rights", "", ""},
+        {203, &npu, "< /hal/dmesg", "", "the kernel log was not recorded", "", ""},
         {204, &gpu, "?", "", "driver is nouveau", "nouveau", ""},
         {205, &gpu, "?", "", "vfio-pci", "vfio-pci", ""},
         {206, &npu, NO_MODULES, "< /etc/modprobe.d/local.conf\n\t# a comment\n\tblacklist intel_vpu\n",
