@@ -38,6 +38,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_run \
 	tests/unit/test_safetensors \
 	tests/unit/test_sample \
+	tests/unit/test_search \
 	tests/unit/test_session \
 	tests/unit/test_shape \
 	tests/unit/test_status \
@@ -82,6 +83,7 @@ HAL_TEST_SOURCES = \
 	tests/unit/core_test.h \
 	tests/unit/interpret.c \
 	tests/unit/interpret.h \
+	tests/unit/ladder_test.h \
 	tests/unit/plugin_test.h \
 	tests/unit/sched_test.h \
 	tests/unit/scratch_test.h \

@@ -38,4 +38,12 @@ static inline const char *scratch_path(const char *name)
     return path;
 }
 
+/* A file of these bytes; the test ends when it cannot be written. */
+static inline void scratch_write(const char *name, const void *bytes, size_t size)
+{
+    FILE *stream = fopen(scratch_path(name), "wb");
+    if (stream == NULL || fwrite(bytes, 1, size, stream) != size || fclose(stream) != 0)
+        abort();
+}
+
 #endif
