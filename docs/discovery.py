@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the table of codes in docs/discovery.md from hal/discovery/codes.def; --check says whether it is that of the table.
 Codes are permanent: one that the page has and the table lacks is an error, whatever else is asked. --check also names the
-codes that no test brings about; those that take a vendor or a backend are told and forgiven."""
+codes that no test brings about; those that take a backend on a device are told and forgiven."""
 import os
 import re
 import sys
@@ -10,7 +10,7 @@ import sys
 ROW = re.compile(r'HAL_LADDER_CODE\((\d+), (\w+), (\w+),((?:\s*"(?:[^"\\]|\\.)*",?)+)\s*\)')
 SECTION = re.compile(r"/\* ---- D\d+: ([^\n]*?) \*/")
 BEGIN, END = "<!-- codes: written by docs/discovery.py -->\n", "<!-- end of codes -->\n"
-FORGIVEN = {"PLUGIN", "SCAN"}
+FORGIVEN = {"PLUGIN"}
 
 
 def texts(arguments):
