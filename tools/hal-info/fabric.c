@@ -60,6 +60,13 @@ static double island_height(const sea *s, const island *i)
 
 /* --- drawing --- */
 
+static const char *band_class(const char *kind)
+{
+    if (strcmp(kind, "socket") == 0)
+        return " socket";
+    return strcmp(kind, "network") == 0 ? " network" : "";
+}
+
 static const char *line_class(const char *kind)
 {
     if (strcmp(kind, "socket") == 0)
@@ -89,6 +96,25 @@ static void draw_chips(const picture *p, const sea *s, const island *i, const ro
     }
 }
 
+static void band_text(const sea *s, const island *i, char *text, size_t size)
+{
+    const bool network = i->n_switches && s->ends[i->switches[0]].kind == HAL_END_PLACE;
+    char each[FIGURE_SIZE];
+    snprintf(text, size, "%s%s%s", network ? "each" : "every one to every other",
+             !figure_known(i->each) ? ""
+             : i->arcs              ? ": at least "
+                                    : ": ",
+             figure_known(i->each) ? figure_any(i->each, each) : "");
+    for (uint32_t k = 0; k < i->n_switches && k < 8; k++) {
+        const size_t used = strlen(text);
+        snprintf(text + used, size - used, "%s%s",
+                 k         ? " "
+                 : network ? " \u00b7 out of "
+                           : " \u00b7 through ",
+                 link_end_name(s->topology, s->ends[i->switches[k]]));
+    }
+}
+
 static void draw_band(const picture *p, const sea *s, const island *i, const row *r, double x, double width)
 {
     const double top = r->y + CHIP_HEIGHT, band = top + DROP;
@@ -102,15 +128,8 @@ static void draw_band(const picture *p, const sea *s, const island *i, const row
                 centre(r, k), top, band);
     }
     fprintf(p->out, "<rect class=\"band%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"6\"/>\n",
-            strcmp(i->kind, "socket") ? "" : " socket", x, band, width, BAND);
-    snprintf(text, sizeof text, "every one to every other%s%s",
-             figure_known(i->each) ? i->arcs ? ": at least " : ": " : "",
-             figure_known(i->each) ? figure_any(i->each, each) : "");
-    for (uint32_t k = 0; k < i->n_switches && k < 8; k++) {
-        const size_t used = strlen(text);
-        snprintf(text + used, sizeof text - used, "%s%s", k ? " " : " \u00b7 through ",
-                 link_end_name(s->topology, s->ends[i->switches[k]]));
-    }
+            band_class(i->kind), x, band, width, BAND);
+    band_text(s, i, text, sizeof text);
     const double wide = fmin(text_width(text, 12), width - 20);
     picture_text(p, "", x + (width - wide) / 2, band + 18, 12, width - 12, text);
 }

@@ -33,6 +33,8 @@ int machine_fail(hal_status status, tool_error *err);
 int machine_device(const hal_topology *topology, const char *name, const hal_topology_device **device,
                    tool_error *err);
 
+/* What a page is called: the name of the machine, or of the file it comes from. */
+const char *host_title(const hal_topology_host *host);
 /* The name of a device, or what stands for it where no source says: "Ascend", "Intel GPU". `text` has room
  * for 160. */
 const char *device_name(const hal_topology_device *d, char *text);

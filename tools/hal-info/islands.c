@@ -145,12 +145,26 @@ static void judge(const sea *s, island *i)
             i->arcs |= island_arc(s, i, a, b);
 }
 
+/* What others hang on: a switch, or the network that a place stands for. */
 static bool is_switch(const sea *s, uint32_t node)
 {
+    if (s->ends[node].kind == HAL_END_PLACE && strcmp(s->kind, "network") == 0)
+        return true;
     const hal_topology_device *d = s->ends[node].kind == HAL_END_DEVICE
                                        ? hal_topology_device_at(s->topology, s->ends[node].index)
                                        : NULL;
     return d && d->kind == HAL_DEVICE_SWITCH;
+}
+
+/* In the order of the devices, as everywhere. */
+static void sort(const sea *s, uint32_t *nodes, uint32_t n)
+{
+    for (uint32_t k = 1; k < n; k++)
+        for (uint32_t j = k; j && s->ends[nodes[j]].index < s->ends[nodes[j - 1]].index; j--) {
+            const uint32_t swap = nodes[j];
+            nodes[j] = nodes[j - 1];
+            nodes[j - 1] = swap;
+        }
 }
 
 /* False when the island has more than can be drawn, or nothing to draw. */
@@ -167,6 +181,8 @@ static bool collect(const sea *s, uint32_t root, island *out)
     }
     if (out->n_nodes + out->n_switches < 2 || !out->n_nodes)
         return false;
+    sort(s, out->nodes, out->n_nodes);
+    sort(s, out->switches, out->n_switches);
     judge(s, out);
     return true;
 }

@@ -162,13 +162,12 @@ static content *count_contents(const layout *l)
     return c;
 }
 
-/* A switch that holds nothing but one further switch is drawn as one with it: many a card has a switch of its
- * own. */
+/* A switch that holds nothing but one further switch is drawn as one with it: many a card has its own. The
+   same goes for a host bridge and its port. */
 static bool is_folded(const layout *l, const content *c, uint32_t place)
 {
     const hal_topology_place *p = hal_topology_place_at(l->topology, place);
-    return p->kind == HAL_PLACE_PCI_SWITCH &&
-           hal_topology_place_at(l->topology, p->parent)->kind == HAL_PLACE_PCI_SWITCH &&
+    return is_pci(p) && hal_topology_place_at(l->topology, p->parent)->kind == p->kind &&
            c[p->parent].objects == 0 && c[p->parent].places == 1;
 }
 
@@ -296,9 +295,6 @@ static void measure_place(const layout *l, box *b)
     if (places)
         flow_size(b, BOX_PLACE, b->columns, &w, &h);
     b->device_columns = best_columns(b, BOX_DEVICE, shape, 0);
-    while (places && b->device_columns > 1 &&
-           (flow_size(b, BOX_DEVICE, b->device_columns, &device_w, &device_h), device_w > w))
-        b->device_columns--;
     if (devices)
         flow_size(b, BOX_DEVICE, b->device_columns, &device_w, &device_h);
     const double inner = fmax(fmax(w, device_w), LAYOUT_CARD),

@@ -96,6 +96,14 @@ const char *name_shorten(const char *name, char *text)
     return used ? text : name;
 }
 
+const char *host_title(const hal_topology_host *host)
+{
+    const char *slash = strrchr(host->origin, '/');
+    if (host->name[0])
+        return host->name;
+    return slash && slash[1] ? slash + 1 : host->origin[0] ? host->origin : "this machine";
+}
+
 const char *device_name(const hal_topology_device *d, char *text)
 {
     if (d->name[0])

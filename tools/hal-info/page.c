@@ -94,7 +94,7 @@ static void heading(FILE *out, const hal_topology *t)
     struct tm parts;
     if (when && gmtime_r(&when, &parts))
         strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M UTC", &parts);
-    const char *name = host->name[0] ? host->name : host->origin[0] ? host->origin : "this machine";
+    const char *name = host_title(host);
     fputs(head, out);
     style_escape(out, name);
     fputs("</title></head><body>\n", out);

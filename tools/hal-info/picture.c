@@ -129,6 +129,15 @@ static void draw_mini(const picture *p, const hal_topology_device *d, const box 
                                                 : hal_device_kind_name(d->kind));
 }
 
+/* The vendor's name says less than the rest; unless the rest is the kind, which the alias has already. */
+static const char *without_vendor(const hal_topology_device *d, const char *name)
+{
+    const size_t n = strlen(d->vendor);
+    if (strncmp(name, d->vendor, n) || name[n] != ' ')
+        return name;
+    return strcmp(name + n + 1, hal_device_kind_name(d->kind)) ? name + n + 1 : d->vendor;
+}
+
 static void draw_device(const picture *p, const layout *l, const box *b)
 {
     const hal_topology_device *d = hal_topology_device_at(p->topology, b->index);
@@ -147,8 +156,7 @@ static void draw_device(const picture *p, const layout *l, const box *b)
     } else {
         const double alias = text_width(d->alias, BIG) * 1.08 + 8;
         picture_text(p, "strong", b->x + 12, b->y + 17, BIG, b->w - 18, d->alias);
-        if (strncmp(shown, d->vendor, strlen(d->vendor)) == 0 && shown[strlen(d->vendor)] == ' ')
-            shown += strlen(d->vendor) + 1;
+        shown = without_vendor(d, shown);
         if (strcmp(shown, "-"))
             picture_text(p, "", b->x + 12 + alias, b->y + 17, 12, b->w - 18 - alias, shown);
         card_detail(d, text, sizeof text);
@@ -174,14 +182,18 @@ static const char *place_class(uint32_t kind)
     }
 }
 
-/* Addresses alone say too little. */
-static const char *place_word(const hal_topology_place *p)
+/* What people call a place; a bus without a name, or with that of its link only, goes by its address. */
+static const char *place_name(const hal_topology_place *p, char *text, size_t size)
 {
-    const bool bare = p->name[0] == 0 || (p->name[0] >= '0' && p->name[0] <= '9');
-    return !bare                             ? ""
-           : p->kind == HAL_PLACE_PCI_ROOT   ? "PCI "
-           : p->kind == HAL_PLACE_PCI_SWITCH ? "switch "
-                                             : "";
+    const bool bus = p->kind == HAL_PLACE_PCI_ROOT || p->kind == HAL_PLACE_PCI_SWITCH;
+    const bool bare =
+        !p->name[0] || (p->name[0] >= '0' && p->name[0] <= '9') || strncmp(p->name, "Gen", 3) == 0;
+    const char *address = strncmp(p->id, "pci:", 4) == 0 ? p->id + 4 : p->id;
+    if (bus && bare)
+        snprintf(text, size, "%s %s", p->kind == HAL_PLACE_PCI_ROOT ? "PCI" : "switch", address);
+    else
+        return p->name[0] ? name_shorten(p->name, text) : p->id;
+    return text;
 }
 
 static void place_title(const picture *p, const box *b, char *text, size_t size)
@@ -189,8 +201,7 @@ static void place_title(const picture *p, const box *b, char *text, size_t size)
     const hal_topology_place *place = hal_topology_place_at(p->topology, b->outer);
     const hal_topology_place *around = hal_topology_place_at(p->topology, place->parent);
     char up[FIGURE_SIZE], name[160];
-    snprintf(text, size, "%s%s", place_word(place),
-             place->name[0] ? name_shorten(place->name, name) : place->id);
+    snprintf(text, size, "%s", place_name(place, name, sizeof name));
     const size_t used = strlen(text);
     const bool told = around && around->kind != HAL_PLACE_MACHINE && around->cores == place->cores;
     if (figure_known(place->uplink))
@@ -300,10 +311,7 @@ static void draw_title(const picture *p, double width)
     const size_t used = strlen(text);
     snprintf(text + used, sizeof text - used, "%s%s %s %s", used ? " \u00b7 " : "", host->os, host->kernel,
              host->arch);
-    picture_text(p, "strong", MARGIN, MARGIN + 15, 18, width,
-                 host->name[0]     ? host->name
-                 : host->origin[0] ? host->origin
-                                   : "this machine");
+    picture_text(p, "strong", MARGIN, MARGIN + 15, 18, width, host_title(host));
     picture_text(p, "muted", MARGIN, MARGIN + 34, 12, width, text);
 }
 

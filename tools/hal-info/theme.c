@@ -56,6 +56,7 @@ static const rule rules[] = {
     {"network", NULL, "network", NULL},
     {"band", "fabric", "fabric", "fill-opacity:.16"},
     {"band.socket", "socket", "socket", NULL},
+    {"band.network", "network", "network", NULL},
     {"staged", NULL, NULL, "stroke-dasharray:6 4"},
     {"mark", NULL, "ink", "fill:none;stroke-opacity:.28"},
 };
