@@ -44,6 +44,8 @@ const char *name_shorten(const char *name, char *text);
 bool device_computes(const hal_topology_device *d);
 /* "ready", "UNUSABLE D402", "hidden D901": and its tone. `text` has room for 64. */
 const char *device_state(const hal_topology_device *d, char *text, info_tone *tone);
+/* How other interfaces number it: "nvml 0, opencl 1:0". Returns text. */
+const char *device_indices(const hal_topology_device *d, char *text, size_t size);
 /* Its memory that is nearest, or NULL. */
 const hal_topology_memory *device_memory(const hal_topology *t, const hal_topology_device *d);
 /* Rate of matmul in that dtype; unknown when no source says. */

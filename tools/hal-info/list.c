@@ -8,7 +8,7 @@ enum { LARGEST_MATRIX = 12 };
 
 static void add_row(table *rows, const hal_topology *t, const hal_topology_device *d)
 {
-    char name[160], state[64], a[FIGURE_SIZE], b[FIGURE_SIZE], c[FIGURE_SIZE];
+    char name[160], state[64], indices[256], a[FIGURE_SIZE], b[FIGURE_SIZE], c[FIGURE_SIZE];
     info_tone tone;
     const hal_topology_memory *memory = device_memory(t, d);
     const char *shown = device_state(d, state, &tone);
@@ -25,6 +25,7 @@ static void add_row(table *rows, const hal_topology *t, const hal_topology_devic
     table_cell(rows, TONE_PLAIN, "%s", memory ? figure_scaled(memory->bandwidth, 1e9, c) : "-");
     table_cell(rows, TONE_PLAIN, "%s", d->link_text[0] ? d->link_text : "-");
     table_cell(rows, tone, "%s", shown);
+    table_cell(rows, TONE_FAINT, "%s", device_indices(d, indices, sizeof indices));
 }
 
 table *list_table(const hal_topology *t)
@@ -39,6 +40,7 @@ table *list_table(const hal_topology *t)
     table_column(rows, "MEM GB/s", TABLE_RIGHT, 4);
     table_column(rows, "LINK", 0, 5);
     table_column(rows, "STATE", 0, 0);
+    table_column(rows, "ELSEWHERE", 0, 6);
     for (uint32_t i = 0; i < hal_topology_device_count(t); i++)
         add_row(rows, t, hal_topology_device_at(t, i));
     return rows;

@@ -140,6 +140,20 @@ const char *device_state(const hal_topology_device *d, char *text, info_tone *to
     return text;
 }
 
+const char *device_indices(const hal_topology_device *d, char *text, size_t size)
+{
+    text[0] = 0;
+    for (uint32_t k = 0; k < d->n_indices; k++) {
+        const hal_native_index *n = &d->indices[k];
+        const size_t used = strlen(text);
+        if (n->platform == HAL_NOWHERE)
+            snprintf(text + used, size - used, "%s%s %u", k ? ", " : "", n->api, n->index);
+        else
+            snprintf(text + used, size - used, "%s%s %u:%u", k ? ", " : "", n->api, n->platform, n->index);
+    }
+    return text;
+}
+
 const hal_topology_memory *device_memory(const hal_topology *t, const hal_topology_device *d)
 {
     return d->n_memories ? hal_topology_memory_at(t, d->memories[0]) : NULL;

@@ -37,17 +37,8 @@ static void list_of(const info *i, const char *label, const char *const *items, 
 
 static void show_indices(const info *i, const hal_topology_device *d)
 {
-    char text[1024] = "";
-    for (uint32_t k = 0; k < d->n_indices; k++) {
-        const hal_native_index *n = &d->indices[k];
-        const size_t used = strlen(text);
-        if (n->platform == HAL_NOWHERE)
-            snprintf(text + used, sizeof text - used, "%s%s %u", k ? ", " : "", n->api, n->index);
-        else
-            snprintf(text + used, sizeof text - used, "%s%s %u:%u", k ? ", " : "", n->api, n->platform,
-                     n->index);
-    }
-    line(i, "elsewhere", "%s", text);
+    char text[1024];
+    line(i, "elsewhere", "%s", device_indices(d, text, sizeof text));
 }
 
 static void show_place(const info *i, const hal_topology_device *d)
@@ -105,10 +96,11 @@ static void show_memories(const info *i, const hal_topology_device *d)
     for (uint32_t k = 0; k < d->n_memories; k++) {
         const hal_topology_memory *m = hal_topology_memory_at(i->topology, d->memories[k]);
         char size[FIGURE_SIZE], rate[FIGURE_SIZE];
+        const bool fast = m && figure_known(m->bandwidth);
         if (m)
-            line(i, k ? "" : "memory", "%s: %s %s, %s%s", m->id, hal_memory_kind_name(m->kind),
-                 figure_free_of(m->free, m->capacity, size), figure_any(m->bandwidth, rate),
-                 m->shared ? ", shared with other devices" : "");
+            line(i, k ? "" : "memory", "%s: %s %s%s%s%s", m->id, hal_memory_kind_name(m->kind),
+                 figure_free_of(m->free, m->capacity, size), fast ? ", " : "",
+                 fast ? figure_any(m->bandwidth, rate) : "", m->shared ? ", shared with other devices" : "");
     }
 }
 
