@@ -93,10 +93,14 @@ static void print_versions(const info *i, const hal_topology_device *d)
     char text[1024];
     if (!d->driver[0] && !d->user_version[0] && !d->firmware[0])
         return;
-    snprintf(text, sizeof text, "driver %s %s%s%s%s%s%s%s", d->driver[0] ? d->driver : "-", d->driver_version,
-             d->user_version[0] ? ", library " : "", d->user_version,
-             d->required_version[0] ? ", which asks for driver " : "", d->required_version,
-             d->firmware[0] ? ", firmware " : "", d->firmware);
+    const char *const parts[][2] = {{" ", d->driver_version},
+                                    {", library ", d->user_version},
+                                    {", which asks for driver ", d->required_version},
+                                    {", firmware ", d->firmware}};
+    snprintf(text, sizeof text, "driver %s", d->driver[0] ? d->driver : "-");
+    for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++)
+        if (parts[k][1][0])
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", parts[k][0], parts[k][1]);
     labelled(i, INDENT, "versions:", text);
 }
 

@@ -230,10 +230,11 @@ static bool is_first_of_kind(const hal_topology *t, uint32_t link)
     return true;
 }
 
-static double print_kind(const picture *p, const sea *s, island *islands, double x, double y, double width)
+/* Draws nothing where there is no stream; the height it takes, or would take. */
+static double print_kind(const picture *p, const sea *s, const island *islands, uint32_t n, double x,
+                         double y, double width)
 {
     double height = 0;
-    const uint32_t n = islands_find(s, islands);
     for (uint32_t k = 0; k < n; k++) {
         if (p->out)
             draw_island(p, s, &islands[k], x, y + height + PANEL_GAP, width);
@@ -242,7 +243,16 @@ static double print_kind(const picture *p, const sea *s, island *islands, double
     return height;
 }
 
-double fabric_print(const picture *p, double x, double y, double width, tool_error *err)
+static double narrowest(const island *islands, uint32_t n)
+{
+    double width = 0;
+    for (uint32_t k = 0; k < n; k++)
+        width = fmax(width, islands[k].n_nodes * (CHIP_LEAST + CHIP_GAP) + 2.0 * LAYOUT_PAD);
+    return width;
+}
+
+/* One kind of link after the other; the height of all of them, and the width that they need. */
+static double print_kinds(const picture *p, double x, double y, double width, double *needed, tool_error *err)
 {
     const hal_topology *t = p->topology;
     double height = 0;
@@ -254,7 +264,9 @@ double fabric_print(const picture *p, double x, double y, double width, tool_err
         const hal_topology_link *l = hal_topology_link_at(t, k);
         if (!islands_draw(l) || !is_first_of_kind(t, k) || !sea_create(t, l->kind, s))
             continue;
-        height += print_kind(p, s, islands, x, y + height, width);
+        const uint32_t n = islands_find(s, islands);
+        *needed = fmax(*needed, narrowest(islands, n));
+        height += print_kind(p, s, islands, n, x, y + height, width);
         sea_clear(s);
     }
     free(s);
@@ -262,18 +274,16 @@ double fabric_print(const picture *p, double x, double y, double width, tool_err
     return height;
 }
 
-/* Each device counts once, however many links it has; islands that have more are not drawn. */
+double fabric_print(const picture *p, double x, double y, double width, tool_error *err)
+{
+    double needed = 0;
+    return print_kinds(p, x, y, width, &needed, err);
+}
+
 double fabric_width(const hal_topology *t)
 {
-    bool seen[SEA_NODES] = {false};
-    uint32_t n = 0;
-    for (uint32_t k = 0; k < hal_topology_link_count(t); k++) {
-        const hal_topology_link *l = hal_topology_link_at(t, k);
-        if (!islands_draw(l) || l->from.kind != HAL_END_DEVICE || l->from.index >= SEA_NODES ||
-            seen[l->from.index])
-            continue;
-        seen[l->from.index] = true;
-        n += hal_topology_device_at(t, l->from.index)->kind != HAL_DEVICE_SWITCH;
-    }
-    return (n > ISLAND_CHIPS ? ISLAND_CHIPS : n) * (CHIP_LEAST + CHIP_GAP) + 2.0 * LAYOUT_PAD;
+    const picture none = {.topology = t};
+    double needed = 0;
+    print_kinds(&none, 0, 0, 640, &needed, NULL);
+    return needed;
 }

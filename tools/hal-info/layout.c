@@ -63,7 +63,7 @@ static bool belongs_before(const hal_topology *t, const box *b, const box *a)
     if (a->kind != BOX_PLACE || b->kind != BOX_PLACE)
         return false;
     const hal_topology_place *x = hal_topology_place_at(t, a->outer), *y = hal_topology_place_at(t, b->outer);
-    return is_pci(x) && is_pci(y) && strverscmp(x->id, y->id) > 0;
+    return is_pci(x) && is_pci(y) && strcmp(x->id, y->id) > 0;
 }
 
 static void attach(const hal_topology *t, box *parent, box *b)

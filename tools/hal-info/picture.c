@@ -309,8 +309,9 @@ static void draw_title(const picture *p, double width)
                      hal_device_kind_name((hal_device_kind)k));
     }
     const size_t used = strlen(text);
-    snprintf(text + used, sizeof text - used, "%s%s %s %s", used ? " \u00b7 " : "", host->os, host->kernel,
-             host->arch);
+    if (host->os[0] || host->arch[0])
+        snprintf(text + used, sizeof text - used, "%s%s%s%s%s%s", used ? " \u00b7 " : "", host->os,
+                 host->kernel[0] ? " " : "", host->kernel, host->os[0] ? " " : "", host->arch);
     picture_text(p, "strong", MARGIN, MARGIN + 15, 18, width, host_title(host));
     picture_text(p, "muted", MARGIN, MARGIN + 34, 12, width, text);
 }
