@@ -268,7 +268,7 @@ static uint32_t best_columns(const box *b, box_kind kind, double shape, double a
     for (uint32_t columns = 1; columns <= n; columns++) {
         flow_size(b, kind, columns, &w, &h);
         const double ragged = (double)((columns - n % columns) % columns) / columns,
-                     cost = fmax(w / shape, h + above) * (1 + 0.3 * ragged);
+                     cost = fmax(w / shape, h + above) * (1 + 0.4 * ragged);
         if (cost < best - 0.5) {
             best = cost;
             chosen = columns;

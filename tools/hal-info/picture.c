@@ -256,7 +256,10 @@ static void hang(rails *r, double x, double y)
 /* The bus of a PCI box: a rail down each column, a branch to each box, as thick as its link. */
 static void draw_bus(const picture *p, const box *b)
 {
-    const double rail = thickest_inside(p, b), top = b->y + LAYOUT_HEAD - 4;
+    /* a trunk across several columns has to fit between the title and the boxes */
+    const bool trunk = b->columns > 1 || b->device_columns > 1;
+    const double thick = thickest_inside(p, b), rail = trunk ? fmin(thick, 4) : thick,
+                 top = b->y + LAYOUT_HEAD - (trunk ? 3 : 4);
     rails r = {.n = 0};
     for (const box *c = b->first; c; c = c->next) {
         if (c->kind == BOX_MEMORY)
