@@ -5,8 +5,11 @@ import html.parser
 import io
 import json
 import re
+import shutil
 import socket
+import subprocess
 import tarfile
+import time
 import xml.etree.ElementTree
 
 from support import Skipped, case, expect, variants
@@ -102,6 +105,30 @@ def a_plain_list_loads_no_library_of_a_vendor(t):
     expect("libhal.so" in seen or "libc.so" in seen, "the trace is empty")
     found = [name for name in VENDORS if f"file={name}" in seen]
     expect(not found, f"{found} were loaded")
+
+
+@case
+def a_plain_list_opens_no_device(t):
+    if not shutil.which("strace"):
+        raise Skipped("there is no strace")
+    command = ["strace", "-f", "-e", "trace=open,openat,openat2", "-o", t.path("opened"), *t.command("hal-info")]
+    done = subprocess.run(command, env=t.environment(), capture_output=True, text=True, check=False, timeout=60)
+    opened = t.path("opened").read_text(errors="replace") if t.path("opened").exists() else ""
+    if done.returncode or "/sys/" not in opened:
+        raise Skipped(f"strace cannot trace here: {done.stderr[-200:]}")
+    found = re.findall(r'"(/dev/(?!null|tty)[^"]+)"', opened)
+    expect(not found, f"{found} were opened")
+
+
+@case
+def a_plain_list_is_quick(t):
+    """The best of some runs, as others may be busy; the wrapper of a build tree costs some of it."""
+    best = 9
+    for _ in range(10):
+        began = time.monotonic()
+        t.good("hal-info")
+        best = min(best, time.monotonic() - began)
+    expect(best <= 0.1, f"{best * 1000:.0f} ms, not 100")
 
 
 @case
