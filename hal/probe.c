@@ -345,12 +345,8 @@ static void conclude(child *c, hal_status status)
 {
     hal_probe_task *t = c->task;
     t->status = status;
-    if (status != HAL_OK) {
+    if (status != HAL_OK)
         snprintf(t->text, sizeof t->text, "%s", hal_status_last()->text);
-        hal_deallocate(c->allocator, t->payload);
-        t->payload = NULL;
-        t->bytes = 0;
-    }
 }
 
 static void begin(child *c, const hal_allocator *allocator, hal_probe_task *task, const char *path)
@@ -407,8 +403,10 @@ hal_status hal_probe_ask(const hal_allocator *allocator, const char *verb, const
 {
     hal_probe_task task = {.verb = verb, .subject = subject, .deadline = deadline};
     hal_probe_all(allocator, &task, 1);
-    if (task.status != HAL_OK)
+    if (task.status != HAL_OK) {
+        hal_deallocate(allocator, task.payload);
         return hal_status_set(task.status, __FILE__, __LINE__, "%s", task.text);
+    }
     if (task.payload == NULL) {
         task.payload = hal_allocate(allocator, 1);
         if (task.payload == NULL)

@@ -31,7 +31,7 @@ typedef struct hal_probe_task {
     hal_status status;   /* its cause; HAL_OK only when answered */
     char text[320];      /* what went wrong, "" when nothing did */
     int64_t nanoseconds; /* from start to verdict or death */
-    char *payload;       /* ends in NUL; NULL unless answered; freed with hal_deallocate */
+    char *payload;       /* NULL or ends in NUL; unless answered, what came before the end; freed with hal_deallocate */
     size_t bytes;
 } hal_probe_task;
 

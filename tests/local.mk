@@ -6,6 +6,7 @@
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
 HAL_UNIT_TESTS = \
+	tests/unit/test_answers \
 	tests/unit/test_arena \
 	tests/unit/test_attrs \
 	tests/unit/test_config \
@@ -60,6 +61,7 @@ HAL_FAULT_TESTS = \
 
 HAL_FUZZ_TARGETS = \
 	tests/fuzz/fuzz_cache \
+	tests/fuzz/fuzz_answers \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_machine \
 	tests/fuzz/fuzz_note \
@@ -123,9 +125,11 @@ libhal_bad_la_SOURCES = tests/fault/bad_plugin.c
 libhal_bad_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS) -rpath $(halplugindir)
 endif
 
-# Stand-ins of vendors' libraries, copied by the test under the names that are looked for.
+# Stand-ins of vendors' libraries, copied by the test under the names that are looked for. It also tries real ones, of the
+# system or of the directory HAL_TEST_LIBRARIES.
 if HAVE_CMOCKA
-HAL_STUB_LDFLAGS = -module -avoid-version -rpath $(halplugindir)
+# Their own calls are bound: a copy in which a function has another name still loads.
+HAL_STUB_LDFLAGS = -module -avoid-version -rpath $(halplugindir) -Wl,-Bsymbolic-functions
 check_LTLIBRARIES += libstub_acl.la libstub_cuda.la libstub_dcmi.la libstub_hip.la libstub_nvml.la \
 	libstub_opencl.la libstub_rsmi.la libstub_ze.la
 libstub_acl_la_SOURCES = tests/vendors/acl.c tests/vendors/stub.h
@@ -164,6 +168,8 @@ endif
 FUZZ_LDADD = $(FUZZ_DRIVER) $(LDADD)
 tests_fuzz_fuzz_cache_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_cache_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_answers_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_answers_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_config_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_machine_LDADD = $(FUZZ_LDADD)

@@ -39,6 +39,7 @@ static const struct field {
     {"address", ADDRESS, D | E, AT(address), NULL, 0},
     {"uuid", TEXT, D, AT(uuid), NULL, 0},
     {"parent", TEXT, D, AT(parent), NULL, 0},
+    {"part", TEXT, D, AT(part), NULL, 0},
     {"peer_index", INDEX, E, AT(peer_index), NULL, 0},
     {"peer", ADDRESS, E, AT(peer), NULL, 0},
     {"link", TEXT, E, AT(link), NULL, 0},

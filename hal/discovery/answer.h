@@ -59,6 +59,7 @@ typedef struct hal_answer {
     char address[20];       /* "0000:1b:00.0" */
     char peer[20];          /* likewise */
     char parent[80];        /* UUID or address of the device this is a part of (a MIG instance) */
+    char part[24];          /* which part: "gi1ci0" */
     char link[12], path[8]; /* hal_topology_link.kind and .path */
     char uuid[80], serial[64], name[128];
     char platform_name[96]; /* "Portable Computing Language" */
@@ -72,6 +73,8 @@ typedef struct hal_answer {
     char text[320];         /* what went wrong */
 } hal_answer;
 
+/* Begins a comment with which a child says what it has loaded, before that can do harm. */
+#define HAL_ANSWER_LOADED "# loaded "
 /* A line of text is shorter, its newline included. */
 #define HAL_ANSWER_LINE 2560
 /* More records of one vendor are not believed. */
@@ -136,6 +139,9 @@ const hal_vendor_fact *hal_answers_facts(const hal_answers *answers, uint32_t *c
 /* The first fact about a device's family (hal_topology_device.family) whose end is the best of them; NULL when nobody was
    asked who could know. */
 const hal_vendor_fact *hal_answers_fact_of(const hal_answers *answers, const char *family);
+
+/* Whether what the vendor of fact `fact` told of includes that device: by address, UUID, or else by its number. */
+bool hal_answers_list(const hal_answers *answers, uint32_t fact, const hal_topology_device *device);
 
 /* Joins answers with the devices of the draft, by address and UUID, and adds what is missing: parts of devices, devices that
    nothing passive shows, links, memories and their figures, native indices, other ways. The draft then refers to the answers

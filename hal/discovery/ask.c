@@ -105,6 +105,17 @@ static hal_library_state state_of(const hal_probe_task *t)
     return HAL_LIBRARY_UNASKED;
 }
 
+/* What the child had loaded last when it ended. */
+static void note_loaded(const hal_probe_task *t, hal_answer *library)
+{
+    const size_t mark = strlen(HAL_ANSWER_LOADED);
+    for (const char *p = t->payload; p != NULL && strncmp(p, HAL_ANSWER_LOADED, mark) == 0;) {
+        snprintf(library->library, sizeof library->library, "%.*s", (int)strcspn(p + mark, "\n"), p + mark);
+        p = strchr(p, '\n');
+        p = p != NULL ? p + 1 : NULL;
+    }
+}
+
 /* A vendor of which only that is known how asking it ended. */
 static hal_status add_failure(hal_answers *answers, const question *q, const hal_probe_task *t,
                               const char *text)
@@ -114,6 +125,7 @@ static hal_status add_failure(hal_answers *answers, const question *q, const hal
     const char *file = strchr(q->subject, ':');
     hal_answer_init(&library, HAL_ANSWER_LIBRARY, q->vendor->name);
     library.state = state_of(t);
+    note_loaded(t, &library);
     if (file != NULL)
         snprintf(library.manifest, sizeof library.manifest, "%s", file + 1);
     snprintf(library.text, sizeof library.text, "%s", text);
@@ -131,7 +143,8 @@ static hal_status take_answer(hal_answers *answers, const question *q, const hal
         s = hal_answers_read(answers, q->vendor, q->subject, t->payload != NULL ? t->payload : "", t->bytes);
     if (s != HAL_OK && hal_status_code(s) != HAL_CODE_OUT_OF_MEMORY) {
         char text[sizeof t->text];
-        snprintf(text, sizeof text, "%s", hal_status_last()->text);
+        const char *why = hal_status_last()->text;
+        snprintf(text, sizeof text, "%s", strncmp(why, "ask: ", 5) == 0 ? why + 5 : why);
         s = add_failure(answers, q, t, text);
     }
     HAL_TRY(s);
@@ -139,7 +152,7 @@ static hal_status take_answer(hal_answers *answers, const question *q, const hal
     answers->libraries[fact].took = (uint64_t)t->nanoseconds;
     answers->facts[fact].when = when;
     answers->facts[fact].nanoseconds = t->nanoseconds;
-    snprintf(answers->facts[fact].hint, sizeof answers->facts[fact].hint, "%s ask '%s' 3>&1",
+    snprintf(answers->facts[fact].hint, sizeof answers->facts[fact].hint, "%.100s ask '%.200s' 3>&1",
              hal_probe_path(), q->subject);
     return HAL_OK;
 }

@@ -247,12 +247,15 @@ static hal_status recall_recorded(const hal_allocator *allocator, const hal_file
     char path[512];
     hal_status s = HAL_OK;
     if (!hal_files_list(files, RECORDED, &names))
-        return HAL_FAIL(NOT_FOUND, RECORDED ": no answers were recorded");
+        return errno == ENOMEM ? HAL_FAIL(OUT_OF_MEMORY, RECORDED ": %m")
+                               : HAL_FAIL(NOT_FOUND, RECORDED ": no answers were recorded");
     for (uint32_t i = 0; i < names.count && s == HAL_OK; i++) {
         size_t bytes = 0;
         snprintf(path, sizeof path, RECORDED "/%s", names.items[i]);
         char *text = hal_files_read_all(files, path, &bytes);
-        if (text == NULL)
+        if (text == NULL && errno == ENOMEM)
+            s = HAL_FAIL(OUT_OF_MEMORY, "%s: %m", path);
+        else if (text == NULL)
             s = HAL_FAIL(INVALID_ARGUMENT, "%s: %m", path);
         else
             s = hal_answers_read(answers, NULL, path, text, bytes);

@@ -36,6 +36,40 @@ static bool same_uuid(const char *a, const char *b)
     return x == y;
 }
 
+static bool has_index(const hal_topology_device *d, const char *api, uint32_t platform, uint32_t index)
+{
+    for (uint32_t k = 0; k < d->n_indices; k++)
+        if (strcmp(d->indices[k].api, api) == 0 && d->indices[k].platform == platform &&
+            d->indices[k].index == index)
+            return true;
+    return false;
+}
+
+static bool is_part(const hal_answer *a)
+{
+    return a->parent[0] != '\0';
+}
+
+static bool tells_of(const hal_answer *a, const hal_topology_device *d)
+{
+    const hal_vendor *v = hal_vendor_find(a->api);
+    if (a->kind != HAL_ANSWER_DEVICE)
+        return false;
+    if (same_uuid(a->uuid, d->uuid))
+        return true;
+    if (is_part(a) || d->parent != HAL_NOWHERE || a->address[0] != '\0')
+        return !is_part(a) && d->parent == HAL_NOWHERE && strcmp(a->address, d->address) == 0;
+    return v != NULL && has_index(d, v->api, a->platform, a->index);
+}
+
+bool hal_answers_list(const hal_answers *answers, uint32_t fact, const hal_topology_device *device)
+{
+    for (uint32_t i = 0; i < answers->n_items; i++)
+        if (answers->owners[i] == fact && tells_of(&answers->items[i], device))
+            return true;
+    return false;
+}
+
 static uint32_t find_uuid(const hal_draft *draft, const char *uuid)
 {
     union { /* looked at only */
@@ -50,25 +84,29 @@ static uint32_t find_uuid(const hal_draft *draft, const char *uuid)
 
 static uint32_t find_index(hal_draft *draft, const char *api, uint32_t platform, uint32_t index)
 {
-    for (uint32_t i = 0; i < hal_draft_device_count(draft); i++) {
-        const hal_topology_device *d = hal_draft_device(draft, i);
-        for (uint32_t k = 0; k < d->n_indices; k++)
-            if (strcmp(d->indices[k].api, api) == 0 && d->indices[k].platform == platform &&
-                d->indices[k].index == index)
-                return i;
-    }
+    for (uint32_t i = 0; i < hal_draft_device_count(draft); i++)
+        if (has_index(hal_draft_device(draft, i), api, platform, index))
+            return i;
     return HAL_NOWHERE;
 }
 
-/* The only device of that kind, when the draft has one. */
-static uint32_t find_only(hal_draft *draft, uint32_t kind)
+/* Whether the answer could be of that device, going by the vendor's name. */
+static bool of_vendor(const hal_answer *a, const hal_topology_device *d)
+{
+    return strcmp(a->api, "opencl") != 0 ||
+           (d->vendor[0] != '\0' &&
+            (strcasestr(a->platform_name, d->vendor) != NULL || strcasestr(a->name, d->vendor) != NULL));
+}
+
+/* The only device of the answer's kind, when the draft has one. */
+static uint32_t find_only(hal_draft *draft, const hal_answer *a)
 {
     uint32_t found = HAL_NOWHERE;
     for (uint32_t i = 0; i < hal_draft_device_count(draft); i++) {
         const hal_topology_device *d = hal_draft_device(draft, i);
-        if (d->kind != kind || d->parent != HAL_NOWHERE)
+        if (d->kind != a->type || d->parent != HAL_NOWHERE)
             continue;
-        if (found != HAL_NOWHERE)
+        if (found != HAL_NOWHERE || !of_vendor(a, d))
             return HAL_NOWHERE;
         found = i;
     }
@@ -83,29 +121,55 @@ static uint32_t find_first(hal_draft *draft, uint32_t kind)
     return HAL_NOWHERE;
 }
 
-static bool is_part(const hal_answer *a)
+/* The device at an address, which its parts have too. */
+static uint32_t find_whole(hal_draft *draft, const char *address)
 {
-    return a->parent[0] != '\0';
+    uint32_t found = address[0] != '\0' ? hal_draft_find_device(draft, address) : HAL_NOWHERE;
+    const hal_topology_device *d = hal_draft_device(draft, found);
+    const hal_topology_device *whole = d != NULL ? hal_draft_device(draft, d->parent) : NULL;
+    return whole != NULL && strcmp(whole->address, d->address) == 0 ? d->parent : found;
+}
+
+static uint32_t find_parent(hal_draft *draft, const hal_answer *a)
+{
+    uint32_t found = find_uuid(draft, a->parent);
+    if (found == HAL_NOWHERE)
+        found = find_whole(draft, a->parent);
+    return found != HAL_NOWHERE ? found : find_whole(draft, a->address);
+}
+
+/* "gpu:0000:1b:00.0/gi1ci0", or with the UUID where the number is not told. */
+static const char *part_id(hal_draft *draft, uint32_t parent, const hal_answer *a)
+{
+    return hal_draft_format(draft, "%s/%s", hal_draft_device(draft, parent)->id,
+                            a->part[0] != '\0' ? a->part : a->uuid);
+}
+
+static uint32_t find_part(hal_draft *draft, const hal_answer *a)
+{
+    uint32_t found = find_uuid(draft, a->uuid), parent = find_parent(draft, a);
+    return found != HAL_NOWHERE || parent == HAL_NOWHERE
+               ? found
+               : hal_draft_find_device(draft, part_id(draft, parent, a));
 }
 
 /* Address before UUID: some libraries make UUIDs up. What has neither is the processor, the device with that
    number, or the only one of its kind. */
 static uint32_t find_device(hal_draft *draft, const hal_answer *a)
 {
-    uint32_t found = HAL_NOWHERE;
+    uint32_t found;
     if (is_part(a))
-        return find_uuid(draft, a->uuid);
+        return find_part(draft, a);
     if (a->type == HAL_DEVICE_CPU)
         return find_first(draft, HAL_DEVICE_CPU);
-    if (a->address[0] != '\0')
-        found = hal_draft_find_device(draft, a->address);
+    found = find_whole(draft, a->address);
     if (found == HAL_NOWHERE)
         found = find_uuid(draft, a->uuid);
     if (found == HAL_NOWHERE && strcmp(a->api, "acl") == 0)
         found = find_index(draft, "ascend", HAL_NOWHERE, a->index);
     if (found == HAL_NOWHERE && a->address[0] == '\0' &&
         (strcmp(a->api, "opencl") == 0 || strcmp(a->api, "ze") == 0))
-        found = find_only(draft, a->type);
+        found = find_only(draft, a);
     return found;
 }
 
@@ -121,28 +185,35 @@ static const char *family_of(const hal_answer *a, char *text, size_t size)
     return text;
 }
 
+/* Adds a device unless there is one of that id: a vendor that tells the same twice must not spoil the
+ * description. */
+static uint32_t add_once(hal_draft *draft, const hal_topology_device *d)
+{
+    uint32_t known = hal_draft_find_device(draft, d->id);
+    return known != HAL_NOWHERE ? known : hal_draft_add_device(draft, d);
+}
+
 /* A part of a divided card: what it has of its own is told by the vendor only. */
 static uint32_t add_part(hal_draft *draft, const hal_answer *a)
 {
-    uint32_t parent = find_uuid(draft, a->parent);
-    if (parent == HAL_NOWHERE)
-        parent = hal_draft_find_device(draft, a->parent);
-    if (parent == HAL_NOWHERE && a->address[0] != '\0')
-        parent = hal_draft_find_device(draft, a->address);
+    uint32_t parent = find_parent(draft, a);
     if (parent == HAL_NOWHERE)
         return HAL_NOWHERE;
-    hal_topology_device d = *hal_draft_device(draft, parent);
-    d = (hal_topology_device){.kind = d.kind,
-                              .place = d.place,
-                              .family = d.family,
-                              .vendor = d.vendor,
-                              .driver = d.driver,
-                              .driver_version = d.driver_version,
-                              .numa = d.numa,
-                              .parent = parent,
-                              .id = hal_draft_format(draft, "%s/%s", d.id, a->uuid),
-                              .address = hal_draft_format(draft, "%s/%s", d.address, a->uuid)};
-    return hal_draft_add_device(draft, &d);
+    const hal_topology_device *whole = hal_draft_device(draft, parent);
+    hal_topology_device d = {.kind = whole->kind,
+                             .place = whole->place,
+                             .family = whole->family,
+                             .vendor = whole->vendor,
+                             .driver = whole->driver,
+                             .driver_version = whole->driver_version,
+                             .pci_vendor = whole->pci_vendor,
+                             .pci_device = whole->pci_device,
+                             .pci_class = whole->pci_class,
+                             .numa = whole->numa,
+                             .parent = parent,
+                             .id = part_id(draft, parent, a),
+                             .address = whole->address};
+    return add_once(draft, &d);
 }
 
 /* A device that nothing passive shows: behind a hypervisor, in a container without /sys, or no PCI device at
@@ -168,7 +239,7 @@ static uint32_t add_device(hal_draft *draft, const hal_answer *a)
                              .id = hal_draft_format(draft, "%s:%s", words[a->type], address),
                              .address = address,
                              .family = family_of(a, family, sizeof family)};
-    return hal_draft_add_device(draft, &d);
+    return add_once(draft, &d);
 }
 
 /* --------------------------------------------------------------------------------------------- filling -- */
@@ -216,14 +287,10 @@ static void fill_features(hal_draft *draft, uint32_t device, const hal_answer *a
 static void fill_index(hal_draft *draft, uint32_t device, const hal_answer *a)
 {
     const hal_vendor *v = hal_vendor_find(a->api);
-    const hal_topology_device *d = hal_draft_device(draft, device);
     if (v == NULL || a->index == HAL_NOWHERE || (is_part(a) && strcmp(a->api, "nvml") == 0))
         return;
-    for (uint32_t i = 0; i < d->n_indices; i++)
-        if (strcmp(d->indices[i].api, v->api) == 0 && d->indices[i].platform == a->platform &&
-            d->indices[i].index == a->index)
-            return;
-    hal_draft_device_index(draft, device, v->api, a->platform, a->index);
+    if (!has_index(hal_draft_device(draft, device), v->api, a->platform, a->index))
+        hal_draft_device_index(draft, device, v->api, a->platform, a->index);
 }
 
 /* "opencl: Portable Computing Language, pthread-...": OpenCL is never the vendor's own way. */
@@ -271,7 +338,9 @@ static uint32_t add_memory(hal_draft *draft, uint32_t device, const hal_answer *
             .id = hal_draft_format(draft, "%s/memory", d->id),
             .name = hal_draft_format(draft, "memory of %s", d->name[0] != '\0' ? d->name : d->id),
             .numa = HAL_NOWHERE};
-        memory = hal_draft_add_memory(draft, &m);
+        memory = hal_draft_find_memory(draft, m.id);
+        if (memory == HAL_NOWHERE)
+            memory = hal_draft_add_memory(draft, &m);
     }
     if (memory != HAL_NOWHERE)
         hal_draft_device_memory(draft, device, memory);
@@ -320,6 +389,19 @@ static void join(joining *j, uint32_t item)
     fill_other_packages(j->draft, device, a);
 }
 
+/* In the order of vendors.def, whatever the order of records: who manages a card is heard before who computes
+ * on it. */
+static void join_all(joining *j, bool parts)
+{
+    const hal_vendor *v;
+    for (uint32_t k = 0; (v = hal_vendor_at(k)) != NULL; k++)
+        for (uint32_t i = 0; i < j->answers->n_items; i++) {
+            const hal_answer *a = &j->answers->items[i];
+            if (a->kind == HAL_ANSWER_DEVICE && is_part(a) == parts && strcmp(a->api, v->name) == 0)
+                join(j, i);
+        }
+}
+
 hal_status hal_answers_merge(hal_draft *draft, const hal_answers *answers)
 {
     joining j = {.draft = draft, .answers = answers};
@@ -331,13 +413,8 @@ hal_status hal_answers_merge(hal_draft *draft, const hal_answers *answers)
         return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     for (uint32_t i = 0; i < answers->n_items; i++)
         j.device_of[i] = HAL_NOWHERE;
-    /* Cards before their parts, and both before links. */
-    for (uint32_t i = 0; i < answers->n_items; i++)
-        if (answers->items[i].kind == HAL_ANSWER_DEVICE && !is_part(&answers->items[i]))
-            join(&j, i);
-    for (uint32_t i = 0; i < answers->n_items; i++)
-        if (answers->items[i].kind == HAL_ANSWER_DEVICE && is_part(&answers->items[i]))
-            join(&j, i);
+    join_all(&j, false); /* cards before their parts, and both before links */
+    join_all(&j, true);
     hal_answers_merge_links(draft, answers, j.device_of);
     hal_deallocate(&answers->allocator, j.device_of);
     return HAL_OK;

@@ -7,6 +7,7 @@
 #include "hal/probe/child.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define REPEATED 100002 /* initialised already: no error */
 
@@ -43,6 +44,18 @@ static hal_library_state check_version(hal_answer *library)
     return HAL_LIBRARY_OLD;
 }
 
+/* The runtime numbers those that ASCEND_RT_VISIBLE_DEVICES lists; we tell the number that the list and the
+ * node have. */
+static uint32_t number_of(uint32_t index)
+{
+    const char *list = secure_getenv("ASCEND_RT_VISIBLE_DEVICES");
+    for (uint32_t i = 0; i < index && list != NULL; i++) {
+        list = strchr(list, ',');
+        list = list != NULL ? list + 1 : NULL;
+    }
+    return list != NULL && list[0] >= '0' && list[0] <= '9' ? (uint32_t)strtoul(list, NULL, 10) : index;
+}
+
 hal_library_state hal_ask_acl(const char *subject, hal_answer *library)
 {
     uint32_t n = 0;
@@ -62,7 +75,7 @@ hal_library_state hal_ask_acl(const char *subject, hal_answer *library)
         hal_answer a;
         hal_answer_init(&a, HAL_ANSWER_DEVICE, "acl");
         a.type = HAL_DEVICE_NPU;
-        a.index = i;
+        a.index = number_of(i);
         if (soc != NULL)
             hal_child_copy(a.features, sizeof a.features, soc, 64);
         snprintf(a.user, sizeof a.user, "%s", library->user);

@@ -22,6 +22,11 @@ void hal_child_tell(const hal_answer *answer)
     }
 }
 
+void hal_child_tell_loaded(const char *path)
+{
+    dprintf(HAL_CHILD_PAYLOAD, HAL_ANSWER_LOADED "%.*s\n", (int)strcspn(path, "\n"), path);
+}
+
 /* $NAME/REST with the variable's value; false when it is not set. */
 static bool expand(const char *name, size_t length, char *out, size_t size)
 {
@@ -74,13 +79,15 @@ static void *open_first(const char *libraries, hal_answer *library)
     return handle;
 }
 
-/* The file behind its links tells the version, often. */
+/* The file behind its links tells the version, often. It is told at once, for the library may never come
+ * back. */
 static void note_path(void *handle, hal_answer *library)
 {
     struct link_map *map = NULL;
     char path[PATH_MAX];
     if (dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map != NULL && realpath(map->l_name, path) != NULL)
         hal_child_copy(library->library, sizeof library->library, path, sizeof path);
+    hal_child_tell_loaded(library->library);
 }
 
 hal_library_state hal_child_open(const char *libraries, const hal_child_symbol *symbols, hal_answer *library)

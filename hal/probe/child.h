@@ -36,6 +36,8 @@ typedef struct hal_child_vendor {
 /* Opens the first of the libraries and finds its functions, up to the symbol without a name. HAL_LIBRARY_OK, or what is
    wrong, told in `library`. */
 hal_library_state hal_child_open(const char *libraries, const hal_child_symbol *symbols, hal_answer *library);
+/* Says what is loaded, before it can do harm. */
+void hal_child_tell_loaded(const char *path);
 /* Prints a record. */
 void hal_child_tell(const hal_answer *answer);
 /* Notes that `call` answered `code`, which `meaning` explains if it is not NULL. Returns HAL_LIBRARY_FAILED. */

@@ -53,6 +53,7 @@ static struct {
     int (*ancestor)(handle, handle, int *), (*p2p)(handle, handle, int, int *);
     int (*mig_mode)(handle, unsigned *, unsigned *), (*mig_most)(handle, unsigned *);
     int (*mig_at)(handle, unsigned, handle *);
+    int (*mig_gpu)(handle, unsigned *), (*mig_compute)(handle, unsigned *);
 } nvml;
 
 const hal_child_symbol hal_symbols_nvml[] = {
@@ -79,6 +80,8 @@ const hal_child_symbol hal_symbols_nvml[] = {
     {"nvmlDeviceGetMigMode", &nvml.mig_mode, false},
     {"nvmlDeviceGetMaxMigDeviceCount", &nvml.mig_most, false},
     {"nvmlDeviceGetMigDeviceHandleByIndex", &nvml.mig_at, false},
+    {"nvmlDeviceGetGpuInstanceId", &nvml.mig_gpu, false},
+    {"nvmlDeviceGetComputeInstanceId", &nvml.mig_compute, false},
     {NULL, NULL, false},
 };
 
@@ -123,6 +126,14 @@ static void read_features(handle h, bool mig, hal_answer *a)
         snprintf(a->features, sizeof a->features, "mig");
 }
 
+static void read_part(handle h, hal_answer *a)
+{
+    unsigned gpu, compute;
+    if (nvml.mig_gpu != NULL && nvml.mig_compute != NULL && nvml.mig_gpu(h, &gpu) == 0 &&
+        nvml.mig_compute(h, &compute) == 0)
+        snprintf(a->part, sizeof a->part, "gi%uci%u", gpu, compute);
+}
+
 /* Instances of a card that is divided. */
 static void tell_instances(const card *c)
 {
@@ -141,6 +152,7 @@ static void tell_instances(const card *c)
         read_text(nvml.uuid, h, a.uuid, sizeof a.uuid);
         read_text(nvml.name, h, a.name, sizeof a.name);
         read_memory(h, &a);
+        read_part(h, &a);
         snprintf(a.features, sizeof a.features, "mig");
         hal_child_tell(&a);
     }

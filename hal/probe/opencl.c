@@ -79,6 +79,7 @@ static hal_library_state open_driver(const char *name, hal_answer *library)
 {
     struct link_map *map = NULL;
     char path[PATH_MAX];
+    hal_child_tell_loaded(name); /* some die while they are opened */
     void *driver = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (driver == NULL) {
         const char *why = dlerror();
@@ -88,11 +89,12 @@ static hal_library_state open_driver(const char *name, hal_answer *library)
     }
     if (dlinfo(driver, RTLD_DI_LINKMAP, &map) == 0 && map != NULL && realpath(map->l_name, path) != NULL)
         hal_child_copy(library->library, sizeof library->library, path, sizeof path);
+    hal_child_tell_loaded(library->library);
     return HAL_LIBRARY_OK;
 }
 
-/* ocl-icd takes a file or a library in the first variable. Khronos' loader wants a directory there, finds none, and takes
-   libraries from the second. One that heeds both tells a platform twice. */
+/* ocl-icd takes a file or a library in the first variable. Khronos' loader wants a directory there, finds
+   none, and takes libraries from the second. One that heeds both tells a platform twice. */
 static void point_loader_at(const char *subject, const char *driver)
 {
     unsetenv("OPENCL_VENDOR_PATH");

@@ -149,6 +149,12 @@ static void expect_others_well(const hal_answers *answers, const char *but)
             expect_fact(answers, vendors[i].name, HAL_FACT_DEVICES, "");
 }
 
+/* The file that is blamed: of OpenCL the driver. */
+static const char *loaded_from(const vendor *v)
+{
+    return scratch_path(strcmp(v->name, "opencl") == 0 ? "libstub_driver.so" : v->file);
+}
+
 /* Each vendor in turn behaves that way; `text` is part of what is then said of it. */
 static void each_behaves(const char *word, uint32_t end, const char *text)
 {
@@ -158,6 +164,7 @@ static void each_behaves(const char *word, uint32_t end, const char *text)
         hal_answers *answers = ask(end == HAL_FACT_LATE ? BRIEF : SOON);
         unsetenv(vendors[i].variable);
         expect_fact(answers, vendors[i].name, end, text);
+        assert_string_equal(fact_of(answers, vendors[i].name)->library, loaded_from(&vendors[i]));
         expect_others_well(answers, vendors[i].name);
         hal_answers_free(answers);
     }
@@ -341,6 +348,63 @@ static void one_driver_of_opencl_hides_no_other(void **state)
     assert_int_equal(absent, 2);
 }
 
+/* Where real libraries are: the system's directory, or one that Debian's packages were unpacked to. */
+static bool has_real(const char *file, char *directory, size_t size)
+{
+    const char *given = getenv("HAL_TEST_LIBRARIES");
+    char path[600];
+    snprintf(directory, size, "%s", given != NULL ? given : "/usr/lib/x86_64-linux-gnu");
+    snprintf(path, sizeof path, "%s/%s", directory, file);
+    return access(path, R_OK) == 0;
+}
+
+static void the_real_loader_of_level_zero_takes_a_driver(void **state)
+{
+    (void)state;
+    char directory[400], library[700];
+    if (!has_real("libze_loader.so.1", directory, sizeof directory)) {
+        print_message("libze_loader.so.1 is not installed (Debian: libze1)\n");
+        skip();
+    }
+    place_all();
+    unlink(scratch_path("libze_loader.so.1"));
+    place(&vendors[4], "libstub_ze_driver.so", NULL);
+    snprintf(library, sizeof library, "%s:%s", scratch_root, directory);
+    setenv("LD_LIBRARY_PATH", library, 1);
+    setenv("ZE_ENABLE_ALT_DRIVERS", scratch_path("libstub_ze_driver.so"), 1);
+    hal_answers *answers = ask(SOON);
+    unsetenv("ZE_ENABLE_ALT_DRIVERS");
+    setenv("LD_LIBRARY_PATH", scratch_root, 1);
+    expect_fact(answers, "ze", HAL_FACT_DEVICES, "");
+    assert_non_null(strstr(fact_of(answers, "ze")->library, directory));
+    hal_answers_free(answers);
+}
+
+/* Debian's libraries on a machine without their hardware: they say no in their own ways, and none dies of it. */
+static void real_libraries_find_nothing(void **state)
+{
+    (void)state;
+    static const char *const files[][2] = {{"ze", "libze_loader.so.1"}, {"rsmi", "librocm_smi64.so.1"}, {"hip", "libamdhip64.so.5"}};
+    char directory[400], library[700];
+    uint32_t seen = 0;
+    snprintf(library, sizeof library, "%s", has_real("", directory, sizeof directory) ? directory : "");
+    setenv("LD_LIBRARY_PATH", library, 1);
+    hal_answers *answers = ask(SOON);
+    setenv("LD_LIBRARY_PATH", scratch_root, 1);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const hal_vendor_fact *f = fact_of(answers, files[i][0]);
+        if (f->end == HAL_FACT_ABSENT)
+            print_message("%s cannot be opened: %s\n", files[i][1], f->text);
+        else
+            seen++;
+        if (f->end == HAL_FACT_DIED || f->end == HAL_FACT_LATE || f->end == HAL_FACT_LEFT || f->end == HAL_FACT_GARBAGE)
+            fail_msg("%s: %s", files[i][1], f->text);
+    }
+    hal_answers_free(answers);
+    if (seen == 0)
+        skip();
+}
+
 static uint32_t open_files(void)
 {
     uint32_t n = 0;
@@ -426,6 +490,8 @@ int main(void)
         cmocka_unit_test(everybody_hangs),
         cmocka_unit_test(a_missing_helper_is_told),
         cmocka_unit_test(one_driver_of_opencl_hides_no_other),
+        cmocka_unit_test(the_real_loader_of_level_zero_takes_a_driver),
+        cmocka_unit_test(real_libraries_find_nothing),
         cmocka_unit_test(nothing_stays_behind),
         cmocka_unit_test(answers_are_kept),
     };

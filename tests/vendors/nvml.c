@@ -103,6 +103,18 @@ int nvmlDeviceGetMigDeviceHandleByIndex(const char *h, unsigned i, char **part)
     return i < 2 ? 0 : 6;
 }
 
+int nvmlDeviceGetGpuInstanceId(const char *h, unsigned *id)
+{
+    *id = number(h) + 1;
+    return is_part(h) ? 0 : 2;
+}
+
+int nvmlDeviceGetComputeInstanceId(const char *h, unsigned *id)
+{
+    *id = 0;
+    return is_part(h) ? 0 : 2;
+}
+
 int nvmlDeviceGetNvLinkState(const char *h, unsigned link, unsigned *active)
 {
     (void)h;

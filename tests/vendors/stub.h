@@ -21,7 +21,8 @@ static inline const char *stub_behaviour(const char *variable)
 {
     Dl_info info;
     static char word[32];
-    const char *dash = dladdr((void *)word, &info) != 0 ? strrchr(info.dli_fname, '-') : NULL;
+    const char *file = dladdr((void *)word, &info) != 0 ? strrchr(info.dli_fname, '/') : NULL;
+    const char *dash = file != NULL ? strrchr(file, '-') : NULL;
     const char *value = getenv(variable);
     if (dash != NULL && sscanf(dash + 1, "%15[a-z]", word) == 1 && strcmp(word, "ml") != 0)
         return word;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A GPU that shares the host's memory, and an NPU. */
+/* A GPU that shares the host's memory, and an NPU. Stands in for the loader, and is a driver that the real loader takes
+   (ZE_ENABLE_ALT_DRIVERS): tables of functions as in the Level Zero specification, filled as far as they are called. */
 #include "tests/vendors/stub.h"
 
 #define ME "STUB_ZE"
@@ -86,3 +87,93 @@ int zeDevicePciGetPropertiesExt(char *h, char *properties)
     memcpy(properties + 16, address, sizeof address);
     return 0;
 }
+
+/* The order of functions in the tables. */
+enum { DEVICE_GET = 0, DEVICE_PROPERTIES = 2, DEVICE_MEMORY = 6, DEVICE_PCI = 17 };
+enum { DRIVER_GET = 0, DRIVER_API = 1, DRIVER_PROPERTIES = 2 };
+
+int zeGetGlobalProcAddrTable(int version, void **table)
+{
+    (void)version;
+    table[0] = (void *)zeInit;
+    return 0;
+}
+
+int zeGetDriverProcAddrTable(int version, void **table)
+{
+    (void)version;
+    table[DRIVER_GET] = (void *)zeDriverGet;
+    table[DRIVER_API] = (void *)zeDriverGetApiVersion;
+    table[DRIVER_PROPERTIES] = (void *)zeDriverGetProperties;
+    return 0;
+}
+
+int zeGetDeviceProcAddrTable(int version, void **table)
+{
+    (void)version;
+    table[DEVICE_GET] = (void *)zeDeviceGet;
+    table[DEVICE_PROPERTIES] = (void *)zeDeviceGetProperties;
+    table[DEVICE_MEMORY] = (void *)zeDeviceGetMemoryProperties;
+    table[DEVICE_PCI] = (void *)zeDevicePciGetPropertiesExt;
+    return 0;
+}
+
+/* The rest, which the loader asks for and we leave as it is. */
+#define EMPTY(name)                                                                                            \
+    int name##ProcAddrTable(int version, void **table);                                                        \
+    int name##ProcAddrTable(int version, void **table)                                                         \
+    {                                                                                                          \
+        (void)version;                                                                                         \
+        (void)table;                                                                                           \
+        return 0;                                                                                              \
+    }
+EMPTY(zeGetDeviceExp)
+EMPTY(zeGetContext)
+EMPTY(zeGetCommandQueue)
+EMPTY(zeGetCommandList)
+EMPTY(zeGetImage)
+EMPTY(zeGetImageExp)
+EMPTY(zeGetFence)
+EMPTY(zeGetEventPool)
+EMPTY(zeGetEvent)
+EMPTY(zeGetEventExp)
+EMPTY(zeGetModule)
+EMPTY(zeGetModuleBuildLog)
+EMPTY(zeGetKernel)
+EMPTY(zeGetKernelExp)
+EMPTY(zeGetSampler)
+EMPTY(zeGetPhysicalMem)
+EMPTY(zeGetMem)
+EMPTY(zeGetVirtualMem)
+EMPTY(zeGetFabricVertexExp)
+EMPTY(zeGetFabricEdgeExp)
+EMPTY(zesGetDevice)
+EMPTY(zesGetDiagnostics)
+EMPTY(zesGetDriver)
+EMPTY(zesGetEngine)
+EMPTY(zesGetFabricPort)
+EMPTY(zesGetFan)
+EMPTY(zesGetFirmware)
+EMPTY(zesGetFrequency)
+EMPTY(zesGetLed)
+EMPTY(zesGetMemory)
+EMPTY(zesGetPerformanceFactor)
+EMPTY(zesGetPower)
+EMPTY(zesGetPsu)
+EMPTY(zesGetRas)
+EMPTY(zesGetScheduler)
+EMPTY(zesGetStandby)
+EMPTY(zesGetTemperature)
+EMPTY(zetGetCommandList)
+EMPTY(zetGetContext)
+EMPTY(zetGetDebug)
+EMPTY(zetGetDevice)
+EMPTY(zetGetKernel)
+EMPTY(zetGetMetricGroupExp)
+EMPTY(zetGetMetricGroup)
+EMPTY(zetGetMetric)
+EMPTY(zetGetMetricQueryPool)
+EMPTY(zetGetMetricQuery)
+EMPTY(zetGetMetricStreamer)
+EMPTY(zetGetModule)
+EMPTY(zetGetTracerExp)
