@@ -65,30 +65,18 @@ static void describe(const hal_vendor_fact *fact, char *text, size_t size)
     hal_words_add(text, size, ", after %lld ms", (long long)(fact->nanoseconds / 1000000));
 }
 
-/* What the vendor calls its own numbers in hal_native_index. */
-static const char *api_of(const hal_vendor_fact *fact)
-{
-    return strcmp(fact->vendor, "acl") == 0 || strcmp(fact->vendor, "dcmi") == 0 ? "ascend" : fact->vendor;
-}
-
-static bool has_index(const hal_topology_device *device, const char *api)
-{
-    for (uint32_t i = 0; i < device->n_indices; i++)
-        if (strcmp(device->indices[i].api, api) == 0)
-            return true;
-    return false;
-}
-
 /* The fact that says most on the device: one that knows it, else one that told of others, else the first that
  * failed. */
-static const hal_vendor_fact *best_fact(const hal_climb *climb, const hal_vendor_fact *facts, uint32_t count,
-                                        bool *known)
+static const hal_vendor_fact *best_fact(const hal_climb *climb, const hal_answers *answers, bool *known)
 {
+    uint32_t count = 0;
+    const hal_vendor_fact *facts = answers != NULL ? hal_answers_facts(answers, &count) : NULL;
     const hal_vendor_fact *best = NULL;
     *known = false;
     for (uint32_t i = 0; i < count; i++) {
         const hal_vendor_fact *fact = &facts[i];
-        bool any = strcmp(fact->families, "*") == 0, knows = has_index(hal_climb_device(climb), api_of(fact));
+        bool any = strcmp(fact->families, "*") == 0,
+             knows = hal_answers_list(answers, i, hal_climb_device(climb));
         /* What lists devices of all families is told only by those that it lists. */
         if (any ? !knows : !hal_word_listed(fact->families, climb->family->name))
             continue;
@@ -126,15 +114,13 @@ static void report(hal_climb *climb, const hal_vendor_fact *fact)
 void hal_rung_answer(hal_climb *climb)
 {
     const hal_answers *answers = hal_draft_answers(climb->ladder->draft);
-    uint32_t count = 0;
     bool known = false;
     char text[768];
     if (climb->family->libraries[0] == '\0') {
         hal_climb_skip(climb, "no vendor's library to ask");
         return;
     }
-    const hal_vendor_fact *facts = answers != NULL ? hal_answers_facts(answers, &count) : NULL;
-    const hal_vendor_fact *fact = best_fact(climb, facts, count, &known);
+    const hal_vendor_fact *fact = best_fact(climb, answers, &known);
     if (fact == NULL) {
         hal_climb_skip(climb,
                        answers == NULL ? "not probed yet" : "no library that was asked knows this family");
