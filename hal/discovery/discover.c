@@ -9,7 +9,7 @@ static hal_status recall(const hal_files *files, const hal_topology_options *opt
     if (options->probe)
         return hal_answers_ask(options->allocator, files, options->deadline, answers);
     hal_status status = hal_answers_recall(options->allocator, files, answers);
-    return hal_status_code(status) == HAL_CODE_OUT_OF_MEMORY ? status : HAL_OK;
+    return hal_status_code(status) == HAL_CODE_NOT_FOUND ? HAL_OK : status; /* bad records have their line told */
 }
 
 static hal_status supply(const hal_topology_options *options, hal_draft *draft)
@@ -29,10 +29,10 @@ static hal_status scan(const hal_files *files, const hal_topology_options *optio
     hal_scan_classes(files, draft);
     hal_scan_kfd(files, draft);
     hal_scan_links(files, draft);
+    hal_scan_parts(files, draft);
     HAL_TRY(recall(files, options, answers));
     if (*answers != NULL)
-        hal_answers_merge(draft, *answers);
-    hal_scan_parts(files, draft);
+        HAL_TRY(hal_answers_merge(draft, *answers));
     HAL_TRY(supply(options, draft));
     hal_scan_hidden(files, draft);
     return hal_ladder_climb(files, draft);
