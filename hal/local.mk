@@ -136,6 +136,7 @@ HAL_CORE_SOURCES = \
 	hal/topology/shelf.def \
 	hal/topology/shelf.h \
 	hal/topology/supply.c \
+	hal/topology/switched.c \
 	hal/topology/synthetic.c \
 	hal/topology/topology.c \
 	hal/trace.c \

@@ -417,6 +417,7 @@ hal_status hal_draft_seal(hal_draft *draft, hal_topology **topology)
         hal_draft_add_place(
             draft, &(hal_topology_place){
                        .kind = HAL_PLACE_MACHINE, .parent = HAL_NOWHERE, .id = "machine", .name = "machine"});
+    hal_seal_switches(t);
     if (t->starved)
         s = HAL_FAIL(OUT_OF_MEMORY, "the description of the machine does not fit into memory; free some");
     s = s != HAL_OK ? s : hal_seal_order(t);

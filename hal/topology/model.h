@@ -65,6 +65,8 @@ void hal_lookup_clear(hal_topology *t);
 /* Order of devices of one kind: PCI addresses by number, before others by strverscmp. */
 int hal_address_compare(const char *a, const char *b);
 
+/* Adds links between devices that the same switches of a fabric join. */
+void hal_seal_switches(hal_topology *t);
 /* Steps of sealing. Sorts devices and renumbers what refers to them; OUT_OF_MEMORY. */
 hal_status hal_seal_order(hal_topology *t);
 /* Gives aliases to devices that have none; in their order. OUT_OF_MEMORY. */

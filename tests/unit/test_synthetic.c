@@ -95,6 +95,11 @@ static void figures_come_from_the_shelf(void **state)
     const hal_topology_link *l = link_between(t, "gpu5", "switch0", "nvlink");
     assert_non_null(l);
     assert_true(l->bandwidth.value == 450e9);
+    l = link_between(t, "gpu5", "gpu0", "nvlink");
+    assert_non_null(l);
+    assert_true(l->bandwidth.value == 450e9);
+    assert_int_equal(l->hops, 2);
+    assert_string_equal(l->via, "switch");
     hal_topology_release(t);
 }
 

@@ -157,6 +157,54 @@ static void what_does_not_hold_is_refused(void **state)
     refused(draft, "two places are called machine");
 }
 
+static hal_topology *read_again(const char *text)
+{
+    hal_draft *draft;
+    assert_int_equal(hal_draft_create(NULL, &draft), HAL_OK);
+    hal_status s = hal_topology_read_json("again", text, strlen(text), draft);
+    if (s != HAL_OK)
+        print_message("%s\n%s\n", hal_status_last()->text, text);
+    assert_int_equal(s, HAL_OK);
+    return seal(draft);
+}
+
+/* Two switches, one of them by two parallel links, and one whose way back only is told. */
+static void switches_join_what_hangs_on_them(void **state)
+{
+    (void)state;
+    hal_draft *draft = draft_new();
+    uint32_t gpus[3], hubs[2];
+    for (uint32_t i = 0; i < 3; i++)
+        gpus[i] = add_device(draft, HAL_DEVICE_GPU, (const char *[]){"gpu:a", "gpu:b", "gpu:c"}[i], "");
+    for (uint32_t i = 0; i < 2; i++)
+        hubs[i] = add_device(draft, HAL_DEVICE_SWITCH, (const char *[]){"switch:x", "switch:y"}[i], "");
+    const hal_figure brick = hal_figure_of(25e9, HAL_UNIT_BYTES_PER_SECOND, HAL_SOURCE_STRUCTURAL);
+    const uint32_t ends[][2] = {{gpus[0], hubs[0]}, {gpus[0], hubs[0]}, {gpus[0], hubs[1]},
+                                {gpus[1], hubs[0]}, {gpus[1], hubs[0]}, {gpus[1], hubs[1]},
+                                {hubs[1], gpus[2]}};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        hal_draft_add_link(draft, &(hal_topology_link){.from = {HAL_END_DEVICE, ends[i][0]},
+                                                       .to = {HAL_END_DEVICE, ends[i][1]},
+                                                       .kind = "nvlink",
+                                                       .lanes = 1,
+                                                       .bandwidth = brick});
+    hal_topology *t = seal(draft);
+    assert_int_equal(hal_topology_link_count(t), 7 + 6);
+    for (uint32_t i = 7; i < 13; i++) {
+        const hal_topology_link *l = hal_topology_link_at(t, i);
+        const bool wide = l->from.index < 2 && l->to.index < 2;
+        assert_int_equal(l->lanes, wide ? 3 : 1);
+        assert_true(l->bandwidth.value == (wide ? 75e9 : 25e9));
+        assert_int_equal(l->bandwidth.source, HAL_SOURCE_STRUCTURAL);
+    }
+    char *text = print(t, 0);
+    hal_topology *again = read_again(text);
+    assert_int_equal(hal_topology_link_count(again), 13);
+    free(text);
+    hal_topology_release(t);
+    hal_topology_release(again);
+}
+
 /* One of everything. */
 static hal_topology *sample(void)
 {
@@ -223,17 +271,6 @@ static hal_topology *sample(void)
                                                                .device = gpu,
                                                                .summary = "no access",
                                                                .evidence = "serial 1650522 in /home/ada/x"});
-    return seal(draft);
-}
-
-static hal_topology *read_again(const char *text)
-{
-    hal_draft *draft;
-    assert_int_equal(hal_draft_create(NULL, &draft), HAL_OK);
-    hal_status s = hal_topology_read_json("again", text, strlen(text), draft);
-    if (s != HAL_OK)
-        print_message("%s\n%s\n", hal_status_last()->text, text);
-    assert_int_equal(s, HAL_OK);
     return seal(draft);
 }
 
@@ -409,10 +446,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(devices_stand_in_their_order),  cmocka_unit_test(groups_and_tiers_are_numbered),
-        cmocka_unit_test(what_does_not_hold_is_refused), cmocka_unit_test(json_reads_back_as_written),
-        cmocka_unit_test(redaction_leaves_no_names),     cmocka_unit_test(json_ignores_the_locale),
-        cmocka_unit_test(json_errors_name_their_place),  cmocka_unit_test(memory_runs_out_anywhere),
-        cmocka_unit_test(large_machines_are_quick),
+        cmocka_unit_test(what_does_not_hold_is_refused), cmocka_unit_test(switches_join_what_hangs_on_them),
+        cmocka_unit_test(json_reads_back_as_written),    cmocka_unit_test(redaction_leaves_no_names),
+        cmocka_unit_test(json_ignores_the_locale),       cmocka_unit_test(json_errors_name_their_place),
+        cmocka_unit_test(memory_runs_out_anywhere),      cmocka_unit_test(large_machines_are_quick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
