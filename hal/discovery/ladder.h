@@ -38,6 +38,7 @@ typedef struct hal_ladder {
     uint32_t n_libraries, room_libraries;
     char *log;     /* the kernel's, since the machine started; NULL when it cannot be read */
     char *modules; /* modules.dep and modules.builtin of the running kernel; NULL when they are not there */
+    uint64_t told; /* facts of vendors that were reported on a device, by index */
     bool log_tried, modules_tried;
     bool starved;       /* something ran out of memory */
     bool nodes_told;    /* /dev was recorded */

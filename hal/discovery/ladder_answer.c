@@ -22,12 +22,13 @@ static const struct {
     {"ze", 0x78000003, 606},
 };
 
-static uint32_t code_of_failure(const hal_vendor_fact *fact)
+/* What the vendor's status code says where it says more than that something failed. */
+static uint32_t code_of_status(const hal_vendor_fact *fact, uint32_t otherwise)
 {
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
         if (strcmp(meanings[i].vendor, fact->vendor) == 0 && meanings[i].status == fact->code)
             return meanings[i].code;
-    return 801;
+    return otherwise;
 }
 
 /* 0 where nothing went wrong. */
@@ -38,8 +39,8 @@ static uint32_t code_of(const hal_vendor_fact *fact)
     case HAL_FACT_NONE: return 802;
     case HAL_FACT_ABSENT: return 508;
     case HAL_FACT_LACKS: return 603;
-    case HAL_FACT_OLD: return 605;
-    case HAL_FACT_FAILED: return code_of_failure(fact);
+    case HAL_FACT_OLD: return code_of_status(fact, 605);
+    case HAL_FACT_FAILED: return code_of_status(fact, 801);
     case HAL_FACT_DIED: return 804;
     case HAL_FACT_LATE: return 803;
     case HAL_FACT_LEFT: return 806;
@@ -58,6 +59,10 @@ static void describe(const hal_vendor_fact *fact, char *text, size_t size)
                       fact->manifest[0] != '\0' ? ", registered by " : "", fact->manifest);
     if (fact->user[0] != '\0')
         hal_words_add(text, size, " %s", fact->user);
+    if (fact->driver[0] != '\0')
+        hal_words_add(text, size, ", driver %s", fact->driver);
+    if (fact->required[0] != '\0')
+        hal_words_add(text, size, ", asks for %s", fact->required);
     if (fact->text[0] != '\0')
         hal_words_add(text, size, ": %s", fact->text);
     if (fact->code != 0)
@@ -65,29 +70,45 @@ static void describe(const hal_vendor_fact *fact, char *text, size_t size)
     hal_words_add(text, size, ", after %lld ms", (long long)(fact->nanoseconds / 1000000));
 }
 
-/* The fact that says most on the device: one that knows it, else one that told of others, else the first that
- * failed. */
-static const hal_vendor_fact *best_fact(const hal_climb *climb, const hal_answers *answers, bool *known)
+/* Libraries that manage a device know it also where nothing can compute on it. */
+static bool only_manages(const hal_vendor_fact *fact)
 {
-    uint32_t count = 0;
-    const hal_vendor_fact *facts = answers != NULL ? hal_answers_facts(answers, &count) : NULL;
+    return hal_word_listed("nvml rsmi dcmi", fact->vendor);
+}
+
+static bool lists(const hal_climb *climb, const hal_vendor_fact *fact)
+{
+    const hal_answers *answers = hal_draft_answers(climb->ladder->draft);
+    uint32_t count, index = (uint32_t)(fact - hal_answers_facts(answers, &count));
+    return fact->end == HAL_FACT_DEVICES && hal_answers_list(answers, index, hal_climb_device(climb));
+}
+
+/* Whether the fact can know the device; what lists devices of all families is told only by those that it
+ * lists. */
+static bool concerns(const hal_climb *climb, const hal_vendor_fact *fact)
+{
+    return strcmp(fact->families, "*") == 0 ? lists(climb, fact)
+                                            : hal_word_listed(fact->families, climb->family->name);
+}
+
+/* How much it says on the device: that it can compute, that it cannot, that it is there, that something is
+ * wrong, little. */
+static int weight(const hal_climb *climb, const hal_vendor_fact *fact)
+{
+    if (lists(climb, fact))
+        return only_manages(fact) ? 4 : 8;
+    if (fact->end == HAL_FACT_ABSENT || fact->end == HAL_FACT_UNASKED)
+        return 0;
+    /* Of two that fail the one whose code has a meaning of its own. */
+    return (only_manages(fact) ? 1 : 5) + (code_of_status(fact, 0) != 0);
+}
+
+static const hal_vendor_fact *best_fact(const hal_climb *climb, const hal_vendor_fact *facts, uint32_t count)
+{
     const hal_vendor_fact *best = NULL;
-    *known = false;
-    for (uint32_t i = 0; i < count; i++) {
-        const hal_vendor_fact *fact = &facts[i];
-        bool any = strcmp(fact->families, "*") == 0,
-             knows = hal_answers_list(answers, i, hal_climb_device(climb));
-        /* What lists devices of all families is told only by those that it lists. */
-        if (any ? !knows : !hal_word_listed(fact->families, climb->family->name))
-            continue;
-        if (fact->end == HAL_FACT_DEVICES && knows) {
-            *known = true;
-            return fact;
-        }
-        if (best == NULL || (best->end != HAL_FACT_DEVICES && fact->end == HAL_FACT_DEVICES) ||
-            (best->end == HAL_FACT_ABSENT && fact->end != HAL_FACT_ABSENT))
-            best = fact;
-    }
+    for (uint32_t i = 0; i < count; i++)
+        if (concerns(climb, &facts[i]) && (best == NULL || weight(climb, &facts[i]) > weight(climb, best)))
+            best = &facts[i];
     return best;
 }
 
@@ -100,36 +121,73 @@ static bool is_old_loader(const hal_climb *climb, const hal_vendor_fact *fact)
            hal_version_compare(fact->user, HAL_LOADER_WITH_NEW_NAME) < 0;
 }
 
-static void report(hal_climb *climb, const hal_vendor_fact *fact)
+/* Reported on a device, a fact is not reported on the machine again. */
+static void remember(hal_ladder *ladder, uint32_t index)
+{
+    if (index < 64)
+        ladder->told |= (uint64_t)1 << index;
+}
+
+/* What the others say that fail as well belongs to the evidence. */
+static void add_others(const hal_climb *climb, const hal_vendor_fact *facts, uint32_t count,
+                       const hal_vendor_fact *best, char *text, size_t size)
+{
+    char one[512];
+    for (uint32_t i = 0; i < count; i++)
+        if (&facts[i] == best) {
+            remember(climb->ladder, i);
+        } else if (concerns(climb, &facts[i]) && code_of(&facts[i]) != 0) {
+            describe(&facts[i], one, sizeof one);
+            hal_words_add(text, size, "; %s", one);
+            remember(climb->ladder, i);
+        }
+}
+
+static void report(hal_climb *climb, const hal_vendor_fact *facts, uint32_t count,
+                   const hal_vendor_fact *best)
 {
     char text[768], remedy[1024] = "", name[16];
-    uint32_t code = is_old_loader(climb, fact) ? 602 : fact->end == HAL_FACT_DEVICES ? 807 : code_of(fact);
-    describe(fact, text, sizeof text);
+    uint32_t code = is_old_loader(climb, best) ? 602 : best->end == HAL_FACT_DEVICES ? 807 : code_of(best);
+    describe(best, text, sizeof text);
+    add_others(climb, facts, count, best, text, sizeof text);
     snprintf(name, sizeof name, "D%u", code);
-    if (fact->hint[0] != '\0')
-        snprintf(remedy, sizeof remedy, "%s; to repeat it: %s", hal_code_explain(name)->remedy, fact->hint);
+    if (best->hint[0] != '\0')
+        snprintf(remedy, sizeof remedy, "%s; to repeat it: %s", hal_code_explain(name)->remedy, best->hint);
     hal_climb_advise(climb, code, remedy, "%s", text);
+}
+
+static const char *why_nobody(const hal_climb *climb, uint32_t asked)
+{
+    if (asked > 0)
+        return "no library that was asked knows this family";
+    return hal_files_live(climb->ladder->files) ? "not probed yet" : "no answers of vendors were recorded";
 }
 
 void hal_rung_answer(hal_climb *climb)
 {
     const hal_answers *answers = hal_draft_answers(climb->ladder->draft);
-    bool known = false;
+    uint32_t count = 0;
     char text[768];
     if (climb->family->libraries[0] == '\0') {
         hal_climb_skip(climb, "no vendor's library to ask");
         return;
     }
-    const hal_vendor_fact *fact = best_fact(climb, answers, &known);
+    const hal_vendor_fact *facts = answers != NULL ? hal_answers_facts(answers, &count) : NULL;
+    const hal_vendor_fact *fact = best_fact(climb, facts, count);
     if (fact == NULL) {
-        hal_climb_skip(climb,
-                       answers == NULL ? "not probed yet" : "no library that was asked knows this family");
-    } else if (known) {
+        hal_climb_skip(climb, "%s", why_nobody(climb, count));
+    } else if (lists(climb, fact)) {
         describe(fact, text, sizeof text);
         hal_climb_note(climb, "listed by %s", text);
     } else {
-        report(climb, fact);
+        report(climb, facts, count, fact);
     }
+}
+
+/* A library that is not there, or has nothing to list, is no fault of a machine without its devices. */
+static bool is_harmless(const hal_vendor_fact *fact)
+{
+    return fact->end == HAL_FACT_DEVICES || fact->end == HAL_FACT_NONE || fact->end == HAL_FACT_ABSENT;
 }
 
 void hal_ladder_survey_answers(hal_ladder *ladder)
@@ -139,10 +197,7 @@ void hal_ladder_survey_answers(hal_ladder *ladder)
     const hal_vendor_fact *facts = answers != NULL ? hal_answers_facts(answers, &count) : NULL;
     for (uint32_t i = 0; i < count; i++) {
         char text[768];
-        /* A library that is not there, or has nothing to list, is no fault of a machine without its devices.
-         */
-        if (facts[i].end == HAL_FACT_DEVICES || facts[i].end == HAL_FACT_NONE ||
-            facts[i].end == HAL_FACT_ABSENT)
+        if (is_harmless(&facts[i]) || (i < 64 && (ladder->told >> i & 1) != 0))
             continue;
         describe(&facts[i], text, sizeof text);
         hal_ladder_report(ladder, code_of(&facts[i]), "%s", text);

@@ -69,11 +69,14 @@ static void check_ascend(hal_climb *climb)
 {
     const hal_files *files = climb->ladder->files;
     char driver[64] = "", firmware[64] = "", ranges[512] = "";
-    if (!value_of(files, ASCEND_DRIVER, "Version", driver, sizeof driver) ||
-        !value_of(files, ASCEND_FIRMWARE, "Version", firmware, sizeof firmware))
-        return;
-    hal_climb_note(climb, "driver package %s, firmware %s", driver, firmware);
-    if (value_of(files, ASCEND_DRIVER, "compatible_version_fw", ranges, sizeof ranges) &&
+    bool has_driver = value_of(files, ASCEND_DRIVER, "Version", driver, sizeof driver);
+    bool has_firmware = value_of(files, ASCEND_FIRMWARE, "Version", firmware, sizeof firmware);
+    if (has_driver)
+        hal_climb_note(climb, "driver package %s", driver);
+    if (has_firmware)
+        hal_climb_note(climb, "firmware package %s", firmware);
+    if (has_driver && has_firmware &&
+        value_of(files, ASCEND_DRIVER, "compatible_version_fw", ranges, sizeof ranges) &&
         !in_ranges(firmware, ranges))
         hal_climb_find(climb, 604, "driver %s takes firmware %s, installed is %s", driver, ranges, firmware);
 }

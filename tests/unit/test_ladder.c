@@ -494,6 +494,34 @@ static void an_old_loader_is_the_reason_not_its_silence(void **state)
     hal_files_close(files);
 }
 
+/* Management sees the board and CUDA does not start: nothing can compute, and the machine says so once. */
+static void who_computes_decides(void **state)
+{
+    (void)state;
+    hal_answers *told = NULL;
+    hal_files *files =
+        changed("?", "< /hal/answers/a\n\tlibrary\tapi=nvml\tstate=ok\tuser=570.1\n"
+                     "\tdevice\tapi=nvml\ttype=gpu\tindex=0\taddress=0000:1b:00.0\n"
+                     "\tlibrary\tapi=cuda\tstate=failed\tcode=999\ttext=cuInit\n"
+                     "\tlibrary\tapi=opencl\tstate=late\tmanifest=/etc/OpenCL/vendors/x.icd\n");
+    hal_draft *draft = machine();
+    add(draft, gpu);
+    assert_ok(hal_answers_recall(NULL, files, &told));
+    assert_ok(hal_answers_merge(draft, told));
+    assert_ok(hal_ladder_climb(files, draft));
+    hal_topology *topology = sealed(draft);
+    assert_string_equal(hal_topology_device_at(topology, 0)->reason, "D801");
+    uint32_t of_cuda = 0;
+    for (uint32_t i = 0; i < hal_topology_diagnostic_count(topology); i++)
+        of_cuda += strstr(hal_topology_diagnostic_at(topology, i)->evidence, "cuInit") != NULL;
+    assert_int_equal(of_cuda, 1);
+    assert_non_null(strstr(diagnosed(topology, 803)->evidence, "/etc/OpenCL/vendors/x.icd"));
+    assert_int_equal(diagnosed(topology, 803)->device, HAL_NOWHERE);
+    hal_topology_release(topology);
+    hal_answers_free(told);
+    hal_files_close(files);
+}
+
 static void answers_that_do_no_harm(void **state)
 {
     (void)state;
@@ -777,6 +805,7 @@ int main(void)
         cmocka_unit_test(hidden_devices_keep_their_reason),
         cmocka_unit_test(answers),
         cmocka_unit_test(an_old_loader_is_the_reason_not_its_silence),
+        cmocka_unit_test(who_computes_decides),
         cmocka_unit_test(answers_that_do_no_harm),
         cmocka_unit_test(evidence),
         cmocka_unit_test(a_warning_degrades),

@@ -44,6 +44,29 @@ static void the_loaders_table_is_read(void **state)
     assert_string_equal(library.version, "1.2.3");
 }
 
+/* What a directory of ld.so.conf holds counts once ldconfig has put it into the table. */
+static void what_the_table_lacks_lies_outside(void **state)
+{
+    (void)state;
+    hal_files *files = NULL;
+    hal_found library;
+    assert_int_equal(mkdir(scratch_path("etc"), 0755) | mkdir(scratch_path("opt"), 0755), 0);
+    scratch_write("etc/ld.so.conf", "# places\n/opt\n", 14);
+    scratch_write("opt/liby.so", "ELF\n", 4);
+    for (int table = 0; table < 2; table++) {
+        if (table == 1)
+            write_cache("libx.so.1", "/opt/libx.so.1", 1024);
+        assert_ok(hal_files_open(NULL, scratch_root, &files));
+        hal_search *search = hal_search_create(files, "x86_64");
+        hal_search_find(search, "liby.so", "", &library);
+        assert_int_equal(library.state, table == 1 ? HAL_FOUND_OUTSIDE : HAL_FOUND_LOADABLE);
+        assert_string_equal(library.where, "ld.so.conf");
+        assert_true(table == 0 || !hal_search_glance(search, "liby.so|libx.so.1", &library));
+        hal_search_destroy(search);
+        hal_files_close(files);
+    }
+}
+
 static void files_are_judged_by_their_first_bytes(void **state)
 {
     (void)state;
@@ -91,6 +114,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_and_patterns),
         cmocka_unit_test_setup_teardown(the_loaders_table_is_read, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(what_the_table_lacks_lies_outside, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(files_are_judged_by_their_first_bytes, scratch_setup,
                                         scratch_teardown),
     };
