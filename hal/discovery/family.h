@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Families of devices: what the kernel, the file system and the vendor must provide before one can be used. The rows are
- * hal/discovery/families.def. The scan finds devices by them, the ladder climbs by them; nothing else knows a vendor.
+ * hal/discovery/families.def. The scan finds devices by them, the ladder climbs by them; the few checks that only one vendor
+ * needs stand in ladder_version.c and ladder_answer.c.
  *
  * A list is one string: entries are separated by blanks, alternatives of an entry by '|', any of which will do, the
  * usual one first. In paths and names {device}, {revision} and {vendor} stand for PCI numbers in lower-case hexadecimal

@@ -105,6 +105,9 @@ void hal_ladder_survey_manifests(hal_ladder *ladder);
 void hal_ladder_survey_answers(hal_ladder *ladder);
 
 /* Evidence that several rungs read. */
+/* hal_files_read_all and hal_files_list; running out of memory is remembered by the ladder. */
+char *hal_ladder_read(hal_ladder *ladder, const char *path);
+bool hal_ladder_list(hal_ladder *ladder, const char *path, hal_names *names);
 /* The kernel's log; NULL when it cannot be read. */
 const char *hal_ladder_log(hal_ladder *ladder);
 /* Why it cannot be read, "" when it can. */

@@ -23,7 +23,7 @@ static bool firmware_exists(const hal_climb *climb, const char *pattern)
     snprintf(directory, sizeof directory, "/lib/firmware/%.512s", pattern);
     name = strrchr(directory, '/');
     *name++ = '\0';
-    if (!hal_files_list(climb->ladder->files, directory, &names))
+    if (!hal_ladder_list(climb->ladder, directory, &names))
         return false;
     bool found = false;
     for (uint32_t i = 0; i < names.count && !found; i++)
@@ -71,10 +71,9 @@ static bool speaks_other_protocol(hal_climb *climb)
 }
 
 /* "blacklist nouveau", "install nouveau /bin/false" of a file; `line` is what says so. */
-static bool file_bars(const hal_files *files, const char *path, const char *module, char *line, size_t size)
+static bool file_bars(hal_ladder *ladder, const char *path, const char *module, char *line, size_t size)
 {
-    size_t bytes;
-    char *text = hal_files_read_all(files, path, &bytes);
+    char *text = hal_ladder_read(ladder, path);
     bool bars = false;
     for (const char *rest = text != NULL ? text : ""; !bars && hal_word_next(&rest, '\n', line, size);) {
         char verb[32] = "", name[128] = "", command[128] = "";
@@ -84,7 +83,7 @@ static bool file_bars(const hal_files *files, const char *path, const char *modu
                 (strcmp(verb, "install") == 0 &&
                  (strstr(command, "/false") != NULL || strstr(command, "/true") != NULL)));
     }
-    hal_deallocate(files->allocator, text);
+    hal_deallocate(ladder->files->allocator, text);
     return bars;
 }
 
@@ -118,11 +117,11 @@ static bool is_barred(hal_climb *climb, const char *module)
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
         hal_names names;
         bool bars = false;
-        if (!hal_files_list(files, directories[i], &names))
+        if (!hal_ladder_list(climb->ladder, directories[i], &names))
             continue;
         for (uint32_t k = 0; k < names.count && !bars; k++) {
             snprintf(path, sizeof path, "%s/%s", directories[i], names.items[k]);
-            bars = file_bars(files, path, module, line, sizeof line);
+            bars = file_bars(climb->ladder, path, module, line, sizeof line);
         }
         hal_files_names_free(files, &names);
         if (bars) {
@@ -230,7 +229,7 @@ static void check_updated(hal_climb *climb)
     char path[512], built[256] = "";
     hal_names names;
     snprintf(path, sizeof path, "/var/lib/dkms/%.256s", device->driver);
-    if (device->driver_version[0] == '\0' || !hal_files_list(climb->ladder->files, path, &names))
+    if (device->driver_version[0] == '\0' || !hal_ladder_list(climb->ladder, path, &names))
         return;
     bool same = false, any = false;
     for (uint32_t i = 0; i < names.count; i++) {

@@ -3,12 +3,28 @@
 #include "hal/discovery/ladder.h"
 #include "hal/discovery/files_source.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/klog.h>
 
 /* Of klogctl(2): read all that is in the buffer; its size. */
 enum { LOG_READ = 3, LOG_SIZE = 10, LOG_LIMIT = 4 << 20 };
+
+char *hal_ladder_read(hal_ladder *ladder, const char *path)
+{
+    size_t bytes;
+    char *text = hal_files_read_all(ladder->files, path, &bytes);
+    ladder->starved |= text == NULL && errno == ENOMEM;
+    return text;
+}
+
+bool hal_ladder_list(hal_ladder *ladder, const char *path, hal_names *names)
+{
+    bool listed = hal_files_list(ladder->files, path, names);
+    ladder->starved |= !listed && errno == ENOMEM;
+    return listed;
+}
 
 /* The kernel greets once each time it starts: what stands before is of another time. */
 static void forget_earlier(char *log)
@@ -33,15 +49,14 @@ static char *kernel_buffer(const hal_ladder *ladder)
     return text;
 }
 
-static char *log_file(const hal_ladder *ladder)
+static char *log_file(hal_ladder *ladder)
 {
     static const char *const paths[] = {"/hal/dmesg", "/var/log/dmesg", "/var/log/kern.log"};
     char *text = NULL;
     for (size_t i = 0; text == NULL && i < sizeof paths / sizeof paths[0]; i++) {
         hal_file_facts facts;
-        size_t bytes;
         if (hal_files_stat(ladder->files, paths[i], &facts) && facts.size <= LOG_LIMIT)
-            text = hal_files_read_all(ladder->files, paths[i], &bytes);
+            text = hal_ladder_read(ladder, paths[i]);
     }
     return text;
 }
@@ -103,23 +118,22 @@ bool hal_ladder_module_loaded(const hal_ladder *ladder, const char *name)
 
 static void read_modules(hal_ladder *ladder)
 {
-    static const char *const names[] = {"modules.builtin", "modules.dep"};
     const hal_topology_host *host = hal_draft_host(ladder->draft);
-    char *texts[2] = {NULL, NULL};
-    size_t bytes[2] = {0, 0};
+    char path[512];
     ladder->modules_tried = true;
-    for (size_t i = 0; i < 2; i++) {
-        char path[512];
-        snprintf(path, sizeof path, "/lib/modules/%.256s/%s", host->kernel, names[i]);
-        texts[i] = hal_files_read_all(ladder->files, path, &bytes[i]);
-    }
+    snprintf(path, sizeof path, "/lib/modules/%.256s/modules.builtin", host->kernel);
+    char *builtin = hal_ladder_read(ladder, path);
+    snprintf(path, sizeof path, "/lib/modules/%.256s/modules.dep", host->kernel);
+    char *loadable = hal_ladder_read(ladder, path);
+    size_t bytes = (builtin != NULL ? strlen(builtin) : 0) + (loadable != NULL ? strlen(loadable) : 0) + 2;
     /* Without the list of what can be loaded nothing can be said to be missing. */
-    if (texts[1] != NULL)
-        ladder->modules = hal_allocate(ladder->files->allocator, bytes[0] + bytes[1] + 2);
+    if (loadable != NULL)
+        ladder->modules = hal_allocate(ladder->files->allocator, bytes);
+    ladder->starved |= loadable != NULL && ladder->modules == NULL;
     if (ladder->modules != NULL)
-        sprintf(ladder->modules, "%s\n%s", texts[0] != NULL ? texts[0] : "", texts[1]);
-    hal_deallocate(ladder->files->allocator, texts[0]);
-    hal_deallocate(ladder->files->allocator, texts[1]);
+        snprintf(ladder->modules, bytes, "%s\n%s", builtin != NULL ? builtin : "", loadable);
+    hal_deallocate(ladder->files->allocator, builtin);
+    hal_deallocate(ladder->files->allocator, loadable);
 }
 
 int hal_ladder_module_installed(hal_ladder *ladder, const char *name)

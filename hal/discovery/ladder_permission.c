@@ -21,10 +21,9 @@ typedef struct node {
 } node;
 
 /* The caller's name in /etc/passwd; "" when it has none. */
-static void user_name(const hal_files *files, char *name, size_t size)
+static void user_name(hal_ladder *ladder, char *name, size_t size)
 {
-    size_t bytes;
-    char *text = hal_files_read_all(files, "/etc/passwd", &bytes), line[512];
+    char *text = hal_ladder_read(ladder, "/etc/passwd"), line[512];
     name[0] = '\0';
     for (const char *rest = text != NULL ? text : "";
          name[0] == '\0' && hal_word_next(&rest, '\n', line, sizeof line);) {
@@ -32,19 +31,17 @@ static void user_name(const hal_files *files, char *name, size_t size)
         strsep(&after, ":");
         strsep(&after, ":");
         char *number = strsep(&after, ":");
-        if (number != NULL && number[0] != '\0' && strtoul(number, NULL, 10) == hal_files_uid(files))
+        if (number != NULL && number[0] != '\0' && strtoul(number, NULL, 10) == hal_files_uid(ladder->files))
             hal_words_add(name, size, "%s", user);
     }
-    hal_deallocate(files->allocator, text);
+    hal_deallocate(ladder->files->allocator, text);
 }
 
 /* A line of /etc/group: the number of group `name` (false when there is none), and whether `user` is in it.
  */
-static bool group_line(const hal_files *files, const char *name, const char *user, uint32_t *gid,
-                       bool *member)
+static bool group_line(hal_ladder *ladder, const char *name, const char *user, uint32_t *gid, bool *member)
 {
-    size_t bytes;
-    char *text = hal_files_read_all(files, "/etc/group", &bytes), line[4096], one[128];
+    char *text = hal_ladder_read(ladder, "/etc/group"), line[4096], one[128];
     bool found = false;
     for (const char *rest = text != NULL ? text : "";
          !found && hal_word_next(&rest, '\n', line, sizeof line);) {
@@ -59,7 +56,7 @@ static bool group_line(const hal_files *files, const char *name, const char *use
         for (const char *list = after != NULL ? after : ""; hal_word_next(&list, ',', one, sizeof one);)
             *member |= user[0] != '\0' && strcmp(one, user) == 0;
     }
-    hal_deallocate(files->allocator, text);
+    hal_deallocate(ladder->files->allocator, text);
     return found;
 }
 
@@ -70,9 +67,9 @@ static void judge_group(hal_climb *climb, const node *n)
     char user[64], advice[256];
     uint32_t usual_gid = 0, gid = 0;
     bool usual_member = false, member = false;
-    user_name(files, user, sizeof user);
+    user_name(climb->ladder, user, sizeof user);
     bool usual = climb->family->group[0] != '\0' &&
-                 group_line(files, climb->family->group, user, &usual_gid, &usual_member);
+                 group_line(climb->ladder, climb->family->group, user, &usual_gid, &usual_member);
     const char *who = user[0] != '\0' ? user : "this user";
     if (n->group[0] == '\0' || (usual && usual_gid != n->facts.gid && strcmp(n->group, "video") != 0)) {
         snprintf(advice, sizeof advice,
@@ -82,7 +79,7 @@ static void judge_group(hal_climb *climb, const node *n)
                          "%s belongs to group %u (%s here), mode %04o; %s is group %u here", n->path,
                          n->facts.gid, n->group[0] != '\0' ? n->group : "no name", n->facts.mode & 07777,
                          usual ? climb->family->group : "the usual one", usual_gid);
-    } else if (group_line(files, n->group, user, &gid, &member) && member) {
+    } else if (group_line(climb->ladder, n->group, user, &gid, &member) && member) {
         hal_climb_find(climb, 405,
                        "%s belongs to group %s, of which /etc/group says %s is a member; this session is not",
                        n->path, n->group, who);

@@ -79,7 +79,7 @@ bool hal_manifests_read(const hal_files *files, const hal_search *search, hal_ma
     bool single = ends_in_icd(manifests->directory);
     if (!single && !hal_files_list(files, manifests->directory, &names)) {
         manifests->error = errno;
-        return true;
+        return errno != ENOMEM;
     }
     uint32_t most = single ? 1 : names.count < HAL_MANIFESTS_MOST ? names.count : HAL_MANIFESTS_MOST;
     manifests->items = most > 0 ? hal_allocate_array(files->allocator, most, sizeof *manifests->items) : NULL;

@@ -29,6 +29,7 @@ struct hal_search {
     uint32_t n_places;
     uint32_t n_configured; /* the last ones: they count through the cache only, where there is one */
     bool possible;
+    bool starved; /* something could not be read for want of memory */
 };
 
 static void read_cache(hal_search *search)
@@ -36,6 +37,7 @@ static void read_cache(hal_search *search)
     size_t bytes = 0;
     search->cache_file = hal_files_read_all(search->files, "/etc/ld.so.cache", &bytes);
     search->possible |= search->cache_file != NULL;
+    search->starved |= search->cache_file == NULL && errno == ENOMEM;
     search->cached = search->cache_file != NULL && hal_cache_open(search->cache_file, bytes, &search->cache);
 }
 
@@ -100,7 +102,9 @@ static void add_configured(hal_search *search)
     uint32_t before = search->n_places;
     hal_names names;
     add_file(search, "/etc/ld.so.conf");
-    if (hal_files_list(search->files, "/etc/ld.so.conf.d", &names)) {
+    bool listed = hal_files_list(search->files, "/etc/ld.so.conf.d", &names);
+    search->starved |= !listed && errno == ENOMEM;
+    if (listed) {
         for (uint32_t i = 0; i < names.count; i++) {
             char path[512];
             size_t length = strlen(names.items[i]);
@@ -132,6 +136,10 @@ hal_search *hal_search_create(const hal_files *files, const char *arch)
     add_standard(search, arch);
     add_configured(search);
     search->possible |= hal_files_live(files);
+    if (search->starved) {
+        hal_search_destroy(search);
+        return NULL;
+    }
     return search;
 }
 

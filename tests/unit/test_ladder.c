@@ -740,6 +740,58 @@ static void trees_without_libraries_accuse_nobody(void **state)
     hal_files_close(files);
 }
 
+/* Memory that ends after `left` pieces. */
+static struct {
+    int left;
+    uint32_t held;
+} scarce;
+
+static void *scarce_allocate(void *self, size_t bytes, size_t alignment)
+{
+    (void)self;
+    if (scarce.left-- <= 0)
+        return NULL;
+    scarce.held++;
+    return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+static void scarce_release(void *self, void *pointer)
+{
+    (void)self;
+    scarce.held -= pointer != NULL;
+    free(pointer);
+}
+
+/* The ladder alone is short of memory: the tree and the draft were made before. */
+static bool climbs_within(int pieces, const hal_allocator *allocator)
+{
+    hal_files *files = NULL;
+    hal_draft *draft = machine();
+    scarce.left = 1 << 20;
+    assert_ok(hal_files_parse(allocator, "whole", whole, sizeof whole - 1, &files));
+    add(draft, gpu);
+    add(draft, (found){"intel-npu", npu.address, "", "", "", HAL_DEVICE_NPU, 0x7d1d, 4});
+    add(draft, (found){"gaudi", amd.address, "", "", "", HAL_DEVICE_NPU, 0x1020, 1});
+    scarce.left = pieces;
+    hal_status status = hal_ladder_climb(files, draft);
+    /* Evidence that could not be read must not pass for evidence that is not there. */
+    assert_true(hal_status_code(status) == (scarce.left < 0 ? HAL_CODE_OUT_OF_MEMORY : HAL_CODE_OK));
+    hal_draft_destroy(draft);
+    hal_files_close(files);
+    assert_int_equal(scarce.held, 0);
+    return status == HAL_OK;
+}
+
+static void memory_may_end_anywhere(void **state)
+{
+    (void)state;
+    const hal_allocator allocator = {.allocate = scarce_allocate, .release = scarce_release};
+    int pieces = 0;
+    while (!climbs_within(pieces, &allocator))
+        pieces++;
+    assert_true(pieces > 5);
+}
+
 static void codes_are_complete(void **state)
 {
     (void)state;
@@ -786,6 +838,7 @@ int main(void)
     unsetenv("HAL_BACKENDS");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_are_complete),
+        cmocka_unit_test(memory_may_end_anywhere),
         cmocka_unit_test(nothing_is_wrong_with_a_whole_machine),
         cmocka_unit_test(the_bus),
         cmocka_unit_test(a_slot_that_is_narrower_is_not_a_fault),
