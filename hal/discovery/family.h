@@ -5,7 +5,7 @@
  * needs stand in ladder_version.c and ladder_answer.c.
  *
  * A list is one string: entries are separated by blanks, alternatives of an entry by '|', any of which will do, the
- * usual one first. In paths and names {device}, {revision} and {vendor} stand for PCI numbers in lower-case hexadecimal
+ * usual one first; of shared nodes the others count inside of containers only. In paths and names {device}, {revision} and {vendor} stand for PCI numbers in lower-case hexadecimal
  * (4, 2 and 4 digits), {index} for a number, $NAME/ for a directory that an environment variable names, and * for any
  * run of characters but '/'.
  */
