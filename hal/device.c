@@ -11,8 +11,8 @@ static uint32_t count_alias(const hal_instance *instance, const char *alias)
     return n;
 }
 
-static hal_status add_one(hal_instance *instance, hal_loaded *loaded, const hal_device_record *record,
-                          uint32_t local)
+static hal_status add_bare(hal_instance *instance, hal_loaded *loaded, const hal_device_record *record,
+                           uint32_t local, hal_device **out)
 {
     const hal_allocator *a = &instance->config.allocator;
     if (!hal_array_grow(a, (void **)&instance->devices, instance->n_devices, &instance->devices_capacity,
@@ -33,8 +33,18 @@ static hal_status add_one(hal_instance *instance, hal_loaded *loaded, const hal_
     atomic_init(&d->state, HAL_DEVICE_PROBED);
     pthread_mutex_init(&d->opening, NULL);
     pthread_mutex_init(&d->lock, NULL);
-    snprintf(d->alias, sizeof d->alias, "%s%u", d->record.alias, count_alias(instance, d->record.alias));
-    instance->devices[instance->n_devices++] = d; /* before what may fail: whoever rolls back finds it there */
+    instance->devices[instance->n_devices++] = d;
+    *out = d;
+    return HAL_OK;
+}
+
+static hal_status add_one(hal_instance *instance, hal_loaded *loaded, const hal_device_record *record,
+                          uint32_t local)
+{
+    const uint32_t number = count_alias(instance, record->alias);
+    hal_device *d; /* in the list before what may fail: whoever rolls back finds it there */
+    HAL_TRY(add_bare(instance, loaded, record, local, &d));
+    snprintf(d->alias, sizeof d->alias, "%s%u", d->record.alias, number);
     return hal_memory_add(instance, d->record.memory[0] ? d->record.memory : d->alias, record->memory_bytes,
                           record->host_access != 0, &d->memory);
 }
@@ -58,6 +68,22 @@ hal_status hal_device_add(hal_instance *instance, hal_loaded *loaded, const hal_
     return s;
 }
 
+hal_status hal_device_add_absent(hal_instance *instance, const hal_device_record *record, const char *alias,
+                                 uint32_t local, const char *why)
+{
+    hal_device *d;
+    HAL_TRY(add_bare(instance, &instance->absent, record, local, &d));
+    snprintf(d->alias, sizeof d->alias, "%s", alias);
+    snprintf(d->lost_text, sizeof d->lost_text, "%s", why);
+    atomic_store(&d->state, HAL_DEVICE_ABSENT);
+    return HAL_OK;
+}
+
+static bool is_absent(const hal_device *device)
+{
+    return device->loaded == &device->instance->absent;
+}
+
 uint32_t hal_device_count(const hal_instance *instance)
 {
     return instance->n_devices;
@@ -78,8 +104,13 @@ static hal_status not_found(const hal_instance *instance, const char *alias)
     char there[256] = "none", why[512] = "";
     size_t at = 0;
     for (uint32_t i = 0; i < instance->n_devices && at < sizeof there; i++)
-        at += (size_t)snprintf(there + at, sizeof there - at, "%s%s", i ? ", " : "",
-                               instance->devices[i]->alias);
+        if (!is_absent(instance->devices[i]))
+            at += (size_t)snprintf(there + at, sizeof there - at, "%s%s", at ? ", " : "",
+                                   instance->devices[i]->alias);
+    for (uint32_t i = 0; i < instance->n_devices && why[0] == '\0'; i++)
+        if (is_absent(instance->devices[i]))
+            snprintf(why, sizeof why, "; absent: %s: %s", instance->devices[i]->alias,
+                     instance->devices[i]->lost_text);
     for (uint32_t i = 0; i < instance->n_report && why[0] == '\0'; i++) {
         const hal_load_entry *e = &instance->report[i];
         /* A backend left out by the allow list is no failure. */
@@ -97,6 +128,9 @@ hal_status hal_device_find(hal_instance *instance, const char *alias, hal_device
         return HAL_FAIL(INVALID_ARGUMENT, "hal_device_find: alias is NULL; pass one such as \"cpu0\"");
     for (uint32_t i = 0; i < instance->n_devices; i++)
         if (strcmp(instance->devices[i]->alias, alias) == 0) {
+            void *opened;
+            if (is_absent(instance->devices[i]))
+                return hal_device_activate(instance->devices[i], &opened);
             *device = hal_device_retain(instance->devices[i]);
             return HAL_OK;
         }
@@ -124,7 +158,7 @@ void hal_device_describe(const hal_device *device, hal_device_info *info)
                               .alias = device->alias,
                               .name = device->record.name,
                               .backend = device->loaded->table->name,
-                              .reason = lost ? device->lost_text : "",
+                              .reason = lost || is_absent(device) ? device->lost_text : "",
                               .state = (hal_device_state)atomic_load(&device->state),
                               .compute_group =
                                   device->loaded->index << 16 | (device->record.compute_group & 0xffffu),

@@ -389,8 +389,8 @@ typedef enum hal_device_state {
 HAL_API uint32_t hal_device_count(const hal_instance *instance);
 /** Device `index` with one reference. Errors: NOT_FOUND past the end. */
 HAL_API hal_status hal_device_get(hal_instance *instance, uint32_t index, hal_device **device);
-/** Device by alias ("cpu0", "null0") with one reference. Errors: NOT_FOUND; the detail lists what is there and the
- *  first load failure, if any. */
+/** Device by alias ("cpu0", "null0") with one reference. Errors: NOT_FOUND; the detail lists what is there, and the first
+ *  device that is absent or load failure, if any. UNAVAILABLE: it is seen and cannot be used; the detail says why. */
 HAL_API hal_status hal_device_find(hal_instance *instance, const char *alias, hal_device **device);
 /** One more reference; returns its argument. */
 HAL_API hal_device *hal_device_retain(hal_device *device);

@@ -67,6 +67,7 @@ static void destroy(hal_instance *instance)
         hal_deallocate(&config.allocator, instance->memories[i]);
     }
     hal_deallocate(&config.allocator, instance->memories);
+    hal_topology_release(instance->topology);
     hal_deallocate(&config.allocator, instance->devices);
     free_report(instance);
     hal_trace_free(instance);
@@ -93,9 +94,11 @@ static hal_status make(hal_config *config, hal_instance **out)
     if (config->trace_path != NULL)
         s = hal_trace_open(instance, config->trace_path);
     if (s == HAL_OK)
-        s = hal_machine_load(instance);
+        s = hal_machine_look(instance);
     if (s == HAL_OK)
         s = hal_loader_run(instance);
+    if (s == HAL_OK)
+        s = hal_machine_add_absent(instance);
     if (s != HAL_OK) {
         destroy(instance);
         return s;

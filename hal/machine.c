@@ -1,29 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the instance takes from the description of its machine: the host's memories, and devices that no backend claims. */
 #include "object.h"
 
-#include "hal/discovery/quiet.h"
-
-static bool load_quietly(hwloc_topology_t *tree)
-{
-    if (!hal_quiet_tree(tree))
-        return false;
-    if (hwloc_topology_load(*tree) == 0)
-        return true;
-    hwloc_topology_destroy(*tree);
-    return false;
-}
-
-static uint32_t count(hwloc_topology_t topology, hwloc_obj_type_t type)
-{
-    int n = hwloc_get_nbobjs_by_type(topology, type);
-    return n > 0 ? (uint32_t)n : 0;
-}
-
-static uint64_t cache_bytes(hwloc_topology_t topology, hwloc_obj_type_t type)
-{
-    hwloc_obj_t o = hwloc_get_obj_by_type(topology, type, 0);
-    return o != NULL && o->attr != NULL ? o->attr->cache.size : 0;
-}
+const char *hal_machine_input;
 
 /* One number from a small kernel file; 0 when it is not there or says "max". */
 static uint64_t read_number(const char *path, const char *key)
@@ -40,68 +19,114 @@ static uint64_t read_number(const char *path, const char *key)
     return value;
 }
 
-/* The limit of this process's own group, in the unified hierarchy or the older one. */
-static uint64_t cgroup_limit(uint64_t *used)
+/* What the process's control group uses now, in the unified hierarchy or the older one; a container sees its own as root. */
+static uint64_t used_by_group(const char *group)
 {
-    char line[512], path[600] = "/sys/fs/cgroup/memory.max", now[600] = "/sys/fs/cgroup/memory.current";
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "0::/", 4) != 0)
-            continue;
-        line[strcspn(line, "\n")] = '\0';
-        if (line[4] != '\0') {
-            snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", line + 3);
-            snprintf(now, sizeof now, "/sys/fs/cgroup%s/memory.current", line + 3);
-        }
+    const char *const groups[] = {group, ""};
+    uint64_t used = 0;
+    for (size_t i = 0; used == 0 && i < 2; i++) {
+        char path[600];
+        snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current", groups[i]);
+        used = read_number(path, "");
+        snprintf(path, sizeof path, "/sys/fs/cgroup/memory%s/memory.usage_in_bytes", groups[i]);
+        used = used != 0 ? used : read_number(path, "");
     }
-    if (file != NULL)
-        fclose(file);
-    uint64_t limit = read_number(path, "");
-    *used = read_number(now, "");
-    if (limit != 0)
-        return limit;
-    limit = read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes", "");
-    *used = read_number("/sys/fs/cgroup/memory/memory.usage_in_bytes", "");
-    return limit < UINT64_MAX / 4 ? limit : 0; /* the older hierarchy writes a huge number for "none" */
+    return used;
 }
 
-/* Memory "numaN" for each node. A cgroup limit bounds them all, so each may have at most what it leaves. */
-static hal_status add_nodes(hal_instance *instance, hwloc_topology_t topology)
+/* Bytes that this process may still take, whatever memory they lie in; UINT64_MAX when nothing tells. */
+static uint64_t left_to_process(const hal_topology_host *host)
 {
-    uint64_t used = 0, limit = cgroup_limit(&used);
-    uint64_t left = limit > used ? limit - used : 0;
-    uint64_t free_now = read_number("/proc/meminfo", "MemAvailable:") * 1024;
-    instance->machine.cgroup_bytes = limit;
-    for (uint32_t i = 0; i < instance->machine.nodes; i++) {
-        hwloc_obj_t node = hwloc_get_obj_by_type(topology, HWLOC_OBJ_NUMANODE, i);
-        char name[32];
+    uint64_t left = UINT64_MAX, free_now = read_number("/proc/meminfo", "MemAvailable:") * 1024;
+    if (host->memory_limit.source != HAL_SOURCE_UNKNOWN) {
+        const uint64_t limit = (uint64_t)host->memory_limit.value, used = used_by_group(host->cgroup);
+        left = limit > used ? limit - used : 0;
+    }
+    return free_now != 0 && free_now < left ? free_now : left;
+}
+
+/* Memory "numaN" for each node. What is left bounds them all, so each may have at most that. */
+static hal_status add_memories(hal_instance *instance)
+{
+    const uint64_t left = left_to_process(hal_topology_host_of(instance->topology));
+    for (uint32_t i = 0; i < hal_topology_memory_count(instance->topology); i++) {
+        const hal_topology_memory *m = hal_topology_memory_at(instance->topology, i);
         uint32_t index;
-        snprintf(name, sizeof name, "numa%u", node->os_index);
-        HAL_TRY(hal_memory_add(instance, name, node->attr->numanode.local_memory, true, &index));
-        hal_memory *m = instance->memories[index];
-        if (free_now != 0 && free_now < m->free_at_start)
-            m->free_at_start = free_now;
-        if (limit != 0 && left < m->free_at_start)
-            m->free_at_start = left;
+        if (!m->host_access || m->numa == HAL_NOWHERE || m->capacity.source == HAL_SOURCE_UNKNOWN)
+            continue;
+        HAL_TRY(hal_memory_add(instance, m->id, (uint64_t)m->capacity.value, true, &index));
+        if (left < instance->memories[index]->free_at_start)
+            instance->memories[index]->free_at_start = left;
     }
     return HAL_OK;
 }
 
-hal_status hal_machine_load(hal_instance *instance)
+hal_status hal_machine_look(hal_instance *instance)
 {
-    hal_machine *t = &instance->machine;
-    hwloc_topology_t tree;
-    /* Without a tree the machine is unknown, not unusable: figures stay 0, which prints as null. */
-    if (!load_quietly(&tree))
-        return HAL_OK;
-    t->packages = count(tree, HWLOC_OBJ_PACKAGE);
-    t->cores = count(tree, HWLOC_OBJ_CORE);
-    t->pus = count(tree, HWLOC_OBJ_PU);
-    t->nodes = count(tree, HWLOC_OBJ_NUMANODE);
-    t->cache_bytes[0] = cache_bytes(tree, HWLOC_OBJ_L1CACHE);
-    t->cache_bytes[1] = cache_bytes(tree, HWLOC_OBJ_L2CACHE);
-    t->cache_bytes[2] = cache_bytes(tree, HWLOC_OBJ_L3CACHE);
-    hal_status s = add_nodes(instance, tree);
-    hwloc_topology_destroy(tree);
-    return s;
+    const hal_topology_options options = {HAL_HEAD(hal_topology_options),
+                                          .allocator = &instance->config.allocator,
+                                          .input = hal_machine_input};
+    HAL_TRY(hal_topology_create(&options, &instance->topology));
+    return add_memories(instance);
+}
+
+hal_status hal_instance_topology(hal_instance *instance, hal_topology **topology)
+{
+    HAL_TRY(hal_instance_check(instance));
+    *topology = hal_topology_retain(instance->topology);
+    return HAL_OK;
+}
+
+/* ------------------------------------------------------------------------------------ absent devices -- */
+
+static void say_why(const hal_topology_device *d, char *text, size_t size)
+{
+    const char *reason = d->reason_text;
+    if (reason[0] == '\0')
+        reason = "no backend of hal claims it";
+    snprintf(text, size, "%s%s%s", d->reason, d->reason[0] != '\0' ? ": " : "", reason);
+}
+
+/* In place of a backend's: nothing is opened. */
+static hal_status refuse(void *state, uint32_t index, void **device)
+{
+    const hal_instance *instance = state;
+    const hal_topology_device *d = hal_topology_device_at(instance->topology, index);
+    char why[240];
+    (void)device;
+    say_why(d, why, sizeof why);
+    return hal_status_set(HAL_STATUS(HAL_DAMAGE_DEVICE, HAL_CODE_UNAVAILABLE), __FILE__, __LINE__,
+                          "device %s (%s %s) is absent: %s; hal-info doctor %s says more", d->alias,
+                          d->name[0] != '\0' ? d->name : d->family, d->address, why, d->alias);
+}
+
+static const hal_backend nobody = {HAL_HEAD(hal_backend), .name = "", .build_id = "", .device_open = refuse};
+
+static bool is_listed(const hal_instance *instance, const char *alias)
+{
+    for (uint32_t i = 0; i < instance->n_devices; i++)
+        if (strcmp(instance->devices[i]->alias, alias) == 0)
+            return true;
+    return false;
+}
+
+static bool computes(const hal_topology_device *d)
+{
+    return d->kind == HAL_DEVICE_GPU || d->kind == HAL_DEVICE_NPU || d->kind == HAL_DEVICE_OTHER;
+}
+
+hal_status hal_machine_add_absent(hal_instance *instance)
+{
+    instance->absent = (hal_loaded){.instance = instance, .table = &nobody, .state = instance, .index = UINT16_MAX};
+    for (uint32_t i = 0; i < hal_topology_device_count(instance->topology); i++) {
+        const hal_topology_device *d = hal_topology_device_at(instance->topology, i);
+        if (!computes(d) || is_listed(instance, d->alias))
+            continue;
+        hal_device_record record = {.compute_group = d->compute_group};
+        snprintf(record.name, sizeof record.name, "%s", d->name[0] != '\0' ? d->name : d->family);
+        char why[240];
+        say_why(d, why, sizeof why);
+        HAL_TRY(hal_device_add_absent(instance, &record, d->alias, i, why));
+    }
+    return HAL_OK;
 }

@@ -12,6 +12,7 @@
 #define HAL_OBJECT_H
 
 #include <hal/core.h>
+#include <hal/topology.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -60,13 +61,12 @@ hal_status hal_memory_add(hal_instance *instance, const char *name, uint64_t byt
 hal_status hal_memory_charge(hal_memory *memory, uint64_t bytes);
 void hal_memory_refund(hal_memory *memory, uint64_t bytes);
 
-/* What was found passively; hwloc's own tree is dropped again. */
-typedef struct hal_machine {
-    uint32_t packages, cores, pus, nodes;
-    uint64_t cache_bytes[3]; /* of one L1d, L2, L3; 0 unknown */
-    uint64_t cgroup_bytes;   /* 0: no limit found */
-} hal_machine;
-hal_status hal_machine_load(hal_instance *instance);
+/* What hal_topology_create is asked to describe: NULL, this machine. Variable for tests, which describe others. */
+extern const char *hal_machine_input;
+/* Describes the machine: instance->topology, and its memories. */
+hal_status hal_machine_look(hal_instance *instance);
+/* After the backends claimed theirs: lists what is there and claimed by none, with its reason. */
+hal_status hal_machine_add_absent(hal_instance *instance);
 
 /* A backend that reached HAL_LOAD_CLAIMED. */
 typedef struct hal_loaded {
@@ -108,7 +108,7 @@ struct hal_device {
     uint32_t index, local, memory;
     _Atomic uint32_t state; /* hal_device_state */
     _Atomic bool lost;
-    char lost_text[240];     /* written once, before `lost` */
+    char lost_text[240];     /* written once, before `lost`; of an absent one its reason */
     pthread_mutex_t opening; /* activation; a lock of its own, because a backend may report loss from there */
     pthread_mutex_t lock;    /* the queue list */
     _Atomic(void *) opened;  /* the backend's device, NULL until activated */
@@ -120,6 +120,9 @@ struct hal_device {
 /* Makes the devices of a claim: all of them, or none. */
 hal_status hal_device_add(hal_instance *instance, hal_loaded *loaded, const hal_device_record *records,
                           uint32_t n);
+/* One that nothing can use, with that alias; `why` is its reason, `local` what device_open is given. */
+hal_status hal_device_add_absent(hal_instance *instance, const hal_device_record *record, const char *alias,
+                                 uint32_t local, const char *why);
 /* First cause wins; fails all work of the device that has not completed. */
 void hal_device_lose(hal_device *device, const char *text);
 /* DEVICE_LOST with the first cause. */
@@ -144,7 +147,8 @@ struct hal_instance {
     _Atomic uint32_t handles, objects;
     uint32_t generation; /* of the process that made it */
     hal_config config;
-    hal_machine machine;
+    hal_topology *topology;
+    hal_loaded absent; /* stands for the backend of devices that none claims */
     hal_memory **memories;
     uint32_t n_memories, memories_capacity;
     hal_loaded **loaded;

@@ -121,6 +121,11 @@ typedef struct hal_topology_options {
  * DEADLINE_EXCEEDED; OUT_OF_MEMORY. A vendor that fails is not an error: see hal_topology_diagnostic_at.
  */
 HAL_API hal_status hal_topology_create(const hal_topology_options *options, hal_topology **topology);
+/**
+ * The description of the machine that `instance` was created on, with one reference: the passive one, with answers that were
+ * kept. Its devices that no backend claims are in the instance's list too, absent, with their reason.
+ */
+HAL_API hal_status hal_instance_topology(hal_instance *instance, hal_topology **topology);
 /** One more reference; returns its argument. */
 HAL_API hal_topology *hal_topology_retain(hal_topology *topology);
 /** Drops a reference. */

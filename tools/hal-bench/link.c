@@ -99,7 +99,7 @@ static int list_ends(hal_instance *instance, end *ends, uint32_t *n, tool_error 
 static bool wanted(const char *asked, const end *e) {
     hal_device_info info = {.emulated = false};
     if (e->device) hal_device_describe(e->device, &info);
-    return asked ? strcmp(asked, e->name) == 0 : !info.emulated;
+    return asked ? strcmp(asked, e->name) == 0 : !info.emulated && info.state != HAL_DEVICE_ABSENT;
 }
 
 static int unknown_end(const end *ends, uint32_t n, const char *name, tool_error *err) {
