@@ -604,6 +604,9 @@ static void descriptions_that_are_refused(void **state)
     static const char *const trees[] = {HEAD "= /hal/hwloc.synthetic node:4 pu:100000000\n",
                                         HEAD "= /hal/hwloc.synthetic pack:999 core:999 pu:2\n",
                                         HEAD "= /hal/hwloc.synthetic nonsense\n",
+                                        HEAD "= /hal/hwloc.synthetic pack:2 0x120000\n",
+                                        HEAD "= /hal/hwloc.synthetic pack:2 pu:-2\n",
+                                        HEAD "= /hal/hwloc.synthetic pack:2[numa]100000 pu:9\n",
                                         HEAD "= /hal/hwloc.synthetic pack:2((core:2\n"};
     for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) {
         hal_topology_options options = {HAL_HEAD(hal_topology_options), .deadline = SOON};
