@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make check` runs unit, lint and fault tests. The other tiers have a target each, all of them
 # ending in lines of the form `N passed, N failed, N skipped`:
-#   check-unit check-lint check-faults check-cli check-installed check-fuzz check-conformance
+#   check-unit check-lint check-faults check-cli check-machines check-installed check-fuzz check-conformance
 #   check-parity check-training check-load check-coverage
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
@@ -27,8 +27,8 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_gemm \
 	tests/unit/test_gradient \
 	tests/unit/test_graph \
-	tests/unit/test_layout \
 	tests/unit/test_ladder \
+	tests/unit/test_layout \
 	tests/unit/test_loader \
 	tests/unit/test_note \
 	tests/unit/test_overhead \
@@ -55,13 +55,12 @@ HAL_FAULT_TESTS = \
 	tests/fault/test_faults \
 	tests/fault/test_memory \
 	tests/fault/test_packed \
-	tests/fault/test_plugins
 	tests/fault/test_plugins \
 	tests/fault/test_vendors
 
 HAL_FUZZ_TARGETS = \
-	tests/fuzz/fuzz_cache \
 	tests/fuzz/fuzz_answers \
+	tests/fuzz/fuzz_cache \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_machine \
 	tests/fuzz/fuzz_note \
@@ -231,7 +230,8 @@ HAL_CLI_TESTS = \
 	tests/cli/cases_deadline.py \
 	tests/cli/cases_generate.py \
 	tests/cli/cases_info.py \
-	tests/cli/cases_matrix.py tests/cli/cases_measure.py \
+	tests/cli/cases_matrix.py \
+	tests/cli/cases_measure.py \
 	tests/cli/cases_plugin.py \
 	tests/cli/cases_train.py \
 	tests/cli/cases_usage.py \
@@ -269,6 +269,10 @@ check-cli: all
 	  $(PYTHON) $(top_srcdir)/tests/cli/run.py --build $(abs_top_builddir) --source $(abs_top_srcdir) \
 	  --work $(abs_top_builddir)/tests/cli/work '$(WORD)'
 
+# Recorded and constructed machines against what is expected of them.
+check-machines: all
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) $(top_srcdir)/tests/machines/run.py --build $(abs_top_builddir) '$(WORD)'
+
 # Installs, so only into a prefix of the build's own: ./configure --prefix=$PWD/installed
 check-installed: all
 	@case '$(prefix)' in '$(abs_top_builddir)'/*) ;; \
@@ -298,11 +302,10 @@ check-conformance: all
 # Each target for SECONDS_EACH with inputs that SEED leads to.
 SECONDS_EACH = 10
 SEED = 1
-check-fuzz: check-programs
-	@status=0; for target in $(HAL_FUZZ_TARGETS); do \
-	  if $(top_srcdir)/tests/fuzz/run.sh $$target $(SECONDS_EACH) $(SEED) $(HAL_FUZZER); \
-	  then echo "1 passed, 0 failed"; else echo "0 passed, 1 failed"; status=1; fi; \
-	done; exit $$status
+check-fuzz: $(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS))
+$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)): check-programs
+	@if $(top_srcdir)/tests/fuzz/run.sh $(basename $@) $(SECONDS_EACH) $(SEED) $(HAL_FUZZER); \
+	then echo "1 passed, 0 failed"; else echo "0 passed, 1 failed"; exit 1; fi
 
 # Against PyTorch where PYTHON has it; PEERS=yes makes its absence a failure.
 PEERS = $(HAL_PEERS)
@@ -321,5 +324,5 @@ check-load: all
 check-coverage:
 	@$(SHELL) $(top_srcdir)/tests/coverage.sh $(abs_top_srcdir) $(abs_top_builddir)
 
-.PHONY: check-programs check-unit check-lint check-faults check-cli check-installed check-conformance \
-	check-fuzz check-parity check-training check-load check-coverage
+.PHONY: check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-conformance \
+	$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)) check-fuzz check-parity check-training check-load check-coverage

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "starve.h"
 
+#include "hal/object.h"
+
 #include <dlfcn.h>
 #include <link.h>
 
@@ -221,10 +223,21 @@ static void world_end(world *w)
 
 /* -------------------------------------------------- trials -- */
 
+/* Thousands of instances are made, and what a machine's description does without memory is tested elsewhere
+   (tests/unit/test_discovery.c): here it is a machine of which nothing is known. */
+static void describe_little(void)
+{
+    static char path[4096];
+    const char *source = getenv("top_srcdir");
+    snprintf(path, sizeof path, "%s/tests/machines/empty.tree", source != NULL ? source : ".");
+    hal_machine_input = path;
+}
+
 int starve_setup(void **state)
 {
     world w = {0};
     (void)state;
+    describe_little();
     if (with_device(&w) != HAL_OK)
         return -1;
     watch_backend(w.device);
