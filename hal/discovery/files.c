@@ -62,6 +62,8 @@ char *hal_files_drain(const hal_allocator *allocator, int fd, size_t limit, size
 {
     size_t room = 4096, have = 0;
     char *text = hal_allocate(allocator, room + 1);
+    if (text == NULL)
+        errno = ENOMEM;
     while (text != NULL) {
         ssize_t n = read(fd, text + have, room - have);
         if (n == 0) {
@@ -185,6 +187,8 @@ static hal_status open_file(const hal_allocator *allocator, const char *input, h
     if (text == NULL && why == EFBIG)
         return HAL_FAIL(INVALID_ARGUMENT, "%s: more than %d MiB, which no recorded machine is", input,
                         HAL_TREE_LIMIT >> 20);
+    if (text == NULL && why == ENOMEM)
+        return HAL_FAIL(OUT_OF_MEMORY, "%s: no memory to read it into; free some", input);
     if (text == NULL)
         return HAL_FAIL(IO, "%s: cannot be read: %s", input, strerror(why));
     hal_status status = hal_files_parse(allocator, input, text, bytes, out);

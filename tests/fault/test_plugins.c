@@ -254,7 +254,7 @@ static void known_ones_are_not_tried_again(void **state)
 
 static int no_cache_setup(void **state)
 {
-    setenv("XDG_CACHE_HOME", "/nonexistent", 1);
+    setenv("XDG_CACHE_HOME", "/dev/null", 1);
     return scratch_setup(state);
 }
 

@@ -81,7 +81,7 @@ static int setup(void **state)
         return -1;
     snprintf(built, sizeof built, "%s/.libs", build != NULL ? build : ".");
     setenv("LD_LIBRARY_PATH", scratch_root, 1);
-    setenv("XDG_CACHE_HOME", "/nonexistent", 1);
+    setenv("XDG_CACHE_HOME", "/dev/null", 1);
     mkdir(scratch_path("vendors"), 0755);
     setenv("OCL_ICD_VENDORS", scratch_path("vendors"), 1);
     write_text("vendors/stub.icd", "libstub_driver.so\n");
@@ -472,7 +472,7 @@ static void answers_are_kept(void **state)
     assert_int_equal(system(command), 0);
     assert_code(hal_answers_recall(NULL, files, &kept), NOT_FOUND);
     hal_files_close(files);
-    setenv("XDG_CACHE_HOME", "/nonexistent", 1);
+    setenv("XDG_CACHE_HOME", "/dev/null", 1);
 }
 
 int main(void)

@@ -97,7 +97,7 @@ static int list_ends(hal_instance *instance, end *ends, uint32_t *n, tool_error 
 
 /* What stands for other hardware says nothing about this machine, unless somebody asks for it. */
 static bool wanted(const char *asked, const end *e) {
-    hal_device_info info = {.emulated = false};
+    hal_device_info info = {.state = HAL_DEVICE_READY};
     if (e->device) hal_device_describe(e->device, &info);
     return asked ? strcmp(asked, e->name) == 0 : !info.emulated && info.state != HAL_DEVICE_ABSENT;
 }
