@@ -13,10 +13,12 @@ EXTRA_DIST += $(HAL_DOCS)
 HAL_DOCS = \
 	docs/adding-a-backend.md \
 	docs/adding-an-operator.md \
+	docs/atlas.svg \
 	docs/concepts.md \
 	docs/decisions \
 	docs/discovery.md \
 	docs/discovery.py \
+	docs/hgx.svg \
 	docs/loss.svg \
 	docs/numerics.md \
 	docs/operators.md \
