@@ -105,7 +105,8 @@ tests_unit_test_gemm_SOURCES = tests/unit/test_gemm.c \
 	backends/cpu/features.c ops/cpu/gemm_driver.c ops/cpu/gemm_pack.c ops/cpu/gemm_plain.c \
 	tests/emulation/gemm_amx.c tests/emulation/gemm_avx512.c tests/emulation/gemm_bf16.c
 tests_unit_test_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_gemm_CFLAGS = $(HAL_KERNEL_CFLAGS) -Wno-psabi
+# Emulated instructions are loops, thousands of them: optimised further they take minutes to compile.
+tests_unit_test_gemm_CFLAGS = $(HAL_KERNEL_CFLAGS) -Wno-psabi -Og
 tests_unit_test_gemm_LDADD = libhal_cpu_avx2.la libhal_cpu_avx512.la libhal_cpu_avx512bf16.la \
 	libhal_cpu_amx.la $(LDADD)
 
