@@ -33,7 +33,7 @@ static const class_row classes[] = {
 };
 
 /* The device behind an entry of a class: its canonical directory, and its name there. False when it has none.
- */
+ * A virtual card has a device of the virtio bus between it and its entry. */
 static bool device_of(const scan *s, const char *class, const char *entry, char *real, size_t size,
                       const char **name)
 {
@@ -41,7 +41,11 @@ static bool device_of(const scan *s, const char *class, const char *entry, char 
     snprintf(path, sizeof path, "/sys/class/%s/%s/device", class, entry);
     if (!hal_files_resolve(s->files, path, real, size))
         return false;
-    const char *slash = strrchr(real, '/');
+    char *slash = strrchr(real, '/');
+    if (slash != NULL && slash != real && strncmp(slash, "/virtio", 7) == 0) {
+        *slash = '\0';
+        slash = strrchr(real, '/');
+    }
     *name = slash != NULL ? slash + 1 : real;
     return true;
 }

@@ -184,10 +184,24 @@ void hal_rung_answer(hal_climb *climb)
     }
 }
 
-/* A library that is not there, or has nothing to list, is no fault of a machine without its devices. */
-static bool is_harmless(const hal_vendor_fact *fact)
+static bool has_device(const hal_ladder *ladder, const char *families)
 {
-    return fact->end == HAL_FACT_DEVICES || fact->end == HAL_FACT_NONE || fact->end == HAL_FACT_ABSENT;
+    char name[64];
+    if (strcmp(families, "*") == 0)
+        return true;
+    while (hal_word_next(&families, ' ', name, sizeof name))
+        for (uint32_t i = 0; i < hal_draft_device_count(ladder->draft); i++)
+            if (hal_ladder_is_of(ladder, i, name))
+                return true;
+    return false;
+}
+
+/* A library that is not there, or has nothing to list, is no fault of a machine without its devices. Some say
+ * so with a status: ROCm's, where there is no Radeon, "invalid device" or "initialization error". */
+static bool is_harmless(const hal_ladder *ladder, const hal_vendor_fact *fact)
+{
+    return fact->end == HAL_FACT_DEVICES || fact->end == HAL_FACT_NONE || fact->end == HAL_FACT_ABSENT ||
+           (fact->end == HAL_FACT_FAILED && !has_device(ladder, fact->families));
 }
 
 void hal_ladder_survey_answers(hal_ladder *ladder)
@@ -197,7 +211,7 @@ void hal_ladder_survey_answers(hal_ladder *ladder)
     const hal_vendor_fact *facts = answers != NULL ? hal_answers_facts(answers, &count) : NULL;
     for (uint32_t i = 0; i < count; i++) {
         char text[768];
-        if (is_harmless(&facts[i]) || (i < 64 && (ladder->told >> i & 1) != 0))
+        if (is_harmless(ladder, &facts[i]) || (i < 64 && (ladder->told >> i & 1) != 0))
             continue;
         describe(&facts[i], text, sizeof text);
         hal_ladder_report(ladder, code_of(&facts[i]), "%s", text);

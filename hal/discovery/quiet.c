@@ -30,6 +30,7 @@ bool hal_quiet_tree(hwloc_topology_t *tree)
     for (size_t i = 0; i < sizeof loud / sizeof loud[0]; i++)
         hwloc_topology_set_components(*tree, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, loud[i]);
 #endif
+    hwloc_topology_set_icache_types_filter(*tree, HWLOC_TYPE_FILTER_KEEP_ALL);
     hwloc_topology_set_io_types_filter(*tree, HWLOC_TYPE_FILTER_KEEP_NONE);
     hwloc_topology_set_type_filter(*tree, HWLOC_OBJ_MISC, HWLOC_TYPE_FILTER_KEEP_NONE);
     return true;

@@ -159,6 +159,7 @@ static void describe_caches(const hal_tree *t, uint32_t device, hwloc_obj_t pack
         hwloc_obj_type_t type;
         const char *name;
     } rows[] = {{HWLOC_OBJ_L1CACHE, "l1d"},
+                {HWLOC_OBJ_L1ICACHE, "l1i"},
                 {HWLOC_OBJ_L2CACHE, "l2"},
                 {HWLOC_OBJ_L3CACHE, "l3"},
                 {HWLOC_OBJ_L4CACHE, "l4"}};

@@ -471,6 +471,24 @@ static void devices_off_pci(void **state)
     hal_topology_release(t);
 }
 
+#define VIRTUAL "/sys/devices/pci0000:00/0000:00:03.0"
+static void virtual_cards(void **state)
+{
+    (void)state;
+    hal_topology *t = discovered(HEAD "= " VIRTUAL "/class 0x020000\n"
+                                      "= " VIRTUAL "/vendor 0x1af4\n"
+                                      "= " VIRTUAL "/device 0x1041\n"
+                                      "@ /sys/bus/pci/devices/0000:00:03.0 ../../../devices/pci0000:00/0000:00:03.0\n"
+                                      "@ " VIRTUAL "/virtio2/net/eth0/device ../../../virtio2\n"
+                                      "@ /sys/class/net/eth0 ../../devices/pci0000:00/0000:00:03.0/virtio2/net/eth0\n"
+                                      "/ /sys/devices/virtual/net/lo\n"
+                                      "@ /sys/class/net/lo ../../devices/virtual/net/lo\n");
+    const hal_topology_device *nic = device(t, "nic:0000:00:03.0");
+    assert_int_equal(nic->n_ways, 1);
+    assert_string_equal(nic->ways[0], "net: eth0");
+    hal_topology_release(t);
+}
+
 #define CAPS "/proc/driver/nvidia/capabilities/gpu0/mig/"
 static void parts_of_a_gpu(void **state)
 {
@@ -756,6 +774,7 @@ int main(void)
         cmocka_unit_test(numbers_of_unlike_devices),
         cmocka_unit_test(nodes_of_amd),
         cmocka_unit_test(devices_off_pci),
+        cmocka_unit_test(virtual_cards),
         cmocka_unit_test(parts_of_a_gpu),
         cmocka_unit_test(kinds_of_memory),
         cmocka_unit_test(hidden_packages),

@@ -535,6 +535,14 @@ static void answers_that_do_no_harm(void **state)
     assert_int_equal(rung->status, HAL_RUNG_OK);
     assert_non_null(strstr(rung->evidence, "listed by NVIDIA management library"));
     hal_topology_release(topology);
+    /* ROCm's library where there is no Radeon: that it says so with a status is no failure of this machine. */
+    topology = answered("\tlibrary\tapi=hip\tstate=failed\tcode=101\ttext=hipInit\n");
+    for (uint32_t i = 0; i < hal_topology_diagnostic_count(topology); i++)
+        assert_null(strstr(hal_topology_diagnostic_at(topology, i)->evidence, "hipInit"));
+    hal_topology_release(topology);
+    topology = answered("\tlibrary\tapi=hip\tstate=died\ttext=signal 11\n");
+    assert_int_equal(diagnosed(topology, 804)->device, HAL_NOWHERE);
+    hal_topology_release(topology);
 }
 
 /* The rung `number` of `device` alone on a machine changed so. */
