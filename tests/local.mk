@@ -2,7 +2,7 @@
 # `make check` runs unit, lint and fault tests. The other tiers have a target each, all of them
 # ending in lines of the form `N passed, N failed, N skipped`:
 #   check-unit check-lint check-faults check-cli check-machines check-installed check-fuzz check-conformance
-#   check-parity check-training check-load check-coverage
+#   check-parity check-training check-load check-coverage check-beside check-vendors
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
 HAL_UNIT_TESTS = \
@@ -227,15 +227,18 @@ AM_LOG_FLAGS = --verbose --kill-after=10 $(TEST_SECONDS)
 HAL_TOOL_ENVIRONMENT = HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins' HAL_PROBE='$(abs_top_builddir)/hal-probe'
 
 HAL_CLI_TESTS = \
+	tests/cli/cases_beside.py \
 	tests/cli/cases_checkpoint.py \
 	tests/cli/cases_deadline.py \
 	tests/cli/cases_generate.py \
+	tests/cli/cases_hwloc.py \
 	tests/cli/cases_info.py \
 	tests/cli/cases_matrix.py \
 	tests/cli/cases_measure.py \
 	tests/cli/cases_plugin.py \
 	tests/cli/cases_train.py \
 	tests/cli/cases_usage.py \
+	tests/cli/cases_vendors.py \
 	tests/cli/run.py \
 	tests/cli/support.py \
 	tests/cli/wrong.c
@@ -265,10 +268,21 @@ check-faults: check-programs
 
 # The tools as a person meets them; WORD picks the cases whose name has it.
 WORD =
-check-cli: all
-	@$(HAL_TOOL_ENVIRONMENT) CC='$(CC) $(CFLAGS) $(HAL_SANITIZE_FLAGS)' PYTHONDONTWRITEBYTECODE=1 \
+run_cases = $(HAL_TOOL_ENVIRONMENT) CC='$(CC) $(CFLAGS) $(HAL_SANITIZE_FLAGS)' PYTHONDONTWRITEBYTECODE=1 \
 	  $(PYTHON) $(top_srcdir)/tests/cli/run.py --build $(abs_top_builddir) --source $(abs_top_srcdir) \
-	  --work $(abs_top_builddir)/tests/cli/work '$(WORD)'
+	  --work $(abs_top_builddir)/tests/cli/work
+check-cli: all
+	@$(run_cases) '$(WORD)'
+
+# hal-info beside what lscpu, lstopo and clinfo know of this machine.
+check-beside: all
+	@$(run_cases) beside
+
+# What depends on programs and libraries of others, all of which must be there: nothing is skipped.
+check-vendors: check-programs
+	+@HAL_TEST_REAL=yes; export HAL_TEST_REAL; status=0; \
+	($(call run_tests,tests/fault/test_vendors)) || status=1; \
+	$(run_cases) beside lstopo 'every library hung' 'libraries that hang' 'a plain list' || status=1; exit $$status
 
 # Recorded and constructed machines against what is expected of them.
 check-machines: all
@@ -326,4 +340,4 @@ check-coverage:
 	@$(SHELL) $(top_srcdir)/tests/coverage.sh $(abs_top_srcdir) $(abs_top_builddir)
 
 .PHONY: check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-conformance \
-	$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)) check-fuzz check-parity check-training check-load check-coverage
+	$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)) check-fuzz check-parity check-training check-load check-coverage check-beside check-vendors

@@ -16,6 +16,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What version 3 of hwloc calls otherwise. */
+#if HWLOC_API_VERSION >= 0x00030000
+#define find_parent(tree, domain, bus, device, function) \
+    hwloc_pci_get_parent_by_busid(tree, domain, bus, device, function)
+#define allocate_backend(tree, component) hwloc_backend_alloc(tree, component, 0)
+#define set_coprocessor(object)           ((object)->attr->osdev.types = HWLOC_OBJ_OSDEV_COPROC)
+#else
+#define find_parent(tree, domain, bus, device, function) \
+    hwloc_pci_find_parent_by_busid(tree, domain, bus, device, function)
+#define allocate_backend(tree, component) hwloc_backend_alloc(tree, component)
+#define set_coprocessor(object)           ((object)->attr->osdev.type = HWLOC_OBJ_OSDEV_COPROC)
+#endif
+
 /* libhal asks hwloc for processors, and that must not ask us again. */
 static _Thread_local bool inside;
 
@@ -32,7 +45,7 @@ static hwloc_obj_t parent_of(hwloc_topology_t tree, const hal_topology_device *d
     unsigned domain, bus, device, function;
     hwloc_obj_t parent = NULL;
     if (sscanf(d->address, "%x:%x:%x.%x", &domain, &bus, &device, &function) == 4)
-        parent = hwloc_pci_find_parent_by_busid(tree, domain, bus, device, function);
+        parent = find_parent(tree, domain, bus, device, function);
     return parent != NULL ? parent : hwloc_get_root_obj(tree);
 }
 
@@ -60,11 +73,7 @@ static void insert(hwloc_topology_t tree, const hal_topology_device *d)
     name_of(d, name, sizeof name);
     object->name = strdup(name);
     object->subtype = strdup("NPU");
-#if HWLOC_API_VERSION >= 0x00030000
-    object->attr->osdev.types = HWLOC_OBJ_OSDEV_COPROC;
-#else
-    object->attr->osdev.type = HWLOC_OBJ_OSDEV_COPROC;
-#endif
+    set_coprocessor(object);
     tell(object, "HalId", d->id);
     tell(object, "HalFamily", d->family);
     tell(object, "Vendor", d->vendor);
@@ -74,10 +83,16 @@ static void insert(hwloc_topology_t tree, const hal_topology_device *d)
     hwloc_insert_object_by_parent(tree, parent_of(tree, d), object);
 }
 
-static int discover(struct hwloc_backend *backend, struct hwloc_disc_status *status)
+/* NULL is this machine, which hwloc calls "/" too. */
+static const char *root_of(void)
 {
     const char *root = getenv("HWLOC_FSROOT");
-    const hal_topology_options options = {HAL_HEAD(hal_topology_options), .input = root};
+    return root != NULL && root[0] != '\0' && strcmp(root, "/") != 0 ? root : NULL;
+}
+
+static int discover(struct hwloc_backend *backend, struct hwloc_disc_status *status)
+{
+    const hal_topology_options options = {HAL_HEAD(hal_topology_options), .input = root_of()};
     hal_topology *machine;
     (void)status;
     if (inside || !wants_devices(backend->topology))
@@ -100,7 +115,7 @@ static struct hwloc_backend *instantiate(struct hwloc_topology *tree, struct hwl
                                          unsigned excluded_phases, const void *data1, const void *data2, const void *data3)
 {
     (void)excluded_phases, (void)data1, (void)data2, (void)data3;
-    struct hwloc_backend *backend = hwloc_backend_alloc(tree, component);
+    struct hwloc_backend *backend = allocate_backend(tree, component);
     if (backend != NULL)
         backend->discover = discover;
     return backend;

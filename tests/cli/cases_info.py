@@ -16,7 +16,8 @@ from support import Skipped, case, expect, variants
 
 SYNTHETIC = "socket:2 gpu:4=h100-sxm@nvlink4 npu:1 nic:2"
 VERBS = ("list", "topo", "links", "mem", "doctor")
-VENDORS = ("libcuda", "libnvidia-ml", "libOpenCL", "libze_", "libamdhip", "librocm_smi", "libdcmi", "libascendcl", "libhsa")
+VENDORS = ("libcuda", "libnvidia-ml", "libOpenCL", "libze_", "libamdhip", "librocm_smi", "libdcmi", "libascendcl", "libhsa",
+           "libpocl", "hwloc_opencl", "hwloc_gl")
 
 
 def machine(t, name):

@@ -36,6 +36,12 @@ for name in cpu null mock_npu fault; do
 done
 ok "each plugin is installed with its note"
 
+component=$plugins/hwloc/hwloc_hal.so
+[ -f "$component" ] || wrong "$component was not installed"
+nm -D --defined-only "$component" | grep -q 'hwloc_hal_component$' || wrong "$component is no component of hwloc"
+if ldd "$component" | grep 'not found'; then wrong "$component lacks libraries"; fi
+ok "the component for hwloc is installed"
+
 warnings="-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -pedantic-errors -Wno-variadic-macros"
 for header in hal ops graph plan backend; do
     echo "#include <hal/$header.h>" >"only-$header.c"
