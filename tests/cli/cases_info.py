@@ -97,10 +97,10 @@ def this_machine_has_a_processor(t):
     expect("cpu0" in t.good("hal-info").out, "the list lacks cpu0")
 
 
-@case
-def a_plain_list_loads_no_library_of_a_vendor(t):
+@variants(("as it is", None), ("with plugins for lstopo", "/usr/lib/x86_64-linux-gnu/hwloc"))
+def a_plain_list_loads_no_library_of_a_vendor(t, plugins):
     for words in ((), ("--json",), ("links",), ("mem",)):
-        result = t.good("hal-info", *words, LD_DEBUG="files", LD_DEBUG_OUTPUT=t.path("loaded"))
+        result = t.good("hal-info", *words, LD_DEBUG="files", LD_DEBUG_OUTPUT=t.path("loaded"), HWLOC_PLUGINS_PATH=plugins)
         expect(result.out, "nothing was printed")
     seen = "".join(path.read_text(errors="replace") for path in t.directory.glob("loaded*"))
     expect("libhal.so" in seen or "libc.so" in seen, "the trace is empty")
