@@ -49,6 +49,8 @@ HAL_CORE_SOURCES = \
 	hal/discovery/identity.c \
 	hal/discovery/identity.h \
 	hal/discovery/keep.c \
+	hal/discovery/kept.c \
+	hal/discovery/kept.h \
 	hal/discovery/kernel_processors.c \
 	hal/discovery/kfd.c \
 	hal/discovery/ladder.c \
@@ -67,6 +69,8 @@ HAL_CORE_SOURCES = \
 	hal/discovery/links.c \
 	hal/discovery/manifest.c \
 	hal/discovery/manifest.h \
+	hal/discovery/measurements.c \
+	hal/discovery/measurements.h \
 	hal/discovery/merge.c \
 	hal/discovery/merge_links.c \
 	hal/discovery/parts.c \
@@ -123,6 +127,8 @@ HAL_CORE_SOURCES = \
 	hal/topology/json.c \
 	hal/topology/json.h \
 	hal/topology/lookup.c \
+	hal/topology/measurement.c \
+	hal/topology/measurement.h \
 	hal/topology/model.h \
 	hal/topology/names.c \
 	hal/topology/pci_device.c \

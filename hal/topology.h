@@ -11,6 +11,7 @@
  *   2. topology    how one is made
  *   3. place, memory, device, link, diagnostic: what it holds
  *   4. JSON        how it is written
+ *   5. measurement what somebody measured of this machine, kept for later descriptions
  *
  * What is missing, and why:
  *
@@ -504,6 +505,45 @@ HAL_API hal_status hal_topology_print_json(const hal_topology *topology, uint32_
  * library. Errors: as hal_topology_create, IO.
  */
 HAL_API hal_status hal_topology_gather(const char *input, FILE *stream);
+
+/* ------------------------------------------------------------------------------------------- 5. measurement -- */
+
+/** One measured way between two ends. */
+typedef struct hal_measurement {
+    /** Id or alias of a device, id of a memory, or "host": the only memory of the host. */
+    char from[64], to[64];
+    /** "read", "write", "copy", "chase" (of a memory by a device that computes in it), or "link". */
+    char kind[8];
+    /** Of one run. */
+    uint64_t bytes;
+    /** Measured ones, with date and samples. A chase has its latency; all others have a bandwidth, and links may have all. */
+    hal_figure bandwidth, latency, duplex;
+    /** 1: every byte arrived. */
+    uint32_t verified;
+    uint32_t reserved;
+} hal_measurement;
+
+/**
+ * Whether a measurement can be true of the machine: both ends are known and may be joined by its kind; its figures are
+ * measured, finite and not zero; its bandwidth is no more than 1 in 1000, which is for rounding, above what follows from the
+ * structure of that link or memory; its data were verified. INVALID_ARGUMENT names the row and says why not.
+ */
+HAL_API hal_status hal_measurement_check(const hal_topology *topology, const hal_measurement *measurement);
+/**
+ * Keeps `n` measurements, in place of those of the same ends and kind that were kept before. `path` NULL: in the caller's
+ * cache directory, under the machine, its drivers and its firmware as they are now; hal_topology_create then takes figures
+ * from there, and a link for ends that had none. Else any file of that form; a recorded tree may hold one as
+ * /hal/measurements. Blocking: file writes. Errors: those of hal_measurement_check, and INVALID_ARGUMENT for two measurements
+ * of one pair and kind, or a file of something else; FAILED_PRECONDITION when `topology` does not describe this machine or
+ * there is no cache directory; IO; OUT_OF_MEMORY. Nothing is written then.
+ */
+HAL_API hal_status hal_topology_keep_measurements(const hal_topology *topology, const hal_measurement *measurements, uint32_t n,
+                                                  const char *path);
+/**
+ * Writes the path of the file that measurements of this machine are kept in, with a NUL, whether or not there is one.
+ * Errors: FAILED_PRECONDITION without a cache directory, INVALID_ARGUMENT when `size` is too small, OUT_OF_MEMORY.
+ */
+HAL_API hal_status hal_measurement_path(char *path, size_t size);
 
 #ifdef __cplusplus
 }

@@ -34,6 +34,8 @@ HAL_BENCH_SOURCES = \
 	tools/hal-bench/overhead.c \
 	tools/hal-bench/sample.c \
 	tools/hal-bench/sample.h \
+	tools/hal-bench/save.c \
+	tools/hal-bench/save.h \
 	tools/hal-bench/train.c \
 	tools/hal-bench/transfer.c \
 	tools/hal-bench/transfer.h

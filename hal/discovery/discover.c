@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of discovery, in order. */
 #include "hal/discovery/answer.h"
+#include "hal/discovery/measurements.h"
 #include "hal/discovery/scan.h"
 
 /* What vendors said: asked now, or kept from the last time. That none did is no error. */
@@ -34,6 +35,7 @@ static hal_status scan(const hal_files *files, const hal_topology_options *optio
     if (*answers != NULL)
         HAL_TRY(hal_answers_merge(draft, *answers));
     HAL_TRY(supply(options, draft));
+    HAL_TRY(hal_scan_measurements(options->allocator, files, draft));
     hal_scan_hidden(files, draft);
     return hal_ladder_climb(files, draft);
 }

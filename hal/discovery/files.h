@@ -23,7 +23,7 @@
  * What is no file of the machine stands below /hal: /hal/env (NAME=VALUE a line), /hal/id ("uid=1000 gid=1000
  * groups=44(video),109(render)"), /hal/uname (sysname, nodename, release, machine: a line each), /hal/date (seconds since
  * 1970), /hal/hwloc.xml or /hal/hwloc.synthetic (processors, caches and NUMA nodes, in hwloc's words), /hal/answers/NAME
- * (what a vendor's library answered: hal/discovery/answer.h).
+ * (what a vendor's library answered: hal/discovery/answer.h), /hal/measurements (hal/discovery/measurements.h).
  */
 #ifndef HAL_DISCOVERY_FILES_H
 #define HAL_DISCOVERY_FILES_H

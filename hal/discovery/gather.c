@@ -4,6 +4,7 @@
  * for a later description that may ask more.
  */
 #include "hal/discovery/answers.h"
+#include "hal/discovery/measurements.h"
 #include "hal/discovery/processors.h"
 #include "hal/discovery/recorder.h"
 #include "hal/discovery/scan.h"
@@ -195,6 +196,28 @@ static void write_kept(hal_tree_writer *w)
     hal_answers_free(answers);
 }
 
+/* Those of a recorded machine are a file of it that was asked for. */
+static void write_measurements(hal_tree_writer *w)
+{
+    hal_measurements m = {0};
+    char *text = NULL;
+    size_t size = 0;
+    if (!hal_files_live(w->files) || hal_measurements_recall(NULL, w->files, &m) != HAL_OK)
+        return;
+    FILE *out = open_memstream(&text, &size);
+    if (out == NULL) {
+        w->starved = true;
+    } else {
+        const bool well = hal_measurements_print(&m, out);
+        if (fclose(out) == 0 && well)
+            hal_tree_write_text(w, "/hal/measurements", text, size);
+        else
+            w->starved = true;
+        free(text);
+    }
+    hal_deallocate(NULL, m.rows);
+}
+
 /* ------------------------------------------------------------------------------------------------- all -- */
 
 /* Questions about one path stand together: what it holds is written once, as far as anybody asked. */
@@ -225,6 +248,7 @@ static hal_status write_tree(const hal_files *files, hal_recorder *r, const hal_
     write_people(&w);
     write_own(&w, r, hal_topology_host_of(topology));
     write_kept(&w);
+    write_measurements(&w);
     fputs("hal-tree 1\n# Recorded by hal-info gather: what is read to describe this machine.\n", stream);
     hal_status status =
         r->starved ? HAL_FAIL(OUT_OF_MEMORY, "gather: what was asked does not fit into memory; free some")

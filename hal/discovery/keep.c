@@ -5,12 +5,11 @@
  * and who asks. Losing it costs time only, so whatever goes wrong with it means that nothing was kept.
  */
 #include "hal/discovery/answers.h"
-#include "hal/object.h"
+#include "hal/discovery/kept.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -24,62 +23,6 @@
 #define PATH_LARGE 4096
 
 /* ------------------------------------------------------------------------------------- the fingerprint -- */
-
-/* FNV-1a, one more byte of value 0 after each text. */
-static uint64_t mix(uint64_t hash, const char *text)
-{
-    const unsigned char *p = (const unsigned char *)text;
-    do
-        hash = (hash ^ *p) * 1099511628211u;
-    while (*p++ != '\0');
-    return hash;
-}
-
-static uint64_t mix_files(uint64_t hash, const hal_files *files)
-{
-    static const char *const paths[] = {
-        "/etc/machine-id",
-        "/proc/sys/kernel/osrelease",
-        "/proc/sys/kernel/hostname",
-        "/sys/class/dmi/id/sys_vendor",
-        "/sys/class/dmi/id/product_name",
-        "/sys/class/dmi/id/board_name",
-        "/sys/class/dmi/id/bios_version",
-        "/proc/driver/nvidia/version",
-        "/sys/module/nvidia/version",
-        "/sys/module/amdgpu/version",
-        "/sys/module/amdgpu/srcversion",
-        "/sys/module/i915/srcversion",
-        "/sys/module/xe/srcversion",
-        "/sys/module/intel_vpu/srcversion",
-        "/sys/module/amdxdna/srcversion",
-        "/sys/module/habanalabs/version",
-        "/sys/module/drv_devdrv_host/version",
-    };
-    char text[512];
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        ssize_t n = hal_files_read(files, paths[i], text, sizeof text);
-        hash = mix(hash, n < 0 ? "" : text);
-    }
-    return hash;
-}
-
-static uint64_t mix_directories(uint64_t hash, const hal_files *files)
-{
-    static const char *const paths[] = {
-        "/sys/bus/pci/devices",     "/dev/dri",           "/dev/accel", "/sys/class/kfd",
-        "/proc/driver/nvidia/gpus", "/etc/OpenCL/vendors"};
-    hal_names names;
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        hash = mix(hash, paths[i]);
-        if (!hal_files_list(files, paths[i], &names))
-            continue;
-        for (uint32_t k = 0; k < names.count; k++)
-            hash = mix(hash, names.items[k]);
-        hal_files_names_free(files, &names);
-    }
-    return hash;
-}
 
 static uint64_t mix_variables(uint64_t hash, const hal_files *files)
 {
@@ -97,7 +40,7 @@ static uint64_t mix_variables(uint64_t hash, const hal_files *files)
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *value = hal_files_env(files, names[i]);
-        hash = mix(hash, value != NULL ? value : "\1");
+        hash = hal_kept_mix(hash, value != NULL ? value : "\1");
     }
     return hash;
 }
@@ -110,15 +53,15 @@ static uint64_t mix_rest(uint64_t hash)
     struct stat st;
     int n = getgroups(sizeof groups / sizeof groups[0], groups);
     snprintf(text, sizeof text, "%u %u", (unsigned)geteuid(), (unsigned)getegid());
-    hash = mix(hash, text);
+    hash = hal_kept_mix(hash, text);
     for (int i = 0; i < n; i++) {
         snprintf(text, sizeof text, "%u", (unsigned)groups[i]);
-        hash = mix(hash, text);
+        hash = hal_kept_mix(hash, text);
     }
     if (stat("/etc/ld.so.cache", &st) == 0) {
         snprintf(text, sizeof text, "%lld %lld.%ld", (long long)st.st_size, (long long)st.st_mtim.tv_sec,
                  st.st_mtim.tv_nsec);
-        hash = mix(hash, text);
+        hash = hal_kept_mix(hash, text);
     }
     return hash;
 }
@@ -126,19 +69,19 @@ static uint64_t mix_rest(uint64_t hash)
 /* "BASE/hal/answers-HASH". */
 static bool path_of(const hal_files *files, bool make, char *path, size_t size)
 {
-    uint64_t hash = mix_files(14695981039346656037u, files);
-    hash = mix_rest(mix_variables(mix_directories(hash, files), files));
-    if (!hal_cache_directory(make, path, size))
-        return false;
-    const size_t used = strlen(path);
-    int n = snprintf(path + used, size - used, "/" PREFIX "%016llx", (unsigned long long)hash);
-    return n > 0 && (size_t)n < size - used;
+    static const char *const directories[] = {
+        "/sys/bus/pci/devices",     "/dev/dri",           "/dev/accel", "/sys/class/kfd",
+        "/proc/driver/nvidia/gpus", "/etc/OpenCL/vendors"};
+    uint64_t hash = hal_kept_mix_names(hal_kept_machine(files), files, directories,
+                                       sizeof directories / sizeof directories[0]);
+    return hal_kept_path(make, PREFIX, mix_rest(mix_variables(hash, files)), path, size);
 }
 
 /* --------------------------------------------------------------------------------------------- keeping -- */
 
-static bool write_all(const hal_answers *answers, FILE *out)
+static bool write_all(const void *context, FILE *out)
 {
+    const hal_answers *answers = context;
     char line[HAL_ANSWER_LINE];
     fputs(HEAD, out);
     for (uint32_t k = 0; k < answers->n_facts; k++) {
@@ -174,43 +117,12 @@ static void remove_old(const char *path)
 
 void hal_answers_keep(const hal_answers *answers, const hal_files *files)
 {
-    char path[PATH_LARGE], fresh[PATH_LARGE + 16];
-    if (!path_of(files, true, path, sizeof path))
-        return;
-    snprintf(fresh, sizeof fresh, "%s.XXXXXX", path);
-    int fd = mkostemp(fresh, O_CLOEXEC); /* mode 0600 */
-    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (out == NULL) {
-        if (fd >= 0)
-            close(fd);
-        return;
-    }
-    bool well = write_all(answers, out);
-    well = fclose(out) == 0 && well;
-    if (!well || rename(fresh, path) != 0)
-        unlink(fresh);
-    remove_old(path);
+    char path[PATH_LARGE];
+    if (path_of(files, true, path, sizeof path) && hal_kept_write(path, write_all, answers))
+        remove_old(path);
 }
 
 /* ------------------------------------------------------------------------------------------- recalling -- */
-
-/* The file when nobody else can have written it. */
-static char *read_trusted(const hal_allocator *allocator, const char *path, size_t *bytes)
-{
-    struct stat st;
-    char *text = NULL;
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-        (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 && st.st_size > 0 && st.st_size <= LARGEST)
-        text = hal_allocate(allocator, (size_t)st.st_size + 1);
-    *bytes = 0;
-    for (ssize_t n = 1; text != NULL && n > 0 && *bytes < (size_t)st.st_size; *bytes += n > 0 ? (size_t)n : 0)
-        n = read(fd, text + *bytes, (size_t)st.st_size - *bytes);
-    close(fd);
-    return text;
-}
 
 static hal_status recall_live(const hal_files *files, hal_answers *answers)
 {
@@ -218,7 +130,7 @@ static hal_status recall_live(const hal_files *files, hal_answers *answers)
     size_t bytes;
     const size_t head = strlen(HEAD);
     char *text =
-        path_of(files, false, path, sizeof path) ? read_trusted(&answers->allocator, path, &bytes) : NULL;
+        path_of(files, false, path, sizeof path) ? hal_kept_read(&answers->allocator, path, LARGEST, &bytes) : NULL;
     hal_status s =
         HAL_FAIL(NOT_FOUND, "no answers were kept for the machine as it is now; ask: hal-info --probe");
     if (text != NULL && bytes >= head && memcmp(text, HEAD, head) == 0)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""hal-bench mem and link: what is measured, what is verified, and copies that lie."""
-from support import case, expect
+"""hal-bench mem and link: what is measured, what is verified, what is kept, and copies that lie."""
+import json
+
+from support import Skipped, case, expect
 
 SMALL = ("--quick", "--bytes", 1 << 20, "--json")
 
@@ -63,3 +65,71 @@ def copy_that_fails_is_told_and_no_figure(t):
 @case
 def memory_that_is_too_small_to_measure_in(t):
     t.bad(3, ["making blocks", "bytes asked"], "hal-bench", "mem", "--device", "mock-npu0", "--bytes", 1 << 30, "--quick")
+
+
+def described(t, *words, **extra):
+    return json.loads(t.good("hal-info", *words, "--json", **extra).out)
+
+
+def saved(result):
+    lines = result.lines()
+    return [line for line in lines if line["event"] not in ("saved", "refused")], [line for line in lines if line["event"] == "refused"], lines[-1]
+
+
+def single_node(t):
+    """Skips where "host" may be one of several memories."""
+    memories = [m for m in described(t)["memories"] if m["host_access"] and m["numa"] is not None]
+    if len(memories) != 1:
+        raise Skipped(f"the host has {len(memories)} memories")
+    return memories[0]["id"]
+
+
+@case
+def saved_measurements_are_in_the_description(t):
+    name = single_node(t)
+    lines, refused, last = saved(t.good("hal-bench", "mem", *SMALL, "--save"))
+    expect(not refused and last["event"] == "saved" and last["kept"] == 4, f"{last}")
+    expect(last["path"].startswith(f"{t.directory}/hal/measured-"), f"{last}")
+    (memory,) = [m for m in described(t)["memories"] if m["id"] == name]
+    for member, event in (("bandwidth", "read"), ("latency", "chase")):
+        (line,) = [line for line in lines if line["event"] == event]
+        figure, was = memory[member], line[member]
+        expect(figure["source"] == "measured" and figure["when"].startswith("20") and figure["n"] == was["n"], f"{figure}")
+        expect(abs(figure["value"] / was["value"] - 1) < 1e-3, f"{figure} is not {was}")
+
+
+@case
+def saved_links_are_in_the_description(t):
+    name = single_node(t)
+    result = t.good("hal-bench", "link", *SMALL, "--from", "host", "--to", "cpu0", "--save")
+    (line,), refused, last = saved(result)
+    expect(not refused and last["kept"] == 1, f"{last}")
+    cpu = described(t)["devices"][0]["id"]
+    found = [link for link in described(t)["links"] if (link["from"], link["to"]) == (name, cpu)]
+    expect(len(found) == 1 and found[0]["verified"], f"{found}")
+    expect(abs(found[0]["bandwidth"]["value"] / line["bandwidth"]["value"] - 1) < 1e-3, f"{found} is not {line}")
+    expect(found[0]["latency"]["source"] == "measured", f"{found}")
+
+
+@case
+def measurements_of_what_is_no_part_of_the_machine_are_refused(t):
+    result = t.run("hal-bench", "link", *SMALL, "--from", "host", "--to", "null1", "--save")
+    expect(result.code == 4 and "nothing was kept" in result.err, f"exit {result.code}: {result.err}")
+    (line, refused) = result.lines()
+    expect(line["verified"] and refused["event"] == "refused", f"{refused}")
+    expect((refused["from"], refused["to"]) == ("host", "null1") and "host -> null1: " in refused["reason"], f"{refused}")
+    expect(not list(t.directory.glob("hal/measured-*")), "something was kept")
+
+
+@case
+def measurements_are_saved_where_somebody_wants_them(t):
+    single_node(t)
+    path = t.path("model")
+    result = t.good("hal-bench", "mem", "--quick", "--bytes", 1 << 20, f"--save={path}")
+    expect(f"kept 4 measurements: {path}" in result.out, result.out)
+    expect(path.read_text().startswith("hal-measurements 1\nread\t"), path.read_text())
+    expect(not list(t.directory.glob("hal/measured-*")), "and in the cache")
+    t.path("diary").write_text("dear diary\n")
+    t.bad(2, ["diary", "line 1"], "hal-bench", "mem", "--quick", "--bytes", 1 << 20, f"--save={t.path('diary')}")
+    expect(t.path("diary").read_text() == "dear diary\n", "it was overwritten")
+    t.bad(2, ["--save belongs to mem and link"], "hal-bench", "op", "--save")

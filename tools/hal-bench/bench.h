@@ -11,7 +11,8 @@ typedef struct bench_options {
     int64_t m, n, k;
     uint64_t steps, batch, context, bytes;
     int64_t deadline_ms; /* of a call or step; 0: that of the verb */
-    bool json, quick;
+    const char *save_path; /* NULL: that of this machine */
+    bool json, quick, save;
 } bench_options;
 
 /* Times a matmul (m, n, k) or an element-wise row over m x n, and reports flop/s and bytes/s. */

@@ -7,6 +7,7 @@
 #include "tools/common/load_guard.h"
 #include "tools/hal-bench/bench.h"
 #include "tools/hal-bench/measure.h"
+#include "tools/hal-bench/save.h"
 #include "tools/hal-bench/transfer.h"
 #include "tools/hal-run/model.h"
 
@@ -108,7 +109,7 @@ static int unknown_end(const end *ends, uint32_t n, const char *name, tool_error
     return name ? tool_fail(err, TOOL_NOT_FOUND, "\"%s\": no such device; hal-info lists them, and \"host\" is one end too", name) : TOOL_OK;
 }
 
-static int measure_ends(hal_instance *instance, const bench_options *o, const end *ends, uint32_t n, tool_error *err) {
+static int measure_ends(hal_instance *instance, const bench_options *o, const end *ends, uint32_t n, bench_save *save, tool_error *err) {
     const bench_effort effort = measure_effort(o);
     uint32_t failed = 0, done = 0;
     for (uint32_t i = 0; i < n; i++)
@@ -120,6 +121,7 @@ static int measure_ends(hal_instance *instance, const bench_options *o, const en
             failed += m.failure[0] != '\0';
             done++;
             measure_print(o, &m);
+            save_add(save, &m);
         }
     if (done == 0) return tool_fail(err, TOOL_BAD_INPUT, "--from host --to host is no link");
     return failed ? tool_fail(err, TOOL_DEGRADED, "%u of %u ways carry no data; the lines above say why", failed, done) : TOOL_OK;
@@ -129,6 +131,7 @@ int bench_link(const bench_options *options, tool_error *err) {
     hal_instance *instance;
     const hal_instance_options io = {HAL_HEAD(hal_instance_options), .plugin_path = options->plugin_dir};
     end ends[MOST_ENDS] = {{0}};
+    bench_save save = {0};
     uint32_t n = 0;
     load_guard_begin("hal-bench");
     const hal_status status = hal_instance_create(&io, &instance);
@@ -138,7 +141,9 @@ int bench_link(const bench_options *options, tool_error *err) {
     code = list_ends(instance, ends, &n, err);
     if (!code) code = unknown_end(ends, n, options->from, err);
     if (!code) code = unknown_end(ends, n, options->to, err);
-    if (!code) code = measure_ends(instance, options, ends, n, err);
+    if (!code) code = save_begin(&save, options, instance, err);
+    if (!code) code = measure_ends(instance, options, ends, n, &save, err);
+    code = save_end(&save, code, err);
     for (uint32_t i = 1; i < n; i++) hal_device_release(ends[i].device);
     hal_instance_release(instance);
     return code;

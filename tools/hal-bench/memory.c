@@ -12,6 +12,7 @@
 #include "tools/common/load_guard.h"
 #include "tools/hal-bench/bench.h"
 #include "tools/hal-bench/measure.h"
+#include "tools/hal-bench/save.h"
 #include "tools/hal-run/model.h"
 
 enum { MOST_BLOCKS = 12, LINE = 64, DEADLINE_MS = 60000 };
@@ -131,7 +132,7 @@ static hal_status run_chase(void *context, double *seconds) {
     uint32_t at = b->at;
     const double begin = bench_now();
     for (int i = 0; i < HOPS; i++) at = ((volatile uint32_t *)b->lines)[(size_t)at * (LINE / 4)];
-    *seconds = (bench_now() - begin) / HOPS;
+    *seconds = bench_now() - begin;
     b->at = at;
     return HAL_OK;
 }
@@ -160,7 +161,10 @@ static hal_status measure_chase(bed *b, const bench_effort *effort, measurement 
     b->n_lines = (uint32_t)(m->bytes / LINE);
     make_cycle(b);
     m->verified = true;
-    return bench_repeat(run_chase, b, effort, &m->delay);
+    HAL_TRY(bench_repeat(run_chase, b, effort, &m->delay));
+    m->delay.median /= HOPS;
+    m->delay.ci95 /= HOPS;
+    return HAL_OK;
 }
 
 static hal_status make_bed(bed *b, uint64_t bytes) {
@@ -176,7 +180,7 @@ static void drop_bed(bed *b) {
 }
 
 /* What one device does with its memory, a line each; true when any failed. */
-static bool measure_all(const bench_options *o, bed *b, const char *alias, const char *memory) {
+static bool measure_all(const bench_options *o, bed *b, const char *alias, const char *memory, bench_save *save) {
     static const kind kinds[] = {{"read", run_read, check_read, 1}, {"write", run_write, check_write, 1}, {"copy", run_copy, check_copy, 2}};
     const bench_effort effort = measure_effort(o);
     bool failed = false;
@@ -188,6 +192,7 @@ static bool measure_all(const bench_options *o, bed *b, const char *alias, const
             snprintf(m.failure, sizeof m.failure, "%s", hal_status_last()->text);
         failed |= m.failure[0] != '\0';
         measure_print(o, &m);
+        save_add(save, &m);
     }
     return failed;
 }
@@ -199,10 +204,12 @@ static int measure_device(const bench_options *o, hal_instance *instance, hal_de
     hal_device_describe(device, &info);
     hal_memory_describe(hal_memory_get(instance, info.memory), &memory);
     int code = model_fail(err, make_bed(&b, measure_bytes(o) / LINE * LINE), "making blocks to measure with");
-    if (!code && measure_all(o, &b, info.alias, memory.name))
+    bench_save save = {0};
+    if (!code) code = save_begin(&save, o, instance, err);
+    if (!code && measure_all(o, &b, info.alias, memory.name, &save))
         code = tool_fail(err, TOOL_DEGRADED, "%s: not everything could be measured; the lines above say why", info.alias);
     drop_bed(&b);
-    return code;
+    return save_end(&save, code, err);
 }
 
 int bench_mem(const bench_options *options, tool_error *err) {
