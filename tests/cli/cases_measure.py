@@ -119,6 +119,10 @@ def measurements_of_what_is_no_part_of_the_machine_are_refused(t):
     expect(line["verified"] and refused["event"] == "refused", f"{refused}")
     expect((refused["from"], refused["to"]) == ("host", "null1") and "host -> null1: " in refused["reason"], f"{refused}")
     expect(not list(t.directory.glob("hal/measured-*")), "something was kept")
+    result = t.run("hal-bench", "mem", *SMALL, "--save", HAL_CPU_DEVICES=2)
+    reasons = [line["reason"] for line in result.lines() if line["event"] == "refused"]
+    expect(result.code == 4 and len(reasons) == 4, f"exit {result.code}: {result.out}")
+    expect(all("only a share" in reason for reason in reasons), f"{reasons}")
 
 
 @case

@@ -9,8 +9,16 @@
 #include "tools/hal-run/model.h"
 
 int save_begin(bench_save *save, const bench_options *options, hal_instance *instance, tool_error *err) {
-    *save = (bench_save){.options = options};
+    *save = (bench_save){.options = options, .instance = instance};
     return options->save ? model_fail(err, hal_instance_topology(instance, &save->topology), "describing this machine") : TOOL_OK;
+}
+
+static bool describe(hal_instance *instance, uint32_t index, hal_device_info *info) {
+    hal_device *device;
+    if (hal_device_get(instance, index, &device)) return false;
+    hal_device_describe(device, info); /* its texts belong to the instance */
+    hal_device_release(device);
+    return true;
 }
 
 static hal_figure figure(double value, double ci95, hal_unit unit, size_t runs) {
@@ -31,8 +39,7 @@ static hal_measurement row_of(const measurement *m) {
     return row;
 }
 
-static void refuse(bench_save *save, const measurement *m) {
-    const char *why = hal_status_last()->text;
+static void refuse(bench_save *save, const measurement *m, const char *why) {
     save->refused++;
     if (!save->options->json) {
         fprintf(stderr, "hal-bench: not kept: %s\n", why);
@@ -42,6 +49,17 @@ static void refuse(bench_save *save, const measurement *m) {
     json_dumpf(o, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(o);
+}
+
+/* Whether a device has only its share of the execution units that the description knows as one device. */
+static bool is_share(const bench_save *save, const char *name) {
+    hal_device_info info, other;
+    uint32_t same = 0;
+    bool found = false;
+    for (uint32_t i = 0; i < hal_device_count(save->instance) && !found; i++) found = describe(save->instance, i, &info) && strcmp(info.alias, name) == 0;
+    for (uint32_t i = 0; found && i < hal_device_count(save->instance); i++)
+        same += describe(save->instance, i, &other) && other.state != HAL_DEVICE_ABSENT && other.compute_group == info.compute_group;
+    return same > 1;
 }
 
 static bool make_room(bench_save *save) {
@@ -57,8 +75,14 @@ static bool make_room(bench_save *save) {
 void save_add(bench_save *save, const measurement *m) {
     if (!save->topology || m->failure[0] || strcmp(m->from, m->to) == 0) return;
     const hal_measurement row = row_of(m);
+    if (is_share(save, m->from) || is_share(save, m->to)) {
+        char why[256];
+        snprintf(why, sizeof why, "%s %s -> %s: a device is here only a share of its hardware (HAL_CPU_DEVICES)", m->kind, m->from, m->to);
+        refuse(save, m, why);
+        return;
+    }
     if (hal_measurement_check(save->topology, &row)) {
-        refuse(save, m);
+        refuse(save, m, hal_status_last()->text);
         return;
     }
     save->starved |= !make_room(save);

@@ -9,6 +9,7 @@
 
 typedef struct bench_save {
     const bench_options *options;
+    hal_instance *instance; /* borrowed */
     hal_topology *topology; /* NULL: nothing is to be saved */
     hal_measurement *rows;
     uint32_t n, room, refused;
