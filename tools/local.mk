@@ -25,6 +25,8 @@ HAL_RUN_SOURCES = \
 
 HAL_BENCH_SOURCES = \
 	tools/hal-bench/bench.h \
+	tools/hal-bench/compare.c \
+	tools/hal-bench/compare.h \
 	tools/hal-bench/link.c \
 	tools/hal-bench/main.c \
 	tools/hal-bench/measure.c \

@@ -137,3 +137,27 @@ def measurements_are_saved_where_somebody_wants_them(t):
     t.bad(2, ["diary", "line 1"], "hal-bench", "mem", "--quick", "--bytes", 1 << 20, f"--save={t.path('diary')}")
     expect(t.path("diary").read_text() == "dear diary\n", "it was overwritten")
     t.bad(2, ["--save belongs to mem and link"], "hal-bench", "op", "--save")
+
+
+@case
+def measurements_beside_those_of_an_earlier_run(t):
+    old = t.path("old.json")
+    link = ("hal-bench", "link", *SMALL, "--from", "host", "--to", "cpu0")
+    was = t.good(*link).out
+    for factor, word in ((1, None), (1000, "slower"), (0.001, "faster")):
+        (row,) = [json.loads(line) for line in was.splitlines()]
+        row["bandwidth"]["value"] *= factor
+        row["bandwidth"]["ci95"] = 0
+        old.write_text(json.dumps(row) + "\n")
+        told = t.good(*link, "--compare", old).lines()[-1]
+        expect(told["event"] == "compared" and told["ratio"] > 0, f"{told}")
+        expect(word is None or told["verdict"] == word, f"{told}")
+        expect(factor == 1 or (told["ratio"] > 1) == (factor < 1), f"{told}")
+    row["bytes"] += 1
+    old.write_text(json.dumps(row) + "\n")
+    told = t.good(*link, "--compare", old).lines()[-1]
+    expect((told["verdict"], told["ratio"]) == ("new", None), f"{told}")
+    old.write_text("nonsense\n")
+    t.bad(2, ["old.json", "line 1"], *link, "--compare", old)
+    t.bad(3, ["none.json"], *link, "--compare", t.path("none.json"))
+    t.bad(2, ["--compare belongs to mem and link"], "hal-bench", "op", "--compare", old)

@@ -11,6 +11,7 @@ typedef struct bench_options {
     int64_t m, n, k;
     uint64_t steps, batch, context, bytes;
     int64_t deadline_ms; /* of a call or step; 0: that of the verb */
+    const char *compare;   /* output of an earlier run, or NULL */
     const char *save_path; /* NULL: that of this machine */
     bool json, quick, save;
 } bench_options;

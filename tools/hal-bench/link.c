@@ -6,6 +6,7 @@
 
 #include "tools/common/load_guard.h"
 #include "tools/hal-bench/bench.h"
+#include "tools/hal-bench/compare.h"
 #include "tools/hal-bench/measure.h"
 #include "tools/hal-bench/save.h"
 #include "tools/hal-bench/transfer.h"
@@ -121,6 +122,7 @@ static int measure_ends(hal_instance *instance, const bench_options *o, const en
             failed += m.failure[0] != '\0';
             done++;
             measure_print(o, &m);
+            compare_print(o, save->earlier, &m);
             save_add(save, &m);
         }
     if (done == 0) return tool_fail(err, TOOL_BAD_INPUT, "--from host --to host is no link");

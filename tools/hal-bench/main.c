@@ -10,8 +10,8 @@ static const char help[] =
     "usage: hal-bench op [--op NAME] [--m N] [--n N] [--k N] [--dtype T] [--device ID] [--steps N] [--json]\n"
     "       hal-bench train [--model char|small|gpt2|llama] [--dtype f32|bf16] [--batch N] [--context N] [--steps N] [--json]\n"
     "       hal-bench overhead [--steps N] [--json]\n"
-    "       hal-bench mem [--device ID] [--bytes N] [--quick] [--save[=FILE]] [--json]\n"
-    "       hal-bench link [--from ID] [--to ID] [--bytes N] [--quick] [--save[=FILE]] [--json]\n"
+    "       hal-bench mem [--device ID] [--bytes N] [--quick] [--save[=FILE]] [--compare FILE] [--json]\n"
+    "       hal-bench link [--from ID] [--to ID] [--bytes N] [--quick] [--save[=FILE]] [--compare FILE] [--json]\n"
     "       --deadline SECONDS      longest wait for one call of op, one step of train\n"
     "       --plugin-dir DIR[:DIR]  look for backends there first (absolute paths)\n"
     "       --help, --version       this text; the version\n"
@@ -20,7 +20,7 @@ static const char help[] =
 static const struct option table[] = {
     {"op", 1, NULL, 'o'}, {"device", 1, NULL, 'd'}, {"dtype", 1, NULL, 't'}, {"model", 1, NULL, 'M'}, {"plugin-dir", 1, NULL, 'p'},
     {"m", 1, NULL, 'm'}, {"n", 1, NULL, 'n'}, {"k", 1, NULL, 'k'}, {"steps", 1, NULL, 's'}, {"batch", 1, NULL, 'b'},
-    {"context", 1, NULL, 'c'}, {"deadline", 1, NULL, 'D'}, {"bytes", 1, NULL, 'B'}, {"from", 1, NULL, 'F'}, {"to", 1, NULL, 'T'}, {"quick", 0, NULL, 'q'}, {"save", 2, NULL, 'S'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+    {"context", 1, NULL, 'c'}, {"deadline", 1, NULL, 'D'}, {"bytes", 1, NULL, 'B'}, {"from", 1, NULL, 'F'}, {"to", 1, NULL, 'T'}, {"quick", 0, NULL, 'q'}, {"save", 2, NULL, 'S'}, {"compare", 1, NULL, 'C'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 
 static int whole(const char *text, int64_t *out, tool_error *err) {
     char *end;
@@ -53,6 +53,7 @@ static int set_option(bench_options *o, int c, tool_error *err) {
     case 'F': o->from = optarg; break;
     case 'T': o->to = optarg; break;
     case 'q': o->quick = true; break;
+    case 'C': o->compare = optarg; break;
     case 'S':
         o->save = true;
         o->save_path = optarg;
@@ -75,7 +76,8 @@ static int run(int argc, char **argv, tool_error *err) {
     if (code) return code;
     const char *verb = optind + 1 == argc ? argv[optind] : "";
     const bool measures = strcmp(verb, "mem") == 0 || strcmp(verb, "link") == 0;
-    if (o.save && !measures) return tool_fail(err, TOOL_BAD_INPUT, "--save belongs to mem and link; see --help");
+    if ((o.save || o.compare) && !measures)
+        return tool_fail(err, TOOL_BAD_INPUT, "--%s belongs to mem and link; see --help", o.save ? "save" : "compare");
     if (strcmp(verb, "op") == 0) return bench_op(&o, err);
     if (strcmp(verb, "train") == 0) return bench_train(&o, err);
     if (strcmp(verb, "overhead") == 0) return bench_overhead(&o, err);

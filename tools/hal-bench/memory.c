@@ -11,6 +11,7 @@
 
 #include "tools/common/load_guard.h"
 #include "tools/hal-bench/bench.h"
+#include "tools/hal-bench/compare.h"
 #include "tools/hal-bench/measure.h"
 #include "tools/hal-bench/save.h"
 #include "tools/hal-run/model.h"
@@ -192,6 +193,7 @@ static bool measure_all(const bench_options *o, bed *b, const char *alias, const
             snprintf(m.failure, sizeof m.failure, "%s", hal_status_last()->text);
         failed |= m.failure[0] != '\0';
         measure_print(o, &m);
+        compare_print(o, save->earlier, &m);
         save_add(save, &m);
     }
     return failed;

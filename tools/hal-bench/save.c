@@ -10,6 +10,8 @@
 
 int save_begin(bench_save *save, const bench_options *options, hal_instance *instance, tool_error *err) {
     *save = (bench_save){.options = options, .instance = instance};
+    const int code = compare_open(options, &save->earlier, err);
+    if (code) return code;
     return options->save ? model_fail(err, hal_instance_topology(instance, &save->topology), "describing this machine") : TOOL_OK;
 }
 
@@ -121,6 +123,7 @@ int save_end(bench_save *save, int code, tool_error *err) {
         }
     }
     hal_topology_release(save->topology);
+    json_decref(save->earlier);
     free(save->rows);
     return code;
 }
