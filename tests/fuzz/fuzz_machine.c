@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hal/discovery/answer.h"
+#include "hal/discovery/measurements.h"
 #include "hal/discovery/scan.h"
 
 #define HEAD                     "hal-tree 1\n"
@@ -46,6 +47,16 @@ static const char *const seeds[] = {
                               "/hal/answers/"
                               "nvml\n\tlibrary\tapi=nvml\tstate=ok\n\tdevice\tapi=nvml\ttype=gpu\tindex="
                               "0\taddress=0000:1b:00.0\tuuid=GPU-1\n",
+    /* Two boards, and what was measured between them. */
+    DEVICE("0000:1b:00.0", "0x10de", "0x2330", "0x030200") DEVICE("0000:1c:00.0", "0x10de", "0x2330", "0x030200")
+        SET("0000:1b:00.0", "current_link_width", "16") SET("0000:1b:00.0", "current_link_speed", "32.0 GT/s PCIe")
+            SET("0000:1c:00.0", "current_link_width", "16") SET("0000:1c:00.0", "current_link_speed",
+                                                                "32.0 GT/s PCIe") "< /hal/measurements\n"
+            "\thal-measurements 1\n"
+            "\tlink\tgpu:0000:1b:00.0\tgpu:0000:1c:00.0\t67108864\t52000000000:100:31:1795000000\t"
+            "9000000:1:31:1795000000\t1900000:0:31:1795000000\n"
+            "\tlink\tgpu:0000:1c:00.0\tgpu:0000:1b:00.0\t67108864\t99000000000:100:31:1795000000\t-\t-\n"
+            "\tread\tnuma0\tcpu:package0\t1\t-\t-\t-\n",
     /* NPUs that are not in order. */
     DEVICE("0000:00:0b.0", "0x8086", "0x7d1d", "0x120000") DEVICE(
         "0000:c5:00.1", "0x1022", "0x17f0", "0x118000") DEVICE("0000:c1:00.0", "0x19e5", "0xd802", "0x120000")
@@ -118,6 +129,7 @@ static void describe(const hal_files *files)
     if (hal_answers_recall(NULL, files, &answers) == HAL_OK && hal_answers_merge(draft, answers) != HAL_OK)
         abort();
     hal_scan_parts(files, draft);
+    (void)hal_scan_measurements(NULL, files, draft); /* ones of another form are an error */
     hal_scan_hidden(files, draft);
     if (hal_ladder_climb(files, draft) != HAL_OK || hal_draft_seal(draft, &topology) != HAL_OK)
         abort();
