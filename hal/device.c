@@ -75,6 +75,7 @@ hal_status hal_device_add_absent(hal_instance *instance, const hal_device_record
     HAL_TRY(add_bare(instance, &instance->absent, record, local, &d));
     snprintf(d->alias, sizeof d->alias, "%s", alias);
     snprintf(d->lost_text, sizeof d->lost_text, "%s", why);
+    d->memory = UINT32_MAX; /* what memory it has is in the topology; nothing can be put there */
     atomic_store(&d->state, HAL_DEVICE_ABSENT);
     return HAL_OK;
 }
@@ -98,6 +99,21 @@ hal_status hal_device_get(hal_instance *instance, uint32_t index, hal_device **d
     return HAL_OK;
 }
 
+/* Of the devices that are absent, the one that tells most: what is broken before what has no backend yet. */
+static const hal_device *first_absent(const hal_instance *instance)
+{
+    const hal_device *first = NULL;
+    for (uint32_t i = 0; i < instance->n_devices; i++) {
+        const hal_device *d = instance->devices[i];
+        if (!is_absent(d))
+            continue;
+        if (hal_topology_device_at(instance->topology, d->local)->usability == HAL_USABLE_BROKEN)
+            return d;
+        first = first != NULL ? first : d;
+    }
+    return first;
+}
+
 /* What a person needs when a device is missing: what is there, and why something is not. */
 static hal_status not_found(const hal_instance *instance, const char *alias)
 {
@@ -107,10 +123,9 @@ static hal_status not_found(const hal_instance *instance, const char *alias)
         if (!is_absent(instance->devices[i]))
             at += (size_t)snprintf(there + at, sizeof there - at, "%s%s", at ? ", " : "",
                                    instance->devices[i]->alias);
-    for (uint32_t i = 0; i < instance->n_devices && why[0] == '\0'; i++)
-        if (is_absent(instance->devices[i]))
-            snprintf(why, sizeof why, "; absent: %s: %s", instance->devices[i]->alias,
-                     instance->devices[i]->lost_text);
+    const hal_device *absent = first_absent(instance);
+    if (absent != NULL)
+        snprintf(why, sizeof why, "; absent: %s: %s", absent->alias, absent->lost_text);
     for (uint32_t i = 0; i < instance->n_report && why[0] == '\0'; i++) {
         const hal_load_entry *e = &instance->report[i];
         /* A backend left out by the allow list is no failure. */

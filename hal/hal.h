@@ -416,7 +416,7 @@ typedef struct hal_device_info {
     hal_device_state state;
     /** Devices with equal groups share their execution units. */
     uint32_t compute_group;
-    /** Index of its first memory in the instance. */
+    /** Index of its first memory in the instance; past the last one of a device that is absent. */
     uint32_t memory;
     /** Computed by something other than the hardware it stands for. */
     bool emulated;

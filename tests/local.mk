@@ -31,6 +31,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_layout \
 	tests/unit/test_loader \
 	tests/unit/test_measurement \
+	tests/unit/test_machine \
 	tests/unit/test_note \
 	tests/unit/test_overhead \
 	tests/unit/test_plan \

@@ -59,14 +59,23 @@ static hal_status read_tree(hwloc_topology_t tree, const hal_files *files, hal_d
     return status;
 }
 
-/* All processors are described, also those that others may use: what is left to the process is a fact of its
- * own. */
+/*
+ * All processors are described, also those that others may use: what is left to the process is a fact of its
+ * own. To ask each processor itself, hwloc moves the calling thread from one to the next, which waits for
+ * whoever computes there; only where the kernel does not tell everything: no files of it, or cores of two kinds.
+ */
 static bool read_this_machine(const hal_files *files, hal_draft *draft)
 {
     hwloc_topology_t tree;
+    unsigned long flags = HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED;
     if (!hal_quiet_tree(&tree))
         return false;
-    hwloc_topology_set_flags(tree, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+#if HWLOC_API_VERSION >= 0x00020500
+    if (hal_files_exist(files, "/sys/devices/system/cpu/cpu0/cache/index0/shared_cpu_map") &&
+        !hal_files_exist(files, "/sys/devices/cpu_atom"))
+        flags |= HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING;
+#endif
+    hwloc_topology_set_flags(tree, flags);
     return read_tree(tree, files, draft, "this machine") == HAL_OK;
 }
 

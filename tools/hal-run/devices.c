@@ -13,7 +13,7 @@ static const char *state_name(hal_device_state state) {
 static void print_device(const hal_instance *instance, const hal_device_info *info) {
     hal_memory_info memory = {0};
     if (info->memory < hal_memory_count(instance)) hal_memory_describe(hal_memory_get(instance, info->memory), &memory);
-    printf("%-12s %-9s %-10s %s", info->alias, state_name(info->state), info->backend, info->name);
+    printf("%-12s %-9s %-10s %s", info->alias, state_name(info->state), info->backend[0] ? info->backend : "-", info->name);
     if (memory.capacity) printf(", %.1f GiB in %s", (double)memory.capacity / (1 << 30), memory.name);
     printf("%s%s%s\n", info->emulated ? " (emulated)" : "", info->reason[0] ? ": " : "", info->reason);
 }
@@ -45,12 +45,13 @@ int verb_devices(const run_options *options, tool_error *err) {
     int code = engine_open(options, &engine, err);
     if (code) return code;
     json_t *list = options->json ? json_array() : NULL;
-    const uint32_t n = hal_device_count(engine.instance);
-    for (uint32_t i = 0; i < n; i++) {
+    uint32_t usable = 0;
+    for (uint32_t i = 0; i < hal_device_count(engine.instance); i++) {
         hal_device *device;
         hal_device_info info;
         if (hal_device_get(engine.instance, i, &device) != HAL_OK) continue;
         hal_device_describe(device, &info);
+        usable += info.state != HAL_DEVICE_ABSENT;
         if (list) json_array_append_new(list, device_json(&info));
         else print_device(engine.instance, &info);
         hal_device_release(device);
@@ -58,6 +59,6 @@ int verb_devices(const run_options *options, tool_error *err) {
     if (list) code = print_json(list, err);
     else print_report(engine.instance);
     engine_close(&engine);
-    if (!code && n == 0) code = tool_fail(err, TOOL_NOT_FOUND, "no device: no backend could be loaded; see the lines above");
+    if (!code && usable == 0) code = tool_fail(err, TOOL_NOT_FOUND, "no device that can be used; see the lines above");
     return code;
 }

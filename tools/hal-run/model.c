@@ -9,6 +9,7 @@ static int exit_code(hal_status status) {
     switch (hal_status_code(status)) {
     case HAL_CODE_INVALID_ARGUMENT: return TOOL_BAD_INPUT;
     case HAL_CODE_NOT_FOUND:
+    case HAL_CODE_UNAVAILABLE:
     case HAL_CODE_UNSUPPORTED:
     case HAL_CODE_OUT_OF_MEMORY: return TOOL_NOT_FOUND;
     case HAL_CODE_DEADLINE_EXCEEDED: return TOOL_DEADLINE;
