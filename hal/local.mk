@@ -86,6 +86,8 @@ HAL_CORE_SOURCES = \
 	hal/discovery/scan.h \
 	hal/discovery/search.c \
 	hal/discovery/search.h \
+	hal/discovery/selector.c \
+	hal/discovery/selector.h \
 	hal/discovery/steps.c \
 	hal/discovery/steps.h \
 	hal/discovery/tree.c \

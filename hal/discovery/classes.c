@@ -141,7 +141,8 @@ static bool each_misc(void *context, const char *entry)
 
 /* ------------------------------------------------------------------- what drivers tell of their device -- */
 
-/* Ascend's driver numbers its nodes by itself, and says so in dev_id; VFIO's by IOMMU group. */
+/* Ascend's driver numbers its nodes by itself, and says so in dev_id; VFIO's by IOMMU group. Gaudi's says which
+ * place of the board its card has. */
 static void complete(const scan *s, uint32_t device)
 {
     const hal_topology_device *d = hal_draft_device(s->draft, device);
@@ -151,6 +152,10 @@ static void complete(const scan *s, uint32_t device)
     char address[32];
     snprintf(address, sizeof address, "%.31s", d->address);
     int64_t number = -1;
+    if (strcmp(d->family, "gaudi") == 0 &&
+        (number = hal_scan_number(s->files, -1, "/sys/bus/pci/devices/%s/module_id", address)) >= 0)
+        hal_draft_device_index(s->draft, device, "module", HAL_NOWHERE, (uint32_t)number);
+    number = -1;
     if (strcmp(d->family, "ascend") == 0)
         number = hal_scan_number(s->files, -1, "/sys/bus/pci/devices/%s/dev_id", address);
     if (number >= 0 && number < 1024) {

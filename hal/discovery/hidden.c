@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Variables that hide devices. What each means: the vendors' documentation of it, as far as it is told below.
  */
+#include "hal/discovery/selector.h"
 #include "hal/discovery/steps.h"
 
 #include <ctype.h>
@@ -22,8 +23,13 @@ typedef struct variable {
     mistake mistake;
 } variable;
 
-/* Applied in this order: ROCr's before HIP's, whose numbers count what ROCr left. */
+/*
+ * Applied in this order: those of containers first; ROCr's before HIP's, whose numbers count what ROCr left.
+ * NVIDIA_VISIBLE_DEVICES: NVIDIA Container Toolkit; it hides what the runtime then gave no node, and nothing by
+ * itself (D907). HABANA_VISIBLE_MODULES: Habana's "Run Using Containers"; its numbers are module_id's.
+ */
 static const variable variables[] = {
+    {"NVIDIA_VISIBLE_DEVICES", "nvidia", "D907", "", MISTAKE_IGNORED},
     {"CUDA_VISIBLE_DEVICES", "nvidia", "D901", "cuda", MISTAKE_ENDS},
     {"ROCR_VISIBLE_DEVICES", "amdgpu", "D902", "", MISTAKE_ENDS},
     {"HIP_VISIBLE_DEVICES", "amdgpu", "D902", "", MISTAKE_ENDS},
@@ -31,6 +37,8 @@ static const variable variables[] = {
     {"ASCEND_RT_VISIBLE_DEVICES", "ascend", "D903", "ascend", MISTAKE_HIDES},
     {"ZE_AFFINITY_MASK", "intel-gpu", "D904", "", MISTAKE_IGNORED},
     {"HABANA_VISIBLE_DEVICES", "gaudi", "D905", "accel", MISTAKE_IGNORED},
+    {"HABANA_VISIBLE_MODULES", "gaudi", "D905", "module", MISTAKE_IGNORED},
+    {"ONEAPI_DEVICE_SELECTOR", "intel-gpu", "D904", "", MISTAKE_IGNORED},
     {"TPU_VISIBLE_CHIPS", "tpu", "D906", "", MISTAKE_IGNORED},
     {"TPU_VISIBLE_DEVICES", "tpu", "D906", "", MISTAKE_IGNORED},
     {"TT_VISIBLE_DEVICES", "tenstorrent", "D906", "tenstorrent", MISTAKE_IGNORED},
@@ -42,6 +50,7 @@ static const variable variables[] = {
 };
 
 typedef struct scan {
+    const hal_files *files;
     hal_draft *draft;
     const variable *v;
     const char *value;
@@ -176,19 +185,27 @@ static bool is_ambiguous(const scan *s)
 /* Nothing is hidden on a guess. */
 static bool name_all(scan *s)
 {
+    const hal_code_row *row = hal_code_explain("D912");
     hal_topology_diagnostic d = {
-        .code = "D912",
-        .severity = HAL_SEVERITY_WARNING,
+        .code = row->code,
+        .severity = row->severity,
         .device = HAL_NOWHERE,
-        .summary = "CUDA_VISIBLE_DEVICES counts from the fastest GPU on, and these are not alike.",
+        .summary = row->summary,
         .evidence = hal_draft_format(s->draft, "%s=%.200s, CUDA_DEVICE_ORDER is not PCI_BUS_ID", s->v->name,
                                      s->value),
-        .cause = "CUDA's own order is not known before CUDA is asked",
-        .remedy = "hal-info --probe asks it; or set CUDA_DEVICE_ORDER=PCI_BUS_ID"};
+        .cause = row->cause,
+        .remedy = row->remedy};
     hal_draft_add_diagnostic(s->draft, &d);
     for (uint32_t i = 0; i < s->n_devices; i++)
         s->named[i] = true;
     return true;
+}
+
+/* "-1" and words such as NoDevFiles are how people say "none", not mistakes. */
+static bool means_none(const char *entry, size_t length)
+{
+    return length == 0 || entry[0] == '-' || strncmp(entry, "NoDevFiles", length) == 0 ||
+           strncmp(entry, "none", length) == 0 || strncmp(entry, "void", length) == 0;
 }
 
 /* Marks what the value names; false when a mistake hides everything. */
@@ -203,8 +220,7 @@ static bool read_value(scan *s)
         size_t length = strcspn(p, ","), trimmed = length;
         while (trimmed > 0 && isspace((unsigned char)p[trimmed - 1]))
             trimmed--;
-        /* "-1" and words such as NoDevFiles are how people say "none", not mistakes */
-        bool none = trimmed == 0 || p[0] == '-' || strncmp(p, "NoDevFiles", trimmed) == 0;
+        bool none = means_none(p, trimmed);
         if (!name_entry(s, p, trimmed, numbered)) {
             if (!none)
                 diagnose(s, "D911", p, trimmed);
@@ -234,10 +250,46 @@ static void hide(scan *s, uint32_t device, uint32_t position)
     }
 }
 
+/* Whether the container has a node of the device; it has when nothing tells of nodes. */
+static bool has_node(const scan *s, uint32_t device)
+{
+    const hal_topology_device *d = hal_draft_device(s->draft, device);
+    bool any = !hal_files_exist(s->files, "/dev");
+    for (uint32_t i = 0; i < d->n_nodes; i++)
+        any |= hal_files_exist(s->files, d->nodes[i]);
+    return any;
+}
+
+/* Variables that do not choose by themselves, or in words of their own; true when the others are meant. */
+static bool is_plain(const scan *s)
+{
+    return strcmp(s->v->code, "D907") != 0 && strcmp(s->v->name, "ONEAPI_DEVICE_SELECTOR") != 0;
+}
+
+static bool is_left_out(const scan *s, uint32_t position)
+{
+    if (strcmp(s->v->code, "D907") == 0)
+        return !s->named[position] && !has_node(s, s->devices[position]);
+    if (!is_plain(s))
+        return hal_selector_hides(s->value, position);
+    return !s->named[position];
+}
+
+/* Whether the value can be about these devices at all. */
+static bool applies(const scan *s)
+{
+    if (s->n_devices == 0) /* not meant for them, where several vendors share a name or a code */
+        return strcmp(s->v->code, "D906") != 0 && is_plain(s);
+    if (strcmp(s->v->code, "D907") == 0)
+        return hal_draft_host(s->draft)->container[0] != '\0';
+    return strcmp(s->v->api, "module") != 0 || count_numbered(s) == s->n_devices;
+}
+
 void hal_scan_hidden(const hal_files *files, hal_draft *draft)
 {
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        scan s = {.draft = draft,
+        scan s = {.files = files,
+                  .draft = draft,
                   .v = &variables[i],
                   .value = hal_files_env(files, variables[i].name),
                   .order = hal_files_env(files, "CUDA_DEVICE_ORDER")};
@@ -247,11 +299,11 @@ void hal_scan_hidden(const hal_files *files, hal_draft *draft)
         if (s.value[0] == '\0' && s.v->mistake == MISTAKE_IGNORED)
             continue;
         collect(&s);
-        if (s.n_devices == 0 && strcmp(s.v->code, "D906") == 0) /* not meant for them */
+        if (!applies(&s))
             continue;
-        bool believed = read_value(&s);
+        bool believed = strcmp(s.v->name, "ONEAPI_DEVICE_SELECTOR") == 0 || read_value(&s);
         for (uint32_t k = 0; k < s.n_devices; k++)
-            if (!believed || !s.named[k])
+            if (!believed || is_left_out(&s, k))
                 hide(&s, s.devices[k], k);
     }
 }

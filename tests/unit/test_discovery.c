@@ -39,6 +39,7 @@ static hal_topology *scanned(const char *text)
     hal_files *files = parsed(text);
     assert_ok(hal_draft_create(NULL, &draft));
     assert_ok(hal_scan_processors(files, SOON, draft));
+    hal_scan_host(files, draft);
     hal_scan_pci(files, draft);
     hal_scan_classes(files, draft);
     hal_scan_hidden(files, draft);
@@ -302,17 +303,23 @@ static void limits_of_the_process(void **state)
     }
 }
 
-/* Four GPUs of each of three vendors; numbers of Ascend's are not in PCI order. */
+/* Four devices of each of five vendors; numbers of Ascend's and places of Gaudi's are not in PCI order. */
 #define ASCEND(address, number)                                                                              \
     DEVICE(PCI address, "0x19e5", "0xd802", "0x120000") "= " PCI address "/dev_id " number "\n"
 #define AMD(address)        DEVICE(PCI address, "0x1002", "0x740f", "0x038000")
 #define UUID(address, uuid) "< /proc/driver/nvidia/gpus/" address "/information\n\tGPU UUID: " uuid "\n"
-static const char twelve[] =
+#define GAUDI(address, place)                                                                                \
+    DEVICE(PCI address, "0x1da3", "0x1020", "0x120000") "= " PCI address "/module_id " place "\n"
+#define INTEL(address) DEVICE(PCI address, "0x8086", "0x56a0", "0x030000")
+static const char twenty[] =
     HEAD NVIDIA(PCI "0000:01:00.0") NVIDIA(PCI "0000:02:00.0") NVIDIA(PCI "0000:03:00.0")
         NVIDIA(PCI "0000:04:00.0") UUID("0000:01:00.0", "GPU-a1") UUID("0000:02:00.0", "GPU-a2")
             UUID("0000:03:00.0", "GPU-b3") UUID("0000:04:00.0", "GPU-b4") AMD("0000:11:00.0")
                 AMD("0000:12:00.0") AMD("0000:13:00.0") AMD("0000:14:00.0") ASCEND("0000:21:00.0", "3")
-                    ASCEND("0000:22:00.0", "2") ASCEND("0000:23:00.0", "1") ASCEND("0000:24:00.0", "0");
+                    ASCEND("0000:22:00.0", "2") ASCEND("0000:23:00.0", "1") ASCEND("0000:24:00.0", "0")
+                        GAUDI("0000:31:00.0", "3") GAUDI("0000:32:00.0", "2") GAUDI("0000:33:00.0", "1")
+                            GAUDI("0000:34:00.0", "0") INTEL("0000:41:00.0") INTEL("0000:42:00.0")
+                                INTEL("0000:43:00.0") INTEL("0000:44:00.0");
 
 static void variables_hide_devices(void **state)
 {
@@ -339,12 +346,23 @@ static void variables_hide_devices(void **state)
         {"ROCR_VISIBLE_DEVICES=1,2,3", "gpu", 0x11, "-+++", "D902", NULL},
         {"ASCEND_RT_VISIBLE_DEVICES=0,1", "npu", 0x21, "--++", "D903", NULL},
         {"ASCEND_RT_VISIBLE_DEVICES=0,7", "npu", 0x21, "----", "D903", "D911"},
+        {"NVIDIA_VISIBLE_DEVICES=0,1", "gpu", 1, "++++", "", NULL}, /* of a container's runtime, and this is none */
+        {"HABANA_VISIBLE_MODULES=1,2", "npu", 0x31, "-++-", "D905", NULL},
+        {"HABANA_VISIBLE_MODULES=0,9", "npu", 0x31, "---+", "D905", "D911"},
+        {"ONEAPI_DEVICE_SELECTOR=level_zero:1,2", "gpu", 0x41, "-++-", "D904", NULL},
+        {"ONEAPI_DEVICE_SELECTOR=level_zero:0.1;opencl:cpu", "gpu", 0x41, "+---", "D904", NULL},
+        {"ONEAPI_DEVICE_SELECTOR=*:gpu", "gpu", 0x41, "++++", "", NULL},
+        {"ONEAPI_DEVICE_SELECTOR=opencl:cpu", "gpu", 0x41, "----", "D904", NULL},
+        {"ONEAPI_DEVICE_SELECTOR=opencl:3", "gpu", 0x41, "++++", "", NULL}, /* processors count there too */
+        {"ONEAPI_DEVICE_SELECTOR=!level_zero:3", "gpu", 0x41, "+++-", "D904", NULL},
+        {"ONEAPI_DEVICE_SELECTOR=*:*;!opencl:0", "gpu", 0x41, "++++", "", NULL},
+        {"ONEAPI_DEVICE_SELECTOR=nonsense", "gpu", 0x41, "----", "D904", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char text[sizeof twelve + 256];
+        char text[sizeof twenty + 256];
         const hal_topology_diagnostic *told;
         bool found = false;
-        snprintf(text, sizeof text, "%s< /hal/env\n\t%s\n", twelve, cases[i].environment);
+        snprintf(text, sizeof text, "%s< /hal/env\n\t%s\n", twenty, cases[i].environment);
         hal_topology *t = scanned(text);
         for (unsigned k = 0; k < 4; k++) {
             snprintf(text, sizeof text, "%s:0000:%02x:00.0", cases[i].kind, cases[i].bus + k);
@@ -362,13 +380,39 @@ static void variables_hide_devices(void **state)
     }
 }
 
+/* What the runtime of a container was told to leave out has no node in it, and is hidden; what has one is not,
+ * and what was to be given and has none is broken. */
+static void containers_leave_devices_out(void **state)
+{
+    (void)state;
+    static const char fifth[] = NVIDIA(PCI "0000:05:00.0");
+    char text[sizeof twenty + 512];
+    for (int inside = 0; inside < 2; inside++) {
+        snprintf(text, sizeof text,
+                 "%s%s< /hal/env\n\tNVIDIA_VISIBLE_DEVICES=0,GPU-b3\n%sc /dev/nvidia9 195:9 0666 0:0\n"
+                 "< /proc/driver/nvidia/gpus/0000:05:00.0/information\n\tDevice Minor: 9\n",
+                 twenty, fifth, inside ? "\tcontainer=podman\n" : "");
+        hal_topology *t = scanned(text);
+        const hal_topology_device *out = device(t, "gpu:0000:02:00.0");
+        assert_int_equal(out->usability == HAL_USABLE_HIDDEN, inside);
+        if (inside) {
+            assert_string_equal(out->reason, "D907");
+            assert_non_null(strstr(out->reason_text, "NVIDIA_VISIBLE_DEVICES=0,GPU-b3"));
+        }
+        assert_int_not_equal(device(t, "gpu:0000:01:00.0")->usability, HAL_USABLE_HIDDEN);
+        assert_int_not_equal(device(t, "gpu:0000:03:00.0")->usability, HAL_USABLE_HIDDEN);
+        assert_int_not_equal(device(t, "gpu:0000:05:00.0")->usability, HAL_USABLE_HIDDEN);
+        hal_topology_release(t);
+    }
+}
+
 /* HIP's numbers count what ROCr's variable left. */
 static void one_variable_after_another(void **state)
 {
     (void)state;
-    char text[sizeof twelve + 128];
+    char text[sizeof twenty + 128];
     snprintf(text, sizeof text, "%s< /hal/env\n\tHIP_VISIBLE_DEVICES=1\n\tROCR_VISIBLE_DEVICES=1,3\n",
-             twelve);
+             twenty);
     hal_topology *t = scanned(text);
     assert_int_equal(device(t, "gpu:0000:12:00.0")->usability, HAL_USABLE_HIDDEN);
     assert_int_not_equal(device(t, "gpu:0000:14:00.0")->usability, HAL_USABLE_HIDDEN);
@@ -389,6 +433,8 @@ static void numbers_of_unlike_devices(void **state)
         assert_int_not_equal(device(t, "gpu:0000:01:00.0")->usability, HAL_USABLE_HIDDEN);
         assert_int_equal(device(t, "gpu:0000:02:00.0")->usability == HAL_USABLE_HIDDEN, ordered);
         assert_int_equal(hal_topology_diagnostic_count(t), !ordered);
+        if (!ordered)
+            assert_string_equal(hal_topology_diagnostic_at(t, 0)->code, "D912");
         hal_topology_release(t);
     }
 }
@@ -709,7 +755,7 @@ static void what_is_gathered_is_the_same_machine(void **state)
                             "/sys/secret 0400 0:0\n"
                             "= /etc/passwd root:x:0:0::/root:/bin/sh\n= /etc/group video:x:44:ann,bob\n"
                             "< /proc/driver/nvidia/gpus/0000:01:00.0/information\n\tDevice Minor: 0\n";
-    const char *trees[] = {paths, twelve, odd};
+    const char *trees[] = {paths, twenty, odd};
     for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) {
         char *gathered[2] = {NULL, NULL}, *json[2];
         size_t size;
@@ -770,6 +816,7 @@ int main(void)
         cmocka_unit_test(lists_of_processors),
         cmocka_unit_test(limits_of_the_process),
         cmocka_unit_test(variables_hide_devices),
+        cmocka_unit_test(containers_leave_devices_out),
         cmocka_unit_test(one_variable_after_another),
         cmocka_unit_test(numbers_of_unlike_devices),
         cmocka_unit_test(nodes_of_amd),

@@ -399,7 +399,8 @@ static void hidden_devices_keep_their_reason(void **state)
     static const uint32_t codes[] = {901, 902, 903, 904, 905, 906, 907, 908, 909, 910};
     hal_files *files = changed("?", ""), *broken = changed("c /dev/nvidia0", "");
     for (size_t i = 0; i < 2 * sizeof codes / sizeof codes[0]; i++) {
-        bool whole_one = i % 2 == 0;
+        /* Without a node is how a container shows what it was started without (D907): that is no other fault. */
+        bool whole_one = i % 2 == 0, told = whole_one || codes[i / 2] == 907;
         hal_draft *draft = machine();
         hal_topology_device *device = hal_draft_device(draft, add(draft, gpu));
         device->usability = HAL_USABLE_HIDDEN;
@@ -409,9 +410,9 @@ static void hidden_devices_keep_their_reason(void **state)
         hal_topology *topology = sealed(draft);
         const hal_topology_device *after = hal_topology_device_at(topology, 0);
         /* What is broken below is told first: showing the device would not help. */
-        assert_int_equal(after->usability, whole_one ? HAL_USABLE_HIDDEN : HAL_USABLE_BROKEN);
-        assert_int_equal(strtoul(after->reason + 1, NULL, 10), whole_one ? codes[i / 2] : 301);
-        if (whole_one)
+        assert_int_equal(after->usability, told ? HAL_USABLE_HIDDEN : HAL_USABLE_BROKEN);
+        assert_int_equal(strtoul(after->reason + 1, NULL, 10), told ? codes[i / 2] : 301);
+        if (told)
             assert_non_null(strstr(diagnosed(topology, codes[i / 2])->evidence, "because"));
         hal_topology_release(topology);
     }
@@ -823,7 +824,7 @@ static void codes_are_complete(void **state)
 static void every_passive_code_was_brought_about(void **state)
 {
     (void)state;
-    enum { PASSIVE, SCAN, PROBE, PLUGIN };
+    enum { PASSIVE, SCAN, PROBE };
 #define HAL_LADDER_CODE(number, stage, ...) {number, stage},
     static const struct {
         uint32_t number, stage;
