@@ -397,3 +397,56 @@ def full_disk_is_told(t):
         result = t.run("hal-info", "--input", SYNTHETIC, stdout=full)
     expect(result.code == 1 and "written" in result.err, f"exit {result.code}: {result.err}")
     t.bad(1, ["/dev/full"], "hal-info", "--input", SYNTHETIC, "--output", "/dev/full")
+
+
+LOOKS = ("list", "show gpu0", "topo", "links", "mem", "ops --dtype f32", "doctor", "watch --count 1", "export slurm")
+
+
+@variants(*((verb, verb) for verb in LOOKS))
+def exit_codes_of_looking(t, verb):
+    """What every verb that looks at a machine answers where that cannot be looked at, or not in time."""
+    words = verb.split()
+    text = "<system version=\"1\">" + "".join(
+        f'<cpu numaid="{k}" affinity="1" arch="x86_64" vendor="AuthenticAMD" familyid="25" modelid="1"></cpu>' for k in range(2)) + "</system>"
+    t.path("nccl.xml").write_text(text)
+    t.path("cut.xml").write_text(text[:60])
+    t.bad(2, ["cut.xml"], "hal-info", "--input", t.path("cut.xml"), *words)
+    t.bad(3, ["none.xml"], "hal-info", "--input", t.path("none.xml"), *words)
+    t.bad(6, ["nccl.xml"], "hal-info", "--input", t.path("nccl.xml"), "--deadline", "0.000001", *words)
+    with open("/dev/full", "wb") as full:
+        result = t.run("hal-info", "--input", SYNTHETIC, *words, stdout=full)
+    expect(result.code == 1, f"exit {result.code} on a full disk: {result.err}")
+
+
+@case
+def exit_codes_of_the_doctor(t):
+    t.good("hal-info", "--input", "socket:1", "doctor")
+    slow = json.loads(t.good("hal-info", "--input", SYNTHETIC, "--json").out)
+    for device in slow["devices"]:
+        if device["alias"] == "gpu1":
+            device["state"], device["reason"], device["reason_text"] = "degraded", "D101", "x8 of x16"
+    t.path("slow.json").write_text(json.dumps(slow))
+    t.bad(4, ["1 warning"], "hal-info", "--input", t.path("slow.json"), "doctor")
+    t.good("hal-info", "--input", t.path("slow.json"), "doctor", "gpu0")
+    t.bad(5, ["1 failure"], "hal-info", "--input", machine(t, "container-3-of-4"), "doctor", "gpu3")
+
+
+@case
+def own_deadline_is_told_from_a_vendor_that_hangs(t):
+    for words in (("doctor",), ("show", "cpu0"), ("--probe",)):
+        t.bad(6, ["--deadline", "passed"], "hal-info", *words, "--deadline", "0.000001")
+    t.good("hal-info", "--deadline", "0.000001")  # asks nobody and waits for nothing
+
+
+@case
+def verbs_that_ask_vendors(t):
+    """A program in the place of the helper notes that it was started; a plain list, or one as data, starts none."""
+    t.path("probe").write_text(f"#!/bin/sh\necho \"$@\" >>'{t.path('asked')}'\nexec '{t.build}/hal-probe' \"$@\"\n")
+    t.path("probe").chmod(0o755)
+    asked = {}
+    for verb in ("list", "list --json", "links", "mem", "export slurm", "show cpu0", "topo", "ops --dtype f32", "doctor", "list --probe"):
+        t.path("asked").unlink(missing_ok=True)
+        t.run("hal-info", *verb.split(), HAL_PROBE=t.path("probe"))
+        asked[verb] = t.path("asked").exists() and "ask " in t.path("asked").read_text()
+    expect(not any(asked[verb] for verb in ("list", "list --json", "links", "mem", "export slurm")), f"{asked}")
+    expect(all(asked[verb] for verb in ("show cpu0", "topo", "ops --dtype f32", "doctor", "list --probe")), f"{asked}")

@@ -170,6 +170,17 @@ static int answer(const verb *v, info *i, tool_error *err)
     return !code && v->print == doctor_print ? doctor_verdict(i, err) : code;
 }
 
+/* Vendors that were cut short by the user's own deadline are in the answer as hanging: said last, it counts. */
+static int judge_time(const info_options *o, bool late, int code, tool_error *err)
+{
+    if (!late || (code != TOOL_OK && code != TOOL_DEGRADED && code != INFO_FAILURE))
+        return code;
+    return tool_fail(err, TOOL_DEADLINE,
+                     "--deadline %g passed before every vendor's library had answered; what is said of them above is "
+                     "not their fault",
+                     o->deadline);
+}
+
 static int run(const info_options *o, tool_error *err)
 {
     const verb *v = find(o->verb);
@@ -180,6 +191,7 @@ static int run(const info_options *o, tool_error *err)
         return code;
     info_options options = *o;
     options.redact |= v->print == bundle_print;
+    const int64_t until = hal_deadline_ms((int64_t)(o->deadline * 1000));
     info i = {.options = &options, .out = stdout};
     if (o->output)
         i.out = fopen(o->output, "w");
@@ -188,10 +200,12 @@ static int run(const info_options *o, tool_error *err)
     i.style = style_of(i.out, o->colour, o->wide);
     if (v->machine && !o->explain)
         code = machine_open(&options, NULL, v->probes, &i.topology, err);
+    const bool asked = v->machine && (v->probes || o->probe) && !o->input && !o->explain;
+    const bool late = asked && o->deadline > 0 && hal_deadline_ms(0) > until;
     if (!code && options.redact && i.topology && !gives_data(v, &options))
         code = machine_redact(&i.topology, err);
     if (!code)
-        code = answer(v, &i, err);
+        code = judge_time(o, late, answer(v, &i, err), err);
     hal_topology_release(i.topology);
     const bool whole = i.out == stdout || fclose(i.out) == 0;
     return whole || code ? code : tool_fail_errno(err, errno, "write", o->output);
