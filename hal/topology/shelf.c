@@ -231,11 +231,49 @@ static void add_switch(hal_draft *draft, const uint32_t *members, uint32_t count
         add_both(draft, row, members[i], hub, hal_shelf_bandwidth(row, count));
 }
 
+/* Whether switches are there of which no source tells the links: what the devices are joined through. */
+static bool has_bare_switch(hal_draft *draft, const uint32_t *members, uint32_t count, const char *kind)
+{
+    const uint32_t around = common_place(draft, members, count);
+    for (uint32_t i = 0; i < hal_draft_device_count(draft); i++) {
+        const hal_topology_device *d = hal_draft_device(draft, i);
+        uint32_t place = d->kind == HAL_DEVICE_SWITCH ? d->place : HAL_NOWHERE;
+        while (place != around && place != HAL_NOWHERE)
+            place = parent_of(draft, place);
+        bool bare = place != HAL_NOWHERE;
+        for (uint32_t k = 0; bare && k < hal_draft_link_count(draft); k++) {
+            const hal_topology_link *l = hal_draft_link(draft, k);
+            bare = strcmp(l->kind, kind) != 0 || (!is_among(&i, 1, l->from) && !is_among(&i, 1, l->to));
+        }
+        if (bare)
+            return true;
+    }
+    return false;
+}
+
+/* How many links go to which of the switches is not known, so that only the pairs are told. */
+static void add_through(hal_draft *draft, const uint32_t *members, uint32_t count, const hal_shelf_link *row)
+{
+    for (uint32_t i = 0; i < count * count; i++) {
+        const uint32_t from = i / count, to = i % count;
+        hal_topology_link l = link_of(row, members[from], members[to], hal_shelf_bandwidth(row, count));
+        l.via = "switch";
+        l.hops = 2;
+        if (from != to)
+            hal_draft_add_link(draft, &l);
+    }
+}
+
 hal_status hal_shelf_connect(hal_draft *draft, const uint32_t *members, uint32_t count,
                              const hal_shelf_link *row, const char *id)
 {
     if (count < 2 || row->shape == HAL_SHAPE_HOST || complete_links(draft, members, count, row))
         return HAL_OK;
+    if (has_switch(row, count) && count <= MOST_OF_A_MESH &&
+        has_bare_switch(draft, members, count, row->kind)) {
+        add_through(draft, members, count, row);
+        return HAL_OK;
+    }
     if (has_switch(row, count)) {
         add_switch(draft, members, count, row, id);
         return HAL_OK;

@@ -46,8 +46,8 @@ hal_status hal_shelf_find_link(const char *where, const char *word, size_t lengt
  * there is none. */
 void hal_shelf_apply(hal_draft *draft, uint32_t device, const hal_shelf_device *row);
 /* Links among `count` devices of one machine. A link of that kind that is there gets its bandwidth; pairs and
-   switches that are not there are added. `id` is the switch's, should one be needed. UNSUPPORTED when a mesh
-   would be too large. */
+   switches that are not there are added; switches of which no link is told join the pairs. `id` is the
+   switch's, should one be needed. INVALID_ARGUMENT when a mesh would be too large. */
 hal_status hal_shelf_connect(hal_draft *draft, const uint32_t *devices, uint32_t count,
                              const hal_shelf_link *row, const char *id);
 /* The bandwidth of a pair out of `count`. */
