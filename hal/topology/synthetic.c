@@ -5,13 +5,15 @@
  *     description = item { " " item }
  *     item        = word ":" count { "=" device | "@" link }
  *
- *     pod rack node   how many of them, each inside of the one before; "@" is the network that joins them:
- * node:4@ib-ndr socket          processor packages in a machine (1 when not said); "=" tells which processor:
- * socket:2=xeon-8480 numa            NUMA domains in a package (1) core            cores in a package memory
- * memory of a NUMA domain, a size: memory:256GiB gpu npu         devices in a machine, spread over its NUMA
- * domains in their order; "=" tells what they are, "@" what links them to each other or to the host:
- * gpu:8=h100-sxm@nvlink4@pcie5. May be said several times nic             network cards in a machine; "@" is
- * their network: nic:8@ib-ndr
+ * - pod, rack, node: how many of them, each inside of the one before; "@" is the network that joins them:
+ *   node:4@ib-ndr
+ * - socket: processor packages in a machine (1 when not said); "=" tells which processor: socket:2=xeon-8480
+ * - numa: NUMA domains in a package (1)
+ * - core: cores in a package
+ * - memory: of a NUMA domain, a size: memory:256GiB
+ * - gpu, npu: devices in a machine, spread over its NUMA domains in their order; "=" tells what they are, "@"
+ *   what links them to each other or to the host: gpu:8=h100-sxm@nvlink4@pcie5. May be said several times
+ * - nic: network cards in a machine; "@" is their network: nic:8@ib-ndr
  *
  * Each word but gpu and npu stands once, in any order. Devices and links are words of shelf.def. nvlink
  * without a switch is a mesh of up to four devices and goes through a switch for more. What is not said stays
