@@ -68,6 +68,15 @@ static const char *skip_blanks(const document *d)
     return p;
 }
 
+/* Sealing knows objects, not where they were read. */
+static hal_status seal(const hal_topology_options *o, hal_draft *draft, hal_topology **topology)
+{
+    hal_status s = hal_draft_seal(draft, topology);
+    if (hal_status_code(s) == HAL_CODE_INVALID_ARGUMENT)
+        s = HAL_FAIL(INVALID_ARGUMENT, "%s: %s", o->input, hal_status_last()->text);
+    return s;
+}
+
 static hal_status finish(const hal_topology_options *o, hal_draft *draft, hal_topology **topology)
 {
     hal_topology_host *host = hal_draft_host(draft);
@@ -83,7 +92,7 @@ static hal_status finish(const hal_topology_options *o, hal_draft *draft, hal_to
             return s;
         }
     }
-    return hal_draft_seal(draft, topology);
+    return seal(o, draft, topology);
 }
 
 static hal_status read_foreign(const hal_topology_options *o, const document *d, const char *begin,
@@ -108,12 +117,23 @@ static hal_status describe_foreign(const hal_topology_options *o, const document
     return s;
 }
 
+/* Half a tree would be told as a machine that lacks the other half. A cut between two lines cannot be seen. */
+static hal_status refuse_cut(const hal_topology_options *o, const document *d)
+{
+    uint32_t line = 1;
+    for (size_t i = 0; i < d->bytes; i++)
+        line += d->text[i] == '\n';
+    return HAL_FAIL(INVALID_ARGUMENT,
+                    "%s:%u: the last line does not end: the file was cut short; copy it again",
+                    o->input, line);
+}
+
 static hal_status describe_document(const hal_topology_options *o, const document *d, hal_topology **topology)
 {
     const char *begin = skip_blanks(d);
     const size_t left = d->bytes - (size_t)(begin - d->text);
     if (left >= 9 && memcmp(begin, "hal-tree ", 9) == 0)
-        return describe_machine(o, topology);
+        return d->text[d->bytes - 1] == '\n' ? describe_machine(o, topology) : refuse_cut(o, d);
     if (left > 0 && (*begin == '{' || *begin == '<'))
         return describe_foreign(o, d, begin, topology);
     return HAL_FAIL(
@@ -140,6 +160,22 @@ static bool is_synthetic(const char *input)
     return n > 0 && input[n] == ':' && isdigit((unsigned char)input[n + 1]);
 }
 
+/* Of a directory that holds something else, an empty machine would be told. */
+static hal_status describe_directory(const hal_topology_options *o, hal_topology **topology)
+{
+    static const char *const names[] = {"sys", "proc", "dev"};
+    int fd = open(o->input, O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = 0;
+    if (fd < 0)
+        return HAL_FAIL(IO, "%s: cannot be opened: %m", o->input);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        found += faccessat(fd, names[i], F_OK, 0) == 0;
+    close(fd);
+    if (found == 0)
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "%s: not laid out like a root file system: it has no sys, proc or dev", o->input);
+    return describe_machine(o, topology);
+}
+
 /* Others than regular files may block or never end. */
 static hal_status describe_path(const hal_topology_options *o, hal_topology **topology)
 {
@@ -151,7 +187,7 @@ static hal_status describe_path(const hal_topology_options *o, hal_topology **to
                         "%s: %m; expected a file, a directory or a description such as \"socket:2 gpu:4\"",
                         o->input);
     if (S_ISDIR(facts.st_mode))
-        return describe_machine(o, topology);
+        return describe_directory(o, topology);
     if (!S_ISREG(facts.st_mode))
         return HAL_FAIL(INVALID_ARGUMENT, "%s: neither a regular file nor a directory", o->input);
     int fd = open(o->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
