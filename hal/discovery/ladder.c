@@ -80,8 +80,7 @@ static const char *family_remedy(const hal_family *family, uint32_t code)
     case 208: return family->driver_remedy;
     case 301:
     case 302:
-    case 303:
-    case 402: return family->node_remedy;
+    case 303: return family->node_remedy;
     case 501:
     case 507:
     case 509: return family->library_remedy;
@@ -147,22 +146,35 @@ void hal_climb_inherit(hal_climb *climb, const hal_topology_device *from)
     snprintf(climb->sentence, sizeof climb->sentence, "%.1200s", from->reason_text);
 }
 
-void hal_ladder_report(hal_ladder *ladder, uint32_t code, const char *format, ...)
+static void report(hal_ladder *ladder, uint32_t code, bool mention, const char *format, va_list arguments)
 {
     char seen[768];
-    va_list arguments;
-    va_start(arguments, format);
     vsnprintf(seen, sizeof seen, format, arguments);
-    va_end(arguments);
     const hal_code_row *row = row_of(code);
     hal_topology_diagnostic diagnostic = {.code = row->code,
-                                          .severity = row->severity,
+                                          .severity = mention ? HAL_SEVERITY_NOTE : row->severity,
                                           .device = HAL_NOWHERE,
                                           .summary = row->summary,
                                           .evidence = seen,
                                           .cause = row->cause,
                                           .remedy = row->remedy};
     hal_draft_add_diagnostic(ladder->draft, &diagnostic);
+}
+
+void hal_ladder_report(hal_ladder *ladder, uint32_t code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    report(ladder, code, false, format, arguments);
+    va_end(arguments);
+}
+
+void hal_ladder_mention(hal_ladder *ladder, uint32_t code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    report(ladder, code, true, format, arguments);
+    va_end(arguments);
 }
 
 const char *hal_climb_attribute(const hal_climb *climb, const char *name, char *text, size_t size)

@@ -523,6 +523,18 @@ static void who_computes_decides(void **state)
     hal_files_close(files);
 }
 
+/* Its package is installed and its device is not here: nothing is broken. What hangs is told as that. */
+static void libraries_without_a_device_are_no_fault(void **state)
+{
+    (void)state;
+    hal_topology *topology = answered("\tlibrary\tapi=hip\tstate=failed\tcode=101\ttext=hipInit\n"
+                                      "\tlibrary\tapi=rsmi\tstate=late\n");
+    assert_int_equal(diagnosed(topology, 801)->severity, HAL_SEVERITY_NOTE);
+    assert_int_equal(diagnosed(topology, 801)->device, HAL_NOWHERE);
+    assert_int_equal(diagnosed(topology, 803)->severity, HAL_SEVERITY_FAILURE);
+    hal_topology_release(topology);
+}
+
 static void answers_that_do_no_harm(void **state)
 {
     (void)state;
@@ -868,6 +880,7 @@ int main(void)
         cmocka_unit_test(answers),
         cmocka_unit_test(an_old_loader_is_the_reason_not_its_silence),
         cmocka_unit_test(who_computes_decides),
+        cmocka_unit_test(libraries_without_a_device_are_no_fault),
         cmocka_unit_test(answers_that_do_no_harm),
         cmocka_unit_test(evidence),
         cmocka_unit_test(a_warning_degrades),
