@@ -62,6 +62,7 @@ def info_help_and_version(t):
     ("picture of a configuration", 2, ["--svg"], "config", "--svg", "x.svg"),
     ("form that a verb lacks", 2, ["no such form"], "export", "slurm", "--json"),
     ("picture into nowhere", 3, ["/nowhere/x.svg"], "--svg", "/nowhere/x.svg"),
+    ("Markdown of a recording", 2, ["gather: has no such form"], "gather", "--md"),
     ("deadline in words", 2, ["--deadline soon"], "--deadline", "soon"),
 )
 def info_refuses(t, code, says, *words):
@@ -75,12 +76,39 @@ def info_refuses(t, code, says, *words):
     ("of another schema", 2, ["input"], b'{"schema": "something/9"}'),
     ("bytes", 2, ["input"], bytes(range(256)) * 4),
     ("deep", 2, ["input"], b'{"schema":' + b"[" * 100000),
+    ("one id twice", 2, ["input: ", "called a"], b'{"schema": "hal.info/1", "devices": [{"id": "a"}, {"id": "a"}]}'),
+    ("a tree that was cut", 2, ["input:3: ", "cut short"], b"hal-tree 1\n= /hal/date 1\n= /hal/un"),
 )
 def info_refuses_the_input(t, code, says, content):
     path = t.path("missing.json" if content is None else "input")
     if content is not None:
         path.write_bytes(content)
     t.bad(code, says, "hal-info", "--input", path)
+
+
+@case
+def info_refuses_a_directory_of_other_things(t):
+    path = t.path("photos")
+    path.mkdir()
+    t.bad(2, ["photos", "root file system"], "hal-info", "--input", path)
+
+
+@case
+def switches_that_are_there_join_what_is_supplied(t):
+    tree = machine(t, "hgx-h100-8")
+    root = json.loads(t.good("hal-info", "--input", tree, "--device", "gpu.*=h100-sxm@nvlink4", "--json").out)
+    switches = [d["id"] for d in root["devices"] if d["kind"] == "switch"]
+    expect(len(switches) == 4, f"{switches}")
+    pairs = [link for link in root["links"] if link["kind"] == "nvlink"]
+    expect(len(pairs) == 56 and {link["bandwidth"]["h2d"]["value"] if "h2d" in link["bandwidth"] else
+                                 link["bandwidth"]["value"] for link in pairs} == {450e9}, f"{len(pairs)} links")
+
+
+@case
+def network_cards_wait_for_no_probe(t):
+    text = t.good("hal-info", "--input", machine(t, "hgx-h100-8")).out
+    expect("not probed yet" not in text and "15 not for computing" in text, text[:400])
+    expect(not any(line.endswith(" ") for line in text.splitlines()), "a line ends in blanks")
 
 
 @variants(("no number", "socket:2 gpu:many"), ("unknown word", "toaster:3"), ("too many", "gpu:4000000000"), ("unknown link", "gpu:2@string"))

@@ -104,6 +104,17 @@ static void print_versions(const info *i, const hal_topology_device *d)
     labelled(i, INDENT, "versions:", text);
 }
 
+/* Columns of the longest alias. */
+static uint32_t alias_width(const hal_topology *t)
+{
+    size_t most = 6;
+    for (uint32_t k = 0; k < hal_topology_device_count(t); k++) {
+        const size_t length = strlen(hal_topology_device_at(t, k)->alias);
+        most = length > most && length < 24 ? length : most;
+    }
+    return (uint32_t)most;
+}
+
 static void print_headline(const info *i, const hal_topology_device *d)
 {
     char name[160], state[64], verdict[128];
@@ -114,11 +125,12 @@ static void print_headline(const info *i, const hal_topology_device *d)
         snprintf(verdict, sizeof verdict, "FAIL at D%u %s", rung_of(d->reason),
                  rung_names[rung_of(d->reason)]);
     char text[400];
+    const uint32_t alias = alias_width(i->topology);
     style_clean(&i->style, d->address, text, 80);
-    fprintf(i->out, "%s%-6s%s %-14s ", style_on(&i->style, TONE_STRONG), d->alias,
+    fprintf(i->out, "%s%-*s%s %-14s ", style_on(&i->style, TONE_STRONG), (int)alias, d->alias,
             style_off(&i->style, TONE_STRONG), text);
     style_clean(&i->style, device_name(d, name), text, sizeof text);
-    const uint32_t taken = 24 + (uint32_t)strlen(verdict), room = i->style.width > taken + 60 ? 60
+    const uint32_t taken = 18 + alias + (uint32_t)strlen(verdict), room = i->style.width > taken + 60 ? 60
                                                                   : i->style.width > taken + 8
                                                                       ? i->style.width - taken
                                                                       : 8;

@@ -126,6 +126,18 @@ table *links_matrix(const hal_topology *t, bool path)
     return rows;
 }
 
+/* Whether any devices have a link that a matrix shows. */
+static bool is_matrix(const hal_topology *t)
+{
+    link_grid g;
+    uint32_t chosen[MOST_IN_MATRIX];
+    if (!link_grid_create(t, &g))
+        return false;
+    const uint32_t n = choose(t, &g, chosen);
+    link_grid_clear(&g);
+    return n > 0;
+}
+
 int links_matrix_print(info *i, bool path, tool_error *err)
 {
     link_grid g;
@@ -335,10 +347,11 @@ int links_print(info *i, tool_error *err)
         return code;
     fputs(i->style.markdown ? "\n" : "", i->out);
     style_hint(&i->style, i->out, figure_legend());
-    style_hint(&i->style, i->out,
+    if (is_matrix(t))
+        style_hint(&i->style, i->out,
                "X itself  . nothing known; paths as NCCL names them: NV# bonded NVLinks, PIX one PCIe "
                "switch, PXB several, "
-               "PHB through the host bridge, SYS across sockets");
+               "PHB through the host bridge, NODE across bridges of a NUMA node, SYS across sockets");
     if (link_grid_create(t, &g)) {
         print_nearest(i, &g);
         link_grid_clear(&g);

@@ -83,14 +83,14 @@ static void print_count(const info *i)
     uint32_t by[8] = {0}, n = hal_topology_device_count(t);
     for (uint32_t k = 0; k < n; k++) {
         const hal_topology_device *d = hal_topology_device_at(t, k);
-        by[d->usability & 7]++;
+        by[d->usability == HAL_USABLE_NOT_PROBED && !device_computes(d) ? 6 : d->usability & 7]++;
         if (!first && (d->usability == HAL_USABLE_BROKEN || d->usability == HAL_USABLE_DEGRADED))
             first = d;
     }
     char text[512];
     snprintf(text, sizeof text, "%u device%s", n, n == 1 ? "" : "s");
-    static const char *const words[] = {"not probed yet", "ready",  "degraded",
-                                        "unusable",       "hidden", "without a backend"};
+    static const char *const words[] = {
+        "not probed yet", "ready", "degraded", "unusable", "hidden", "without a backend", "not for computing"};
     for (uint32_t k = 0; k < sizeof words / sizeof words[0]; k++)
         if (by[k])
             snprintf(text + strlen(text), sizeof text - strlen(text), ", %u %s", by[k], words[k]);

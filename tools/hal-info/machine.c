@@ -136,7 +136,10 @@ const char *device_state(const hal_topology_device *d, char *text, info_tone *to
                 [HAL_USABLE_NO_BACKEND] = {"seen, no backend yet", TONE_FAINT}};
     const bool known = d->usability < sizeof rows / sizeof rows[0];
     *tone = known ? rows[d->usability].tone : TONE_PLAIN;
-    snprintf(text, 64, "%s%s%s", known ? rows[d->usability].word : "?", d->reason[0] ? " " : "", d->reason);
+    const char *word = known ? rows[d->usability].word : "?";
+    if (d->usability == HAL_USABLE_NOT_PROBED && !device_computes(d)) /* nobody ever will */
+        word = "seen";
+    snprintf(text, 64, "%s%s%s", word, d->reason[0] ? " " : "", d->reason);
     return text;
 }
 

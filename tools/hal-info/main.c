@@ -76,7 +76,7 @@ static bool is_text(info_form form)
 
 static bool has_form(const verb *v, info_form form)
 {
-    return v->data || is_text(form) || (v->print == watch_print && form == FORM_JSON_LINES);
+    return v->data || form == FORM_TEXT || (v->print == watch_print && form == FORM_JSON_LINES);
 }
 
 static int check(const verb *v, const info_options *o, tool_error *err)

@@ -54,7 +54,7 @@ static const json_t *step(const json_t *value, const char *part)
 /* Says which members there would have been. */
 static int missing(const json_t *value, const char *path, const char *part, tool_error *err)
 {
-    char there[400] = "nothing";
+    char there[400] = "its parts: it has none";
     const char *key;
     json_t *unused;
     if (json_is_array(value))
@@ -67,7 +67,7 @@ static int missing(const json_t *value, const char *path, const char *part, tool
         if (used + strlen(key) + 3 < sizeof there)
             snprintf(there + used, sizeof there - used, "%s%s", used ? ", " : "", key);
     }
-    return tool_fail(err, TOOL_NOT_FOUND, "--get %s: no \"%s\"; there is %s", path, part, there);
+    return tool_fail(err, TOOL_NOT_FOUND, "--get %s: no \"%s\" among %s", path, part, there);
 }
 
 int path_find(const json_t *root, const char *path, const json_t **value, json_int_t *count, tool_error *err)

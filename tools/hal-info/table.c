@@ -206,7 +206,7 @@ static void print_line(const table *t, const info_style *style, const fit *f, ui
     char buffer[CELL];
     uint32_t last = 0;
     for (uint32_t c = 0; c < t->n_columns; c++)
-        if (f->shown[c])
+        if (f->shown[c] && (row == UINT32_MAX || *text_of(at(t, row, c)) != 0))
             last = c;
     for (uint32_t c = 0; c <= last; c++) {
         if (!f->shown[c])
