@@ -81,6 +81,17 @@ static void survey_node(hal_ladder *ladder, const hal_family *family)
             }
 }
 
+/* Where nothing can be seen, an empty list is no answer. */
+static void survey_tree(hal_ladder *ladder)
+{
+    if (!hal_files_exist(ladder->files, "/sys/devices") && !hal_files_exist(ladder->files, "/sys/class") &&
+        !hal_files_exist(ladder->files, "/sys/bus"))
+        hal_ladder_report(ladder, 113, "/sys: %s",
+                          hal_files_exist(ladder->files, "/sys") ? "there is nothing of devices in it"
+                          : hal_files_live(ladder->files)        ? "it is not there"
+                                                                 : "not recorded");
+}
+
 static void survey_families(hal_ladder *ladder)
 {
     const hal_family *family;
@@ -151,6 +162,7 @@ static void survey_taint(hal_ladder *ladder)
 
 void hal_ladder_survey(hal_ladder *ladder)
 {
+    survey_tree(ladder);
     survey_families(ladder);
     survey_processor(ladder);
     survey_translation(ladder);

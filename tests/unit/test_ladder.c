@@ -690,6 +690,20 @@ static void the_machine(void **state)
     check_machine(304, NULL, NULL, "/ /sys/module/amdgpu", "", "/dev/kfd");
 }
 
+static void an_empty_list_has_its_reason(void **state)
+{
+    (void)state;
+    static const char bare[] = "hal-tree 1\n= /proc/cmdline quiet\n";
+    hal_files *files = NULL;
+    assert_ok(hal_files_parse(NULL, "bare.tree", bare, sizeof bare - 1, &files));
+    hal_draft *draft = machine();
+    assert_ok(hal_ladder_climb(files, draft));
+    hal_topology *topology = sealed(draft);
+    assert_non_null(strstr(diagnosed(topology, 113)->evidence, "/sys: not recorded"));
+    hal_topology_release(topology);
+    hal_files_close(files);
+}
+
 static void a_device_for_guests_without_a_group(void **state)
 {
     (void)state;
@@ -887,6 +901,7 @@ int main(void)
         cmocka_unit_test(a_live_machine_keeps_its_log_or_tells_it),
         cmocka_unit_test(a_split_device_without_parts),
         cmocka_unit_test(the_machine),
+        cmocka_unit_test(an_empty_list_has_its_reason),
         cmocka_unit_test(a_device_for_guests_without_a_group),
         cmocka_unit_test_setup_teardown(the_backend, scratch_setup, scratch_teardown),
         cmocka_unit_test(trees_without_libraries_accuse_nobody),

@@ -76,6 +76,20 @@ static void print_head(const info *i)
     }
 }
 
+/* What is wrong and belongs to no device would go unseen in a list of devices. */
+static void print_machine(const info *i)
+{
+    char text[400];
+    for (uint32_t k = 0; k < hal_topology_diagnostic_count(i->topology); k++) {
+        const hal_topology_diagnostic *d = hal_topology_diagnostic_at(i->topology, k);
+        if (d->device != HAL_NOWHERE || d->severity == HAL_SEVERITY_NOTE)
+            continue;
+        snprintf(text, sizeof text, "%s: %.200s why: hal-info doctor", d->code, d->summary);
+        style_wrap(&i->style, i->out, 0, text);
+        return;
+    }
+}
+
 static void print_count(const info *i)
 {
     const hal_topology *t = i->topology;
@@ -98,6 +112,7 @@ static void print_count(const info *i)
         snprintf(text + strlen(text), sizeof text - strlen(text), "; why: hal-info doctor %.40s",
                  first->alias);
     style_wrap(&i->style, i->out, 0, text);
+    print_machine(i);
     fputc('\n', i->out);
 }
 
