@@ -37,7 +37,8 @@ void picture_text(const picture *p, const char *class, double x, double y, doubl
     if (!whole)
         n = text_fit(text, size, width - 0.8 * size);
     snprintf(cut, sizeof cut, "%.*s%s", (int)(n < 500 ? n : 500), text, whole ? "" : "\u2026");
-    fprintf(p->out, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" font-size=\"%g\">", class, x, y, size);
+    fprintf(p->out, "<text xml:space=\"preserve\" class=\"%s\" x=\"%.1f\" y=\"%.1f\" font-size=\"%g\">", class, x,
+            y, size);
     style_escape(p->out, cut);
     fputs("</text>\n", p->out);
 }
@@ -301,17 +302,25 @@ static void draw_box(const picture *p, const layout *l, const box *b)
 static void draw_title(const picture *p, double width)
 {
     const hal_topology_host *host = hal_topology_host_of(p->topology);
-    uint32_t by[HAL_DEVICE_OTHER + 1] = {0};
+    uint32_t by[HAL_DEVICE_OTHER + 1] = {0}, parts = 0;
     char text[512] = "";
-    for (uint32_t k = 0; k < hal_topology_device_count(p->topology); k++)
-        by[hal_topology_device_at(p->topology, k)->kind % (HAL_DEVICE_OTHER + 1)]++;
+    for (uint32_t k = 0; k < hal_topology_device_count(p->topology); k++) {
+        const hal_topology_device *d = hal_topology_device_at(p->topology, k);
+        if (d->parent == HAL_NOWHERE)
+            by[d->kind % (HAL_DEVICE_OTHER + 1)]++;
+        else
+            parts++;
+    }
     for (uint32_t k = 0; k <= HAL_DEVICE_OTHER; k++) {
         const size_t used = strlen(text);
         if (by[k])
             snprintf(text + used, sizeof text - used, "%s%u %s", used ? " \u00b7 " : "", by[k],
                      hal_device_kind_name((hal_device_kind)k));
     }
-    const size_t used = strlen(text);
+    size_t used = strlen(text);
+    if (parts)
+        snprintf(text + used, sizeof text - used, " \u00b7 %u part%s", parts, parts == 1 ? "" : "s");
+    used = strlen(text);
     if (host->os[0] || host->arch[0])
         snprintf(text + used, sizeof text - used, "%s%s%s%s%s%s", used ? " \u00b7 " : "", host->os,
                  host->kernel[0] ? " " : "", host->kernel, host->os[0] ? " " : "", host->arch);
