@@ -119,7 +119,7 @@ typedef struct hal_topology_options {
 /**
  * Describes a machine. Opens no device and loads no vendor library into this process. One reference. Blocking: file reads
  * only without `probe`, <= 50 ms. Errors: INVALID_ARGUMENT with file and place for input that is malformed; NOT_FOUND;
- * DEADLINE_EXCEEDED; OUT_OF_MEMORY. A vendor that fails is not an error: see hal_topology_diagnostic_at.
+ * PERMISSION_DENIED; IO; DEADLINE_EXCEEDED; OUT_OF_MEMORY. A vendor that fails is not an error: see hal_topology_diagnostic_at.
  */
 HAL_API hal_status hal_topology_create(const hal_topology_options *options, hal_topology **topology);
 /**
@@ -147,7 +147,7 @@ typedef struct hal_topology_host {
     int64_t when;
     /** Bytes and processors that the control group and the affinity mask leave to this process. */
     hal_figure memory_limit, cpu_limit;
-    /** 1: made from a synthetic description or a recorded tree, so that nothing in it can be run on. */
+    /** 1: made from an input, so that nothing in it can be run on. */
     uint32_t offline;
     uint32_t reserved;
 } hal_topology_host;
@@ -257,7 +257,7 @@ typedef enum hal_device_kind {
 
 /** How far a described device may be used. */
 typedef enum hal_usability {
-    /** Not asked yet: passive signs are good. */
+    /** Not asked yet: passive signs are good. Nobody ever asks about network cards and switches. */
     HAL_USABLE_NOT_PROBED,
     /** A backend can use it. */
     HAL_USABLE_READY,

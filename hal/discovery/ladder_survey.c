@@ -87,7 +87,7 @@ static void survey_tree(hal_ladder *ladder)
     if (!hal_files_exist(ladder->files, "/sys/devices") && !hal_files_exist(ladder->files, "/sys/class") &&
         !hal_files_exist(ladder->files, "/sys/bus"))
         hal_ladder_report(ladder, 113, "/sys: %s",
-                          hal_files_exist(ladder->files, "/sys") ? "there is nothing of devices in it"
+                          hal_files_exist(ladder->files, "/sys") ? "no devices can be seen in it"
                           : hal_files_live(ladder->files)        ? "it is not there"
                                                                  : "not recorded");
 }

@@ -117,7 +117,7 @@ static hal_status describe_foreign(const hal_topology_options *o, const document
     return s;
 }
 
-/* Half a tree would be told as a machine that lacks the other half. A cut between two lines cannot be seen. */
+/* Half a tree would be told as a machine that lacks the other half. A cut between lines cannot be seen. */
 static hal_status refuse_cut(const hal_topology_options *o, const document *d)
 {
     uint32_t line = 1;
@@ -160,13 +160,21 @@ static bool is_synthetic(const char *input)
     return n > 0 && input[n] == ':' && isdigit((unsigned char)input[n + 1]);
 }
 
+/* Read before anything changes errno. */
+static hal_status refuse_open(const hal_topology_options *o)
+{
+    if (errno == EACCES || errno == EPERM)
+        return HAL_FAIL(PERMISSION_DENIED, "%s: cannot be opened: %m", o->input);
+    return HAL_FAIL(IO, "%s: cannot be opened: %m", o->input);
+}
+
 /* Of a directory that holds something else, an empty machine would be told. */
 static hal_status describe_directory(const hal_topology_options *o, hal_topology **topology)
 {
     static const char *const names[] = {"sys", "proc", "dev"};
     int fd = open(o->input, O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = 0;
     if (fd < 0)
-        return HAL_FAIL(IO, "%s: cannot be opened: %m", o->input);
+        return refuse_open(o);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         found += faccessat(fd, names[i], F_OK, 0) == 0;
     close(fd);
@@ -182,6 +190,8 @@ static hal_status describe_path(const hal_topology_options *o, hal_topology **to
     struct stat facts;
     if (stat(o->input, &facts) != 0 && is_synthetic(o->input))
         return describe_foreign(o, NULL, o->input, topology);
+    if (stat(o->input, &facts) != 0 && errno == EACCES)
+        return refuse_open(o);
     if (stat(o->input, &facts) != 0)
         return HAL_FAIL(NOT_FOUND,
                         "%s: %m; expected a file, a directory or a description such as \"socket:2 gpu:4\"",
@@ -192,7 +202,7 @@ static hal_status describe_path(const hal_topology_options *o, hal_topology **to
         return HAL_FAIL(INVALID_ARGUMENT, "%s: neither a regular file nor a directory", o->input);
     int fd = open(o->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
-        return HAL_FAIL(IO, "%s: cannot be opened: %m", o->input);
+        return refuse_open(o);
     hal_status s = describe_file(o, fd, topology);
     close(fd);
     return s;
