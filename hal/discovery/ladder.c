@@ -146,35 +146,22 @@ void hal_climb_inherit(hal_climb *climb, const hal_topology_device *from)
     snprintf(climb->sentence, sizeof climb->sentence, "%.1200s", from->reason_text);
 }
 
-static void report(hal_ladder *ladder, uint32_t code, bool mention, const char *format, va_list arguments)
+void hal_ladder_report(hal_ladder *ladder, uint32_t code, const char *format, ...)
 {
     char seen[768];
+    va_list arguments;
+    va_start(arguments, format);
     vsnprintf(seen, sizeof seen, format, arguments);
+    va_end(arguments);
     const hal_code_row *row = row_of(code);
     hal_topology_diagnostic diagnostic = {.code = row->code,
-                                          .severity = mention ? HAL_SEVERITY_NOTE : row->severity,
+                                          .severity = row->severity,
                                           .device = HAL_NOWHERE,
                                           .summary = row->summary,
                                           .evidence = seen,
                                           .cause = row->cause,
                                           .remedy = row->remedy};
     hal_draft_add_diagnostic(ladder->draft, &diagnostic);
-}
-
-void hal_ladder_report(hal_ladder *ladder, uint32_t code, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    report(ladder, code, false, format, arguments);
-    va_end(arguments);
-}
-
-void hal_ladder_mention(hal_ladder *ladder, uint32_t code, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    report(ladder, code, true, format, arguments);
-    va_end(arguments);
 }
 
 const char *hal_climb_attribute(const hal_climb *climb, const char *name, char *text, size_t size)

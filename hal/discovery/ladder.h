@@ -78,9 +78,6 @@ void hal_climb_skip(hal_climb *climb, const char *format, ...) __attribute__((fo
 /* A diagnostic on no device. */
 void hal_ladder_report(hal_ladder *ladder, uint32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same as a note: what would be a fault were the device here. */
-void hal_ladder_mention(hal_ladder *ladder, uint32_t code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 static inline hal_topology_device *hal_climb_device(const hal_climb *climb)
 {

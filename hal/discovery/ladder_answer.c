@@ -204,20 +204,6 @@ static bool is_harmless(const hal_ladder *ladder, const hal_vendor_fact *fact)
            (fact->end == HAL_FACT_FAILED && !has_device(ladder, fact->families));
 }
 
-/* A library that says in order that it cannot start, of families of which nothing is here: most need their
- * device to start. One that hangs, dies or answers nonsense is told as that. */
-static bool is_idle(const hal_ladder *ladder, const hal_vendor_fact *fact)
-{
-    char family[64];
-    if (fact->end != HAL_FACT_FAILED || strcmp(fact->families, "*") == 0)
-        return false;
-    for (const char *rest = fact->families; hal_word_next(&rest, ' ', family, sizeof family);)
-        for (uint32_t i = 0; i < hal_draft_device_count(ladder->draft); i++)
-            if (hal_ladder_is_of(ladder, i, family))
-                return false;
-    return true;
-}
-
 void hal_ladder_survey_answers(hal_ladder *ladder)
 {
     const hal_answers *answers = hal_draft_answers(ladder->draft);
@@ -228,10 +214,7 @@ void hal_ladder_survey_answers(hal_ladder *ladder)
         if (is_harmless(ladder, &facts[i]) || (i < 64 && (ladder->told >> i & 1) != 0))
             continue;
         describe(&facts[i], text, sizeof text);
-        if (is_idle(ladder, &facts[i]))
-            hal_ladder_mention(ladder, code_of(&facts[i]), "%s; no device of it is here", text);
-        else
-            hal_ladder_report(ladder, code_of(&facts[i]), "%s", text);
+        hal_ladder_report(ladder, code_of(&facts[i]), "%s", text);
     }
 }
 
