@@ -53,7 +53,7 @@ AC_ARG_ENABLE([coverage],
     [], [enable_coverage=no])
 HAL_COVERAGE_FLAGS=
 AS_VAR_IF([enable_coverage], [yes], [
-    HAL_COVERAGE_FLAGS="--coverage -fprofile-update=atomic"
+    HAL_COVERAGE_FLAGS="--coverage -fprofile-update=atomic -DHAL_COVERAGE"
     AS_VAR_IF([hal_optimise], [-O2],
         [hal_optimise=-O1 hal_optimise_reason="-O1 for coverage, kernels -O3"])])
 AC_SUBST([HAL_COVERAGE_FLAGS])

@@ -14,6 +14,8 @@
 
 /* Says why nothing was found out; returns 1, the exit status. */
 int hal_child_fail(const char *text);
+/* Ends the process without destructors: those of a vendor are not what was asked about. */
+_Noreturn void hal_child_end(int code);
 
 /* The verb: asks the vendor `subject`, "nvml" or "opencl:/etc/OpenCL/vendors/x.icd", and prints its answers. */
 int hal_child_ask(const char *subject);

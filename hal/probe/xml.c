@@ -29,8 +29,7 @@ _Noreturn static void end(const char *where, const char *format, va_list list)
     int n = snprintf(text, sizeof text, "%s: %s", path_now, where);
     if (n >= 0 && n < (int)sizeof text)
         vsnprintf(text + n, sizeof text - (size_t)n, format, list);
-    hal_child_fail(text);
-    _exit(1);
+    hal_child_end(hal_child_fail(text));
 }
 
 void xml_wrong(const xml_node *node, const char *format, ...)
