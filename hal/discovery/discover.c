@@ -13,13 +13,6 @@ static hal_status recall(const hal_files *files, const hal_topology_options *opt
     return hal_status_code(status) == HAL_CODE_NOT_FOUND ? HAL_OK : status; /* bad records have their line told */
 }
 
-static hal_status supply(const hal_topology_options *options, hal_draft *draft)
-{
-    for (uint32_t i = 0; options->supplied != NULL && options->supplied[i] != NULL; i++)
-        HAL_TRY(hal_topology_supply(draft, options->supplied[i]));
-    return HAL_OK;
-}
-
 static hal_status scan(const hal_files *files, const hal_topology_options *options, hal_draft *draft,
                        hal_answers **answers)
 {
@@ -34,7 +27,7 @@ static hal_status scan(const hal_files *files, const hal_topology_options *optio
     HAL_TRY(recall(files, options, answers));
     if (*answers != NULL)
         HAL_TRY(hal_answers_merge(draft, *answers));
-    HAL_TRY(supply(options, draft));
+    HAL_TRY(hal_topology_supply_all(draft, options->supplied));
     HAL_TRY(hal_scan_measurements(options->allocator, files, draft));
     hal_scan_hidden(files, draft);
     return hal_ladder_climb(files, draft);

@@ -91,5 +91,7 @@ hal_status hal_topology_read_hwloc(struct hwloc_topology *tree, hal_draft *draft
 bool hal_pci_describe(hal_topology_device *device, bool computes);
 /* Supplies what a file does not tell: "PATTERN=DEVICE[@LINK]", from the shelf of known devices. */
 hal_status hal_topology_supply(hal_draft *draft, const char *line);
+/* The same for each line up to a NULL; none where `lines` is NULL. The first that is wrong ends it. */
+hal_status hal_topology_supply_all(hal_draft *draft, const char *const *lines);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One way in for everything that describes a machine: what the input is, is seen from how it begins. */
+#include "hal/discovery/files_source.h"
 #include "hal/discovery/scan.h"
 #include "hal/object.h"
 #include "hal/topology/model.h"
@@ -12,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_BYTES (64u << 20)
 #define DEADLINE   15000000000 /* ns for everything, where the caller names none */
 
 typedef struct document {
@@ -20,38 +20,26 @@ typedef struct document {
     size_t bytes;
 } document;
 
-/* Everything that `fd` gives, at most MOST_BYTES. */
-static hal_status read_all(const hal_allocator *allocator, int fd, const char *path, document *d)
+static hal_status read_all(const hal_topology_options *o, int fd, document *d)
 {
-    size_t room = 65536;
-    d->text = hal_allocate(allocator, room);
-    for (d->bytes = 0; d->text != NULL;) {
-        ssize_t n = read(fd, d->text + d->bytes, room - d->bytes);
-        if (n == 0)
-            return HAL_OK;
-        if (n < 0 && errno != EINTR)
-            return HAL_FAIL(IO, "%s: cannot be read: %m", path);
-        d->bytes += n > 0 ? (size_t)n : 0;
-        if (d->bytes < room)
-            continue;
-        if (room >= MOST_BYTES)
-            return HAL_FAIL(INVALID_ARGUMENT,
-                            "%s: more than %u bytes; no description of a machine is that long", path,
-                            MOST_BYTES);
-        char *grown = hal_allocate(allocator, room * 2);
-        if (grown != NULL)
-            memcpy(grown, d->text, d->bytes);
-        hal_deallocate(allocator, d->text);
-        d->text = grown;
-        room *= 2;
-    }
-    return HAL_FAIL(OUT_OF_MEMORY, "%s: does not fit into memory; free some", path);
+    d->text = hal_files_drain(o->allocator, fd, HAL_TREE_LIMIT, &d->bytes);
+    if (d->text != NULL)
+        return HAL_OK;
+    if (errno == EFBIG)
+        return HAL_FAIL(INVALID_ARGUMENT,
+                        "%s: more than %d bytes; no description of a machine is that long", o->input,
+                        HAL_TREE_LIMIT);
+    if (errno == ENOMEM)
+        return HAL_FAIL(OUT_OF_MEMORY, "%s: does not fit into memory; free some", o->input);
+    return HAL_FAIL(IO, "%s: cannot be read: %m", o->input);
 }
 
-static hal_status describe_machine(const hal_topology_options *o, hal_topology **topology)
+/* Of this machine, of a directory, or of the tree `d`. */
+static hal_status describe_machine(const hal_topology_options *o, const document *d, hal_topology **topology)
 {
     hal_files *files;
-    HAL_TRY(hal_files_open(o->allocator, o->input, &files));
+    HAL_TRY(d != NULL ? hal_files_parse(o->allocator, o->input, d->text, d->bytes, &files)
+                      : hal_files_open(o->allocator, o->input, &files));
     hal_status s = hal_discover(files, o, topology);
     hal_files_close(files);
     return s;
@@ -85,14 +73,11 @@ static hal_status finish(const hal_topology_options *o, hal_draft *draft, hal_to
         host->origin = hal_draft_text(draft, o->input);
     if (host->when == 0)
         host->when = (int64_t)time(NULL);
-    for (uint32_t i = 0; o->supplied != NULL && o->supplied[i] != NULL; i++) {
-        hal_status s = hal_topology_supply(draft, o->supplied[i]);
-        if (s != HAL_OK) {
-            hal_draft_destroy(draft);
-            return s;
-        }
-    }
-    return seal(o, draft, topology);
+    hal_status s = hal_topology_supply_all(draft, o->supplied);
+    if (s == HAL_OK)
+        return seal(o, draft, topology);
+    hal_draft_destroy(draft);
+    return s;
 }
 
 static hal_status read_foreign(const hal_topology_options *o, const document *d, const char *begin,
@@ -133,7 +118,7 @@ static hal_status describe_document(const hal_topology_options *o, const documen
     const char *begin = skip_blanks(d);
     const size_t left = d->bytes - (size_t)(begin - d->text);
     if (left >= 9 && memcmp(begin, "hal-tree ", 9) == 0)
-        return d->text[d->bytes - 1] == '\n' ? describe_machine(o, topology) : refuse_cut(o, d);
+        return d->text[d->bytes - 1] == '\n' ? describe_machine(o, d, topology) : refuse_cut(o, d);
     if (left > 0 && (*begin == '{' || *begin == '<'))
         return describe_foreign(o, d, begin, topology);
     return HAL_FAIL(
@@ -146,7 +131,7 @@ static hal_status describe_document(const hal_topology_options *o, const documen
 static hal_status describe_file(const hal_topology_options *o, int fd, hal_topology **topology)
 {
     document d = {0};
-    hal_status s = read_all(o->allocator, fd, o->input, &d);
+    hal_status s = read_all(o, fd, &d);
     if (s == HAL_OK)
         s = describe_document(o, &d, topology);
     hal_deallocate(o->allocator, d.text);
@@ -181,7 +166,7 @@ static hal_status describe_directory(const hal_topology_options *o, hal_topology
     if (found == 0)
         return HAL_FAIL(INVALID_ARGUMENT,
                         "%s: not laid out like a root file system: it has no sys, proc or dev", o->input);
-    return describe_machine(o, topology);
+    return describe_machine(o, NULL, topology);
 }
 
 /* Others than regular files may block or never end. */
@@ -220,5 +205,5 @@ hal_status hal_topology_create(const hal_topology_options *options, hal_topology
         memcpy(&o, options, options->head.size < sizeof o ? options->head.size : sizeof o);
     if (o.deadline == 0)
         o.deadline = hal_time_now() + DEADLINE;
-    return o.input == NULL ? describe_machine(&o, topology) : describe_path(&o, topology);
+    return o.input == NULL ? describe_machine(&o, NULL, topology) : describe_path(&o, topology);
 }

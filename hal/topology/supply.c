@@ -120,3 +120,10 @@ hal_status hal_topology_supply(hal_draft *draft, const char *line)
     regfree(&o.pattern);
     return s;
 }
+
+hal_status hal_topology_supply_all(hal_draft *draft, const char *const *lines)
+{
+    for (; lines != NULL && *lines != NULL; lines++)
+        HAL_TRY(hal_topology_supply(draft, *lines));
+    return HAL_OK;
+}

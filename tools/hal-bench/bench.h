@@ -27,6 +27,8 @@ int bench_mem(const bench_options *options, tool_error *err);
 /* Bandwidth and latency between every two devices, and the host and each. */
 int bench_link(const bench_options *options, tool_error *err);
 
+/* The instance with the plugins that were asked for. */
+int bench_open(const bench_options *options, hal_instance **instance, tool_error *err);
 /* Seconds of the monotonic clock. */
 double bench_now(void);
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/common/load_guard.h"
 #include "tools/hal-bench/bench.h"
 #include "tools/hal-bench/compare.h"
 #include "tools/hal-bench/measure.h"
@@ -131,14 +130,10 @@ static int measure_ends(hal_instance *instance, const bench_options *o, const en
 
 int bench_link(const bench_options *options, tool_error *err) {
     hal_instance *instance;
-    const hal_instance_options io = {HAL_HEAD(hal_instance_options), .plugin_path = options->plugin_dir};
     end ends[MOST_ENDS] = {{0}};
     bench_save save = {0};
     uint32_t n = 0;
-    load_guard_begin("hal-bench");
-    const hal_status status = hal_instance_create(&io, &instance);
-    load_guard_end();
-    int code = model_fail(err, status, "looking at this machine");
+    int code = bench_open(options, &instance, err);
     if (code) return code;
     code = list_ends(instance, ends, &n, err);
     if (!code) code = unknown_end(ends, n, options->from, err);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "tools/common/deadline.h"
+#include "tools/common/load_guard.h"
 #include "tools/hal-bench/bench.h"
+#include "tools/hal-run/model.h"
 
 static const char help[] =
     "usage: hal-bench op [--op NAME] [--m N] [--n N] [--k N] [--dtype T] [--device ID] [--steps N] [--json]\n"
@@ -93,3 +95,11 @@ int main(int argc, char **argv) {
 }
 
 double bench_now(void) { return (double)hal_time_now() * 1e-9; }
+
+int bench_open(const bench_options *options, hal_instance **instance, tool_error *err) {
+    const hal_instance_options io = {HAL_HEAD(hal_instance_options), .plugin_path = options->plugin_dir};
+    load_guard_begin("hal-bench");
+    const hal_status status = hal_instance_create(&io, instance);
+    load_guard_end();
+    return model_fail(err, status, "looking at this machine");
+}

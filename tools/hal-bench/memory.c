@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/common/load_guard.h"
 #include "tools/hal-bench/bench.h"
 #include "tools/hal-bench/compare.h"
 #include "tools/hal-bench/measure.h"
@@ -217,11 +216,7 @@ static int measure_device(const bench_options *o, hal_instance *instance, hal_de
 int bench_mem(const bench_options *options, tool_error *err) {
     hal_instance *instance;
     hal_device *device;
-    const hal_instance_options io = {HAL_HEAD(hal_instance_options), .plugin_path = options->plugin_dir};
-    load_guard_begin("hal-bench");
-    const hal_status status = hal_instance_create(&io, &instance);
-    load_guard_end();
-    int code = model_fail(err, status, "looking at this machine");
+    int code = bench_open(options, &instance, err);
     if (code) return code;
     code = model_fail(err, hal_device_find(instance, options->device, &device), "finding the device");
     if (!code) {

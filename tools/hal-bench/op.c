@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "tools/common/deadline.h"
-#include "tools/common/load_guard.h"
 #include "tools/hal-bench/bench.h"
 #include "tools/hal-run/model.h"
 
@@ -80,15 +79,11 @@ static void print(const bench_options *o, double seconds, double flops) {
 
 int bench_op(const bench_options *options, tool_error *err) {
     hal_instance *instance;
-    hal_instance_options io = {HAL_HEAD(hal_instance_options), .plugin_path = options->plugin_dir};
     const hal_dtype dtype = hal_dtype_find(options->dtype);
     if (!hal_op_find(options->op))
         return tool_fail(err, TOOL_NOT_FOUND, "no operator \"%s\"; did you mean \"%s\"?", options->op, hal_op_nearest(options->op));
     if (dtype == HAL_NO_DTYPE) return tool_fail(err, TOOL_BAD_INPUT, "no dtype \"%s\"", options->dtype);
-    load_guard_begin("hal-bench");
-    hal_status status = hal_instance_create(&io, &instance);
-    load_guard_end();
-    int code = model_fail(err, status, "looking at this machine");
+    int code = bench_open(options, &instance, err);
     if (code) return code;
     timed t = {.op = options->op, .deadline_ms = options->deadline_ms ? options->deadline_ms : DEADLINE_MS};
     double seconds = 0;
