@@ -33,7 +33,7 @@ static void close_gaps(hal_cpu_operand *o) {
 }
 
 static void resolve_operand(const hal_description_tensor *t, const int64_t *symbols, hal_cpu_operand *o) {
-    *o = (hal_cpu_operand){.dtype = t->dtype, .width = hal_cpu_width(t->dtype), .rank = t->rank, .n = 1};
+    *o = (hal_cpu_operand){.dtype = t->dtype, .width = hal_element_width(t->dtype), .rank = t->rank, .n = 1};
     for (uint32_t d = 0; d < t->rank; d++) {
         o->size[d] = hal_dim_value(t->size[d], symbols);
         o->stride[d] = hal_dim_value(t->stride[d], symbols);
@@ -43,7 +43,7 @@ static void resolve_operand(const hal_description_tensor *t, const int64_t *symb
         o->layout = t->layout_id;
         close_gaps(o);
     }
-    hal_cpu_view_make(o->dtype, o->rank, o->size, o->stride, &o->flat);
+    hal_strided_make(o->dtype, o->rank, o->size, o->stride, &o->flat);
 }
 
 static bool resolve_call(hal_cpu_program *p, uint32_t index, const int64_t *symbols) {

@@ -12,7 +12,7 @@ static uint32_t class_of(uint32_t dtype) {
     case HAL_F32: case HAL_F16: case HAL_BF16: return FLOATS;
     case HAL_F64: return WIDE;
     case HAL_F8E4M3: case HAL_F8E5M2: return BYTES;
-    default: return hal_cpu_width(dtype) ? INTEGERS : 0;
+    default: return hal_element_width(dtype) ? INTEGERS : 0;
     }
 }
 
@@ -116,7 +116,7 @@ hal_status hal_cpu_support(void *opaque, const hal_description *program, hal_sup
 
 static double tensor_bytes(const hal_description *d, const hal_description_tensor *t) {
     const hal_description_symbol *range = hal_description_symbols(d);
-    double n = hal_cpu_width(t->dtype);
+    double n = hal_element_width(t->dtype);
     for (uint32_t i = 0; i < t->rank; i++) {
         hal_dim s = t->size[i];
         n *= (double)(s.base + (s.symbol < 0 ? 0 : s.factor * range[s.symbol].max));

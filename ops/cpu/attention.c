@@ -23,7 +23,7 @@ void hal_attention_setup(const hal_cpu_call *call, uint32_t first, uint32_t bias
     a->hk = k->size[1], a->s = k->size[2], a->e = v->size[3];
     a->causal = causal;
     a->scale = (float)(scale > 0 ? scale : 1.0 / sqrt((double)a->d));
-    if (a->bias) hal_cpu_view_broadcast(a->bias, 4, size, &a->bias_view);
+    if (a->bias) hal_cpu_broadcast(a->bias, 4, size, &a->bias_view);
 }
 
 /* The address of a row of a [b, h, rows, width] operand; rows are counted through all heads. */

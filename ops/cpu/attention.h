@@ -12,7 +12,7 @@
 
 typedef struct hal_attention {
     const hal_cpu_operand *q, *k, *v, *bias, *start;
-    hal_cpu_view bias_view;              /* of [b, hq, t, s] */
+    hal_strided bias_view;              /* of [b, hq, t, s] */
     int64_t b, hq, hk, t, s, d, e;
     float scale;
     bool causal;

@@ -11,18 +11,10 @@
 #ifndef HAL_OPS_CPU_CPU_H
 #define HAL_OPS_CPU_CPU_H
 
-#include <hal/ops.h>
+#include "ops/kernel/strided.h"
 
 #define HAL_CPU_MAX_PHASES 4
 #define HAL_CPU_MAX_OPERANDS 32
-
-/* Strides in bytes of elements in row-major order, neighbouring axes merged where memory allows. Rank is at
-   least 1. */
-typedef struct hal_cpu_view {
-    uint32_t dtype, width, rank;
-    bool dense;                          /* one run of memory */
-    int64_t size[HAL_MAX_RANK], stride[HAL_MAX_RANK];
-} hal_cpu_view;
 
 /* A tensor with its sizes known; data is set before each run. dtype 0: absent. */
 typedef struct hal_cpu_operand {
@@ -31,7 +23,7 @@ typedef struct hal_cpu_operand {
     char *data;
     int64_t n;                           /* elements */
     int64_t size[HAL_MAX_RANK], stride[HAL_MAX_RANK];
-    hal_cpu_view flat;
+    hal_strided flat;
 } hal_cpu_operand;
 
 typedef struct hal_cpu_call hal_cpu_call;
@@ -66,14 +58,8 @@ extern const hal_cpu_table hal_cpu_table_plain, hal_cpu_table_avx2, hal_cpu_tabl
 
 /* Zeroed memory that belongs to the call and replaces what it had; NULL when out of memory. */
 void *hal_cpu_plan(hal_cpu_call *call, size_t bytes);
-/* Bytes of an element; 0 for types without kernels. */
-uint32_t hal_cpu_width(uint32_t dtype);
 /* The view of `operand` broadcast to sizes, aligned at the innermost axis. */
-void hal_cpu_view_broadcast(const hal_cpu_operand *operand, uint32_t rank, const int64_t *size,
-    hal_cpu_view *view);
-/* The view of any sizes and strides. */
-void hal_cpu_view_make(uint32_t dtype, uint32_t rank, const int64_t *size, const int64_t *stride,
-    hal_cpu_view *view);
+void hal_cpu_broadcast(const hal_cpu_operand *operand, uint32_t rank, const int64_t *size, hal_strided *view);
 
 static inline const hal_cpu_operand *hal_cpu_in(const hal_cpu_call *call, uint32_t i) {
     return i < call->n_in && call->operand[i].dtype != HAL_NO_DTYPE ? &call->operand[i] : NULL;

@@ -9,19 +9,19 @@
 
 /* An operand seen as [outer, axis, inner]. */
 typedef struct slab {
-    hal_cpu_view outer, inner;
+    hal_strided outer, inner;
     int64_t n_outer, n_axis, n_inner, step;
 } slab;
 
 static void slab_make(const hal_cpu_operand *x, uint32_t axis, slab *s) {
     *s = (slab){.n_outer = 1, .n_inner = 1, .n_axis = x->size[axis], .step = x->stride[axis]};
-    hal_cpu_view_make(x->dtype, axis, x->size, x->stride, &s->outer);
-    hal_cpu_view_make(x->dtype, x->rank - axis - 1, x->size + axis + 1, x->stride + axis + 1, &s->inner);
+    hal_strided_make(x->dtype, axis, x->size, x->stride, &s->outer);
+    hal_strided_make(x->dtype, x->rank - axis - 1, x->size + axis + 1, x->stride + axis + 1, &s->inner);
     for (uint32_t d = 0; d < axis; d++) s->n_outer *= x->size[d];
     for (uint32_t d = axis + 1; d < x->rank; d++) s->n_inner *= x->size[d];
 }
 
-static char *element_at(const hal_cpu_view *v, char *data, int64_t index) {
+static char *element_at(const hal_strided *v, char *data, int64_t index) {
     hal_walk w;
     hal_walk_start(&w, v, data, index);
     return w.at;
@@ -40,7 +40,7 @@ static void run_gather(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     const slab *s = call->plan;
     const hal_cpu_operand *x = &call->operand[0], *index = &call->operand[1], *y = hal_cpu_out(call, 0);
     static const char zeros[8];
-    hal_cpu_view zero = {.dtype = y->dtype, .width = y->width, .rank = 1, .size = {INT64_MAX}, .stride = {0}};
+    hal_strided zero = {.dtype = y->dtype, .width = y->width, .rank = 1, .size = {INT64_MAX}, .stride = {0}};
     (void)scratch;
     for (int64_t r = chunk * call->grain; r < hal_cpu_rows_end(call, chunk); r++) {
         int64_t o = r / index->n, at = index_at(index, r % index->n);
@@ -84,7 +84,7 @@ static void run_lists(const hal_cpu_call *call, int64_t chunk, void *scratch) {
 static void copy_row(const hal_cpu_call *call, const scatter *s, int64_t r) {
     const hal_cpu_operand *base = &call->operand[0], *y = hal_cpu_out(call, 0);
     static const char zeros[8];
-    hal_cpu_view zero = {.dtype = y->dtype, .width = y->width, .rank = 1, .size = {INT64_MAX}, .stride = {0}};
+    hal_strided zero = {.dtype = y->dtype, .width = y->width, .rank = 1, .size = {INT64_MAX}, .stride = {0}};
     if (s->has_base && base->data == y->data) return;
     int64_t start = r * s->row;
     char *dense = s->has_base ? NULL : hal_rows_dense(&y->flat, y->data, start, s->row);

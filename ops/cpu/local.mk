@@ -24,6 +24,7 @@ HAL_CPU_SOURCES = \
 	backends/cpu/support.c \
 	backends/cpu/wait.h \
 	ops/cpu/attention.h \
+	ops/cpu/call.c \
 	ops/cpu/cpu.h \
 	ops/cpu/element.h \
 	ops/cpu/expr.h \
@@ -39,7 +40,8 @@ HAL_CPU_SOURCES = \
 	ops/cpu/row_math.h \
 	ops/cpu/rows.h \
 	ops/cpu/vector_math.h \
-	ops/cpu/view.c
+	ops/kernel/strided.c \
+	ops/kernel/strided.h
 
 # compiled once per instruction set; hal_fma is one instruction where there is one
 HAL_CPU_VARIANT_SOURCES = \

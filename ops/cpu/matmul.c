@@ -16,12 +16,12 @@
 typedef struct plan {
     hal_gemm_problem problem;            /* without addresses */
     const hal_gemm_kernel *kernel;
-    hal_cpu_view a_batch, b_batch;       /* offsets of the batches */
+    hal_strided a_batch, b_batch;       /* offsets of the batches */
     int64_t batch, parts, m, n, k, a_row, a_col, b_row, b_col;   /* strides in bytes */
     size_t gemm_bytes;
     bool has_expr;
     hal_vm vm;
-    hal_cpu_view in[HAL_EXPR_MAX_INPUTS];
+    hal_strided in[HAL_EXPR_MAX_INPUTS];
 } plan;
 
 typedef struct tile_context {
@@ -72,7 +72,7 @@ static void store_expr(void *context, const float *tile, int64_t ld, int64_t i0,
     }
 }
 
-static char *batch_at(const hal_cpu_view *v, char *data, int64_t index) {
+static char *batch_at(const hal_strided *v, char *data, int64_t index) {
     hal_walk w;
     hal_walk_start(&w, v, data, index);
     return w.at;
@@ -147,10 +147,10 @@ static hal_gemm_dtype gemm_dtype(uint32_t dtype) {
 }
 
 /* The offsets of an operand's matrices under the batch sizes of c. */
-static void batch_view(const hal_cpu_operand *x, const hal_cpu_operand *y, hal_cpu_view *v) {
+static void batch_view(const hal_cpu_operand *x, const hal_cpu_operand *y, hal_strided *v) {
     hal_cpu_operand lead = *x;
     lead.rank = x->rank - 2;
-    hal_cpu_view_broadcast(&lead, y->rank - 2, y->size, v);
+    hal_cpu_broadcast(&lead, y->rank - 2, y->size, v);
 }
 
 static void set_shape(plan *p, const hal_cpu_call *call, const hal_matmul_attrs *attrs) {
@@ -192,7 +192,7 @@ static void set_expr(plan *p, const hal_cpu_call *call, const hal_expr *expr, ui
     uint32_t dtype[HAL_EXPR_MAX_INPUTS] = {product};
     for (uint32_t i = 2; i < call->n_in; i++) {
         dtype[i - 1] = call->operand[i].dtype;
-        hal_cpu_view_broadcast(&call->operand[i], y->rank, y->size, &p->in[i - 1]);
+        hal_cpu_broadcast(&call->operand[i], y->rank, y->size, &p->in[i - 1]);
     }
     p->has_expr = true;
     hal_vm_prepare(&p->vm, expr, dtype);

@@ -7,7 +7,7 @@
 #include "rows.h"
 
 typedef struct part {
-    hal_cpu_view from, to;
+    hal_strided from, to;
     uint32_t in, out;
     int64_t from_offset, to_offset, n, first_chunk;
 } part;
@@ -50,7 +50,7 @@ static bool single(hal_cpu_call *call, const int64_t *stride, int64_t offset) {
     plan *p = hal_cpu_plan(call, sizeof *p);
     if (!p) return false;
     part *t = add_part(p, 0, 0, y->n);
-    hal_cpu_view_make(x->dtype, y->rank, y->size, stride, &t->from);
+    hal_strided_make(x->dtype, y->rank, y->size, stride, &t->from);
     t->to = y->flat;
     t->from_offset = offset;
     return finish(call, p);
@@ -94,7 +94,7 @@ bool hal_prepare_broadcast(hal_cpu_call *call) {
     plan *p = hal_cpu_plan(call, sizeof *p);
     if (!p) return false;
     part *t = add_part(p, 0, 0, y->n);
-    hal_cpu_view_broadcast(x, y->rank, y->size, &t->from);
+    hal_cpu_broadcast(x, y->rank, y->size, &t->from);
     t->to = y->flat;
     return finish(call, p);
 }
@@ -108,7 +108,7 @@ bool hal_prepare_split(hal_cpu_call *call) {
     for (uint32_t i = 0; i < call->n_out; i++) {
         const hal_cpu_operand *y = hal_cpu_out(call, i);
         part *t = add_part(p, 0, i, y->n);
-        hal_cpu_view_make(x->dtype, y->rank, y->size, x->stride, &t->from);
+        hal_strided_make(x->dtype, y->rank, y->size, x->stride, &t->from);
         t->to = y->flat;
         t->from_offset = (int64_t)i * y->size[axis] * x->stride[axis];
     }
@@ -126,7 +126,7 @@ bool hal_prepare_concat(hal_cpu_call *call) {
         const hal_cpu_operand *x = &call->operand[i];
         part *t = add_part(p, i, 0, x->n);
         t->from = x->flat;
-        hal_cpu_view_make(y->dtype, x->rank, x->size, y->stride, &t->to);
+        hal_strided_make(y->dtype, x->rank, x->size, y->stride, &t->to);
         t->to_offset = at * y->stride[axis];
         at += x->size[axis];
     }
@@ -164,7 +164,7 @@ bool hal_prepare_cast(hal_cpu_call *call) {
 static void run_fill(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     const hal_fill_attrs *attrs = call->attrs;
     const hal_cpu_operand *y = hal_cpu_out(call, 0);
-    hal_cpu_view one = {.dtype = y->dtype, .width = y->width, .rank = 1, .size = {INT64_MAX}, .stride = {0}};
+    hal_strided one = {.dtype = y->dtype, .width = y->width, .rank = 1, .size = {INT64_MAX}, .stride = {0}};
     char element[8];
     int64_t start = chunk * call->grain;
     (void)scratch;

@@ -4,7 +4,7 @@
 #include "expr.h"
 #include "kernels.h"
 
-typedef struct plan { hal_vm vm; hal_cpu_view in[HAL_EXPR_MAX_INPUTS]; } plan;
+typedef struct plan { hal_vm vm; hal_strided in[HAL_EXPR_MAX_INPUTS]; } plan;
 
 static size_t block_bytes(const hal_vm *vm) { return (size_t)HAL_LANES * (vm->wide ? 8 : 4); }
 
@@ -58,7 +58,7 @@ bool hal_prepare_pointwise(hal_cpu_call *call) {
     if (!p) return false;
     for (uint32_t i = 0; i < call->n_in; i++) {
         dtype[i] = call->operand[i].dtype;
-        hal_cpu_view_broadcast(&call->operand[i], y->rank, y->size, &p->in[i]);
+        hal_cpu_broadcast(&call->operand[i], y->rank, y->size, &p->in[i]);
     }
     hal_vm_prepare(&p->vm, &attrs->expr, dtype);
     call->scratch_bytes = (size_t)(call->n_in + 1) * block_bytes(&p->vm) + hal_vm_bytes(&p->vm);

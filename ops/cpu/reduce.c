@@ -21,7 +21,7 @@ enum { SUM, MEAN, MAX, MIN, PROD, SUM_SQUARE };
 #define FLAT_PIECE 32768                 /* reduced elements of a chunk when none stays */
 
 typedef struct plan {
-    hal_cpu_view x;                      /* axes in the order kept, reduced, columns */
+    hal_strided x;                      /* axes in the order kept, reduced, columns */
     int64_t kept, k, columns, piece, pieces, blocks;
     int kind;
     bool wide;
@@ -161,7 +161,7 @@ static void arrange(plan *p, const hal_cpu_operand *x, const bool *reduced) {
             *(pass == 0 ? &p->kept : pass == 1 ? &p->k : &p->columns) *= x->size[d];
         }
     }
-    hal_cpu_view_make(x->dtype, n, size, stride, &p->x);
+    hal_strided_make(x->dtype, n, size, stride, &p->x);
 }
 
 /* Few columns are not worth a loop over columns: they count as kept. */

@@ -12,13 +12,13 @@ static void read_dense(uint32_t dtype, const char *p, int64_t n, float *restrict
         const uint16_t *h = (const uint16_t *)(const void *)p;
         for (int64_t i = 0; i < n; i++) to[i] = hal_f16_load(h[i]);
     } else {
-        uint32_t width = hal_cpu_width(dtype);
+        uint32_t width = hal_element_width(dtype);
         for (int64_t i = 0; i < n; i++) to[i] = (float)hal_load_double(dtype, p + i * width);
     }
 }
 
 void hal_run_read(uint32_t dtype, const char *p, int64_t stride, int64_t n, float *to) {
-    if (stride == hal_cpu_width(dtype)) {
+    if (stride == hal_element_width(dtype)) {
         read_dense(dtype, p, n, to);
     } else if (stride == 0) {
         float value = (float)hal_load_double(dtype, p);
@@ -40,20 +40,20 @@ static void write_dense(uint32_t dtype, char *p, int64_t n, const float *restric
         uint16_t *h = (uint16_t *)(void *)p;
         for (int64_t i = 0; i < n; i++) h[i] = hal_f16_round(from[i]);
     } else {
-        uint32_t width = hal_cpu_width(dtype);
+        uint32_t width = hal_element_width(dtype);
         for (int64_t i = 0; i < n; i++) hal_store_double(dtype, p + i * width, (double)from[i]);
     }
 }
 
 void hal_run_write(uint32_t dtype, char *p, int64_t stride, int64_t n, const float *from) {
-    if (stride == hal_cpu_width(dtype)) {
+    if (stride == hal_element_width(dtype)) {
         write_dense(dtype, p, n, from);
     } else {
         for (int64_t i = 0; i < n; i++) hal_store_double(dtype, p + i * stride, (double)from[i]);
     }
 }
 
-void hal_rows_read(const hal_cpu_view *v, const char *data, int64_t start, int64_t n, float *to) {
+void hal_rows_read(const hal_strided *v, const char *data, int64_t start, int64_t n, float *to) {
     hal_walk w;
     char *run;
     hal_walk_start(&w, v, (char *)(uintptr_t)data, start);
@@ -64,7 +64,7 @@ void hal_rows_read(const hal_cpu_view *v, const char *data, int64_t start, int64
     }
 }
 
-void hal_rows_write(const hal_cpu_view *v, char *data, int64_t start, int64_t n, const float *from) {
+void hal_rows_write(const hal_strided *v, char *data, int64_t start, int64_t n, const float *from) {
     hal_walk w;
     char *run;
     hal_walk_start(&w, v, data, start);
@@ -75,7 +75,7 @@ void hal_rows_write(const hal_cpu_view *v, char *data, int64_t start, int64_t n,
     }
 }
 
-void hal_rows_read_double(const hal_cpu_view *v, const char *data, int64_t start, int64_t n, double *to) {
+void hal_rows_read_double(const hal_strided *v, const char *data, int64_t start, int64_t n, double *to) {
     hal_walk w;
     char *run;
     int64_t stride = v->stride[v->rank - 1];
@@ -87,7 +87,7 @@ void hal_rows_read_double(const hal_cpu_view *v, const char *data, int64_t start
     }
 }
 
-void hal_rows_write_double(const hal_cpu_view *v, char *data, int64_t start, int64_t n, const double *from) {
+void hal_rows_write_double(const hal_strided *v, char *data, int64_t start, int64_t n, const double *from) {
     hal_walk w;
     char *run;
     int64_t stride = v->stride[v->rank - 1];
@@ -117,7 +117,7 @@ static void copy_run(uint32_t width, char *to, int64_t ts, const char *from, int
     }
 }
 
-void hal_rows_copy(const hal_cpu_view *to, char *to_data, int64_t to_start, const hal_cpu_view *from,
+void hal_rows_copy(const hal_strided *to, char *to_data, int64_t to_start, const hal_strided *from,
     const char *from_data,
                    int64_t from_start, int64_t n) {
     hal_walk tw, fw;

@@ -9,9 +9,9 @@
 #include "element.h"
 
 /* Walks the runs of a view: pieces of its innermost axis. */
-typedef struct hal_walk { const hal_cpu_view *view; char *at; int64_t index[HAL_MAX_RANK]; } hal_walk;
+typedef struct hal_walk { const hal_strided *view; char *at; int64_t index[HAL_MAX_RANK]; } hal_walk;
 
-static inline void hal_walk_start(hal_walk *w, const hal_cpu_view *view, char *data, int64_t start) {
+static inline void hal_walk_start(hal_walk *w, const hal_strided *view, char *data, int64_t start) {
     w->view = view;
     w->at = data;
     for (uint32_t d = view->rank; d-- > 0;) {
@@ -23,7 +23,7 @@ static inline void hal_walk_start(hal_walk *w, const hal_cpu_view *view, char *d
 
 /* The next run of at most `want` elements: returns its length and sets its address. */
 static inline int64_t hal_walk_next(hal_walk *w, int64_t want, char **run) {
-    const hal_cpu_view *v = w->view;
+    const hal_strided *v = w->view;
     uint32_t d = v->rank - 1;
     int64_t n = hal_cpu_min(want, v->size[d] - w->index[d]);
     *run = w->at;
@@ -38,7 +38,7 @@ static inline int64_t hal_walk_next(hal_walk *w, int64_t want, char **run) {
 }
 
 /* The address of [start, start + n) if it lies dense in memory, else NULL. */
-static inline char *hal_rows_dense(const hal_cpu_view *v, char *data, int64_t start, int64_t n) {
+static inline char *hal_rows_dense(const hal_strided *v, char *data, int64_t start, int64_t n) {
     if (v->dense) return data + start * v->width;
     hal_walk w;
     char *run;
@@ -60,17 +60,17 @@ void hal_run_read(uint32_t dtype, const char *p, int64_t stride, int64_t n, floa
 void hal_run_write(uint32_t dtype, char *p, int64_t stride, int64_t n, const float *from);
 
 /* Fills `to`. */
-void hal_rows_read(const hal_cpu_view *v, const char *data, int64_t start, int64_t n, float *to);
-void hal_rows_write(const hal_cpu_view *v, char *data, int64_t start, int64_t n, const float *from);
-void hal_rows_read_double(const hal_cpu_view *v, const char *data, int64_t start, int64_t n, double *to);
-void hal_rows_write_double(const hal_cpu_view *v, char *data, int64_t start, int64_t n, const double *from);
+void hal_rows_read(const hal_strided *v, const char *data, int64_t start, int64_t n, float *to);
+void hal_rows_write(const hal_strided *v, char *data, int64_t start, int64_t n, const float *from);
+void hal_rows_read_double(const hal_strided *v, const char *data, int64_t start, int64_t n, double *to);
+void hal_rows_write_double(const hal_strided *v, char *data, int64_t start, int64_t n, const double *from);
 /* Copies [start, start + n) of `from` to dense memory, or to a view of equal element count and width. */
-void hal_rows_copy(const hal_cpu_view *to, char *to_data, int64_t to_start, const hal_cpu_view *from,
+void hal_rows_copy(const hal_strided *to, char *to_data, int64_t to_start, const hal_strided *from,
     const char *from_data,
                    int64_t from_start, int64_t n);
 
 /* Where row data can be read: in place, or in `scratch` after conversion. */
-static inline const float *hal_rows_load(const hal_cpu_view *v, const char *data, int64_t start, int64_t n,
+static inline const float *hal_rows_load(const hal_strided *v, const char *data, int64_t start, int64_t n,
     float *scratch) {
     const char *p = v->dtype == HAL_F32 ? hal_rows_dense(v, (char *)(uintptr_t)data, start, n) : NULL;
     if (p) return (const float *)(const void *)p;
@@ -78,12 +78,12 @@ static inline const float *hal_rows_load(const hal_cpu_view *v, const char *data
     return scratch;
 }
 /* Where row data can be written before hal_rows_save. */
-static inline float *hal_rows_target(const hal_cpu_view *v, char *data, int64_t start, int64_t n,
+static inline float *hal_rows_target(const hal_strided *v, char *data, int64_t start, int64_t n,
     float *scratch) {
     char *p = v->dtype == HAL_F32 ? hal_rows_dense(v, data, start, n) : NULL;
     return p ? (float *)(void *)p : scratch;
 }
-static inline void hal_rows_save(const hal_cpu_view *v, char *data, int64_t start, int64_t n,
+static inline void hal_rows_save(const hal_strided *v, char *data, int64_t start, int64_t n,
     const float *target, const float *scratch) {
     if (target == scratch) hal_rows_write(v, data, start, n, scratch);
 }

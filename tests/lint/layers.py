@@ -26,7 +26,8 @@ def room(path):
         return "backend:" + parts[1]
     if parts[0] == "ops" and len(parts) > 2 and (ROOT / "backends" / parts[1]).is_dir():
         return "backend:" + parts[1]
-    if parts[0] == "backends":
+    # what several backends compile into themselves
+    if parts[0] == "backends" or parts[:2] in (["ops", "kernel"], ["ops", "portable"]):
         return "backend:shared"
     return parts[0]
 
