@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# Kernels in one dialect for OpenCL and CUDA, and their planners: compiled into each backend that uses them.
+
+HAL_PORTABLE_SOURCES = \
+	ops/kernel/strided.c \
+	ops/kernel/strided.h \
+	ops/portable/call.c \
+	ops/portable/move.c \
+	ops/portable/plan.c \
+	ops/portable/planners.h \
+	ops/portable/portable.h \
+	ops/portable/source.c \
+	ops/portable/texts.h
+
+# prelude first: the others stand on it
+HAL_PORTABLE_KERNELS = \
+	ops/portable/prelude.cl \
+	ops/portable/move.cl
+
+noinst_LTLIBRARIES += libhal_portable.la
+libhal_portable_la_SOURCES = $(HAL_PORTABLE_SOURCES)
+nodist_libhal_portable_la_SOURCES = ops/portable/texts.c
+
+ops/portable/texts.c: $(HAL_PORTABLE_KERNELS) ops/portable/embed.sh
+	$(AM_V_GEN)$(MKDIR_P) ops/portable && cd $(top_srcdir) && \
+	    sh ops/portable/embed.sh $(HAL_PORTABLE_KERNELS) >$(abs_top_builddir)/$@.new && \
+	    mv $(abs_top_builddir)/$@.new $(abs_top_builddir)/$@
+
+EXTRA_DIST += $(HAL_PORTABLE_KERNELS) ops/portable/embed.sh
+CLEANFILES += ops/portable/texts.c

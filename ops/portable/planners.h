@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which planner carries out which row of the operator table, and for which dtypes: one line a row. */
+#ifndef HAL_OPS_PORTABLE_PLANNERS_H
+#define HAL_OPS_PORTABLE_PLANNERS_H
+
+#include "portable.h"
+
+/* Classes of dtypes. */
+enum {
+    HAL_PORTABLE_FLOATS = 1,             /* f32, f16, bf16 */
+    HAL_PORTABLE_WIDE = 2,               /* f64, where the device has doubles */
+    HAL_PORTABLE_INTEGERS = 4,           /* integers and bool */
+    HAL_PORTABLE_BYTES = 8,              /* moved, never computed with: f8, and f64 without doubles */
+    HAL_PORTABLE_NUMBERS = 7,
+    HAL_PORTABLE_ANY = 15
+};
+
+/* X(ID, planner, classes of every operand, inputs that may be integers besides: a bit an input) */
+#define HAL_PORTABLE_OPS(X) \
+    X(COPY, copy, HAL_PORTABLE_ANY, 0) \
+    X(RESHAPE, copy, HAL_PORTABLE_ANY, 0) \
+    X(TRANSPOSE, transpose, HAL_PORTABLE_ANY, 0) \
+    X(SLICE, slice, HAL_PORTABLE_ANY, 0) \
+    X(BROADCAST, broadcast, HAL_PORTABLE_ANY, 0) \
+    X(SPLIT, split, HAL_PORTABLE_ANY, 0) \
+    X(CONCAT, concat, HAL_PORTABLE_ANY, 0)
+
+typedef void hal_portable_planner(hal_portable_call *call);
+
+#define HAL_PORTABLE_DECLARE(ID, planner, classes, integers) hal_portable_planner hal_portable_plan_##planner;
+HAL_PORTABLE_OPS(HAL_PORTABLE_DECLARE)
+
+/* A row's line; planner NULL: there is none. */
+typedef struct hal_portable_row { hal_portable_planner *planner; uint32_t classes, integers; } hal_portable_row;
+extern const hal_portable_row hal_portable_rows[HAL_OP_LIMIT];
+
+/* What a planner refuses beyond dtypes, by row; NULL when it refuses nothing. */
+typedef const char *hal_portable_refuser(const hal_portable_traits *traits, const hal_description *program,
+                                         const hal_description_op *op);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The text of a program: its options as definitions, the prelude, what was generated, the kernel file. */
+#include "portable.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "texts.h"
+
+static const char *text_of(const char *file) {
+    for (const hal_portable_text *t = hal_portable_texts; t->name; t++) {
+        if (strcmp(t->name, file) == 0) return t->text;
+    }
+    return "#error \"hal: no such kernel file\"\n";
+}
+
+/* "X=F32 Y=BF16" as lines of the preprocessor. */
+static void print_options(FILE *to, const char *options) {
+    while (*options) {
+        const size_t n = strcspn(options, " "), name = strcspn(options, "= ");
+        if (n > 0) fprintf(to, "#define %.*s %.*s\n", (int)name, options, name < n ? (int)(n - name - 1) : 0,
+            options + name + (name < n));
+        options += n + (options[n] == ' ');
+    }
+}
+
+char *hal_portable_source(const hal_portable_program *program) {
+    char *text = NULL;
+    size_t bytes;
+    FILE *to = open_memstream(&text, &bytes);
+    if (!to) return NULL;
+    print_options(to, program->options);
+    fputs(text_of("prelude"), to);
+    if (program->body) fputs(program->body, to);
+    fputs(text_of(program->file), to);
+    bool failed = ferror(to) != 0;
+    failed |= fclose(to) != 0;
+    if (!failed) return text;
+    free(text);
+    return NULL;
+}
