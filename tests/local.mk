@@ -128,29 +128,24 @@ libhal_bad_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS) -rpath $(halplugindir)
 endif
 
 # Stand-ins of vendors' libraries, copied by the test under the names that are looked for. It also tries real ones, of the
-# system or of the directory HAL_TEST_LIBRARIES.
+# system or of the directory HAL_TEST_LIBRARIES. Their own calls are bound: a copy in which a function has another name still
+# loads.
+HAL_STUBS = \
+	tests/vendors/acl.c \
+	tests/vendors/cuda.c \
+	tests/vendors/dcmi.c \
+	tests/vendors/hip.c \
+	tests/vendors/nvml.c \
+	tests/vendors/opencl.c \
+	tests/vendors/rsmi.c \
+	tests/vendors/ze.c
+EXTRA_DIST += $(HAL_STUBS) tests/vendors/stub.h
 if HAVE_CMOCKA
-# Their own calls are bound: a copy in which a function has another name still loads.
-HAL_STUB_LDFLAGS = -module -avoid-version -rpath $(halplugindir) -Wl,-Bsymbolic-functions
-check_LTLIBRARIES += libstub_acl.la libstub_cuda.la libstub_dcmi.la libstub_hip.la libstub_nvml.la \
-	libstub_opencl.la libstub_rsmi.la libstub_ze.la
-libstub_acl_la_SOURCES = tests/vendors/acl.c tests/vendors/stub.h
-libstub_acl_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
-libstub_cuda_la_SOURCES = tests/vendors/cuda.c tests/vendors/stub.h
-libstub_cuda_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
-libstub_dcmi_la_SOURCES = tests/vendors/dcmi.c tests/vendors/stub.h
-libstub_dcmi_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
-libstub_hip_la_SOURCES = tests/vendors/hip.c tests/vendors/stub.h
-libstub_hip_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
-libstub_nvml_la_SOURCES = tests/vendors/nvml.c tests/vendors/stub.h
-libstub_nvml_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
-libstub_opencl_la_SOURCES = tests/vendors/opencl.c tests/vendors/stub.h
-libstub_opencl_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
-libstub_rsmi_la_SOURCES = tests/vendors/rsmi.c tests/vendors/stub.h
-libstub_rsmi_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
-libstub_ze_la_SOURCES = tests/vendors/ze.c tests/vendors/stub.h
-libstub_ze_la_LDFLAGS = $(HAL_STUB_LDFLAGS)
+check_DATA += $(HAL_STUBS:tests/vendors/%.c=.libs/libstub_%.so)
 endif
+.libs/libstub_%.so: $(top_srcdir)/tests/vendors/%.c $(top_srcdir)/tests/vendors/stub.h
+	$(AM_V_CCLD)$(MKDIR_P) $(@D) && \
+	$(COMPILE) -fPIC -shared $(LDFLAGS) -Wl,-Bsymbolic-functions -o $@ $< $(LIBS)
 
 # Speed is measured on demand, never in a test: make tests/bench/matmul_vs_peers
 EXTRA_PROGRAMS += tests/bench/matmul_vs_peers
@@ -167,34 +162,23 @@ check_LTLIBRARIES += libhal_fuzz.la
 libhal_fuzz_la_SOURCES = tests/fuzz/driver.c
 FUZZ_DRIVER = libhal_fuzz.la
 endif
-FUZZ_LDADD = $(FUZZ_DRIVER) $(LDADD)
-tests_fuzz_fuzz_cache_LDADD = $(FUZZ_LDADD)
-tests_fuzz_fuzz_cache_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+FUZZ_LDADD = $(HAL_FUZZ_LDFLAGS) $(FUZZ_DRIVER) $(LDADD)
 tests_fuzz_fuzz_answers_LDADD = $(FUZZ_LDADD)
-tests_fuzz_fuzz_answers_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_cache_LDADD = $(FUZZ_LDADD)
 tests_fuzz_fuzz_config_LDADD = $(FUZZ_LDADD)
-tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_machine_LDADD = $(FUZZ_LDADD)
-tests_fuzz_fuzz_machine_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_note_LDADD = $(FUZZ_LDADD)
-tests_fuzz_fuzz_note_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_safetensors_LDADD = $(FUZZ_LDADD)
-tests_fuzz_fuzz_safetensors_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_synthetic_LDADD = $(FUZZ_LDADD)
-tests_fuzz_fuzz_synthetic_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_tokenizer_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_topology_json_LDADD = $(FUZZ_LDADD)
+tests_fuzz_fuzz_tree_LDADD = $(FUZZ_LDADD)
 if HAVE_LIBXML2
 tests_fuzz_fuzz_translate_SOURCES = tests/fuzz/fuzz_translate.c hal/probe/check_hwloc.c hal/probe/read_nccl.c \
 	hal/probe/translate.c hal/probe/write_hwloc.c hal/probe/xml.c
 tests_fuzz_fuzz_translate_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS) $(LIBXML2_CFLAGS)
 tests_fuzz_fuzz_translate_LDADD = $(FUZZ_LDADD) $(LIBXML2_LIBS)
-tests_fuzz_fuzz_translate_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 endif
-tests_fuzz_fuzz_topology_json_LDADD = $(FUZZ_LDADD)
-tests_fuzz_fuzz_topology_json_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
-tests_fuzz_fuzz_tree_LDADD = $(FUZZ_LDADD)
-tests_fuzz_fuzz_tree_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
-tests_fuzz_fuzz_tokenizer_LDADD = $(FUZZ_LDADD)
-tests_fuzz_fuzz_tokenizer_LDFLAGS = $(AM_LDFLAGS) $(HAL_FUZZ_LDFLAGS)
 
 LDADD = libhal_test.la libhal_tools.la libhal_parts.la $(CMOCKA_LIBS) $(LIBM)
 
@@ -248,7 +232,7 @@ HAL_CLI_TESTS = \
 EXTRA_DIST += $(HAL_CLI_TESTS)
 EXTRA_DIST += tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 
-check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES)
+check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES) $(check_DATA)
 
 # $(call run_tests,LIST): the list through automake's harness, the words of those that failed,
 # indented so that nobody counts them, then what the logs counted.
