@@ -168,6 +168,8 @@ hal_probe_SOURCES = \
 	hal/probe/child.c \
 	hal/probe/child.h \
 	hal/probe/cuda.c \
+	hal/probe/cuda_shape.c \
+	hal/probe/cuda_shape.h \
 	hal/probe/dcmi.c \
 	hal/probe/hip.c \
 	hal/probe/nvml.c \

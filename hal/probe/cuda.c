@@ -3,7 +3,7 @@
  * The CUDA driver, enumerated without a context. Declarations of our own from the CUDA Driver API reference
  * (docs.nvidia.com/cuda/cuda-driver-api): functions, the values of CUresult and of CUdevice_attribute.
  */
-#include "hal/probe/child.h"
+#include "hal/probe/cuda_shape.h"
 
 #include <stdio.h>
 
@@ -15,38 +15,36 @@
 #define MINOR           76
 #define OLDEST          11000 /* CUDA 11.0, as cuDriverGetVersion writes it */
 
+static hal_cuda_calls calls;
 static struct {
-    int (*init)(unsigned);
-    int (*version)(int *), (*count)(int *), (*get)(int *, int);
-    int (*name)(char *, int, int), (*address)(char *, int, int);
-    int (*memory)(size_t *, int);
+    int (*version)(int *);
     int (*uuid)(unsigned char *, int), (*instance)(unsigned char *, int);
-    int (*attribute)(int *, int, int), (*peer)(int *, int, int);
+    int (*attribute)(int *, int, int);
     int (*error)(int, const char **);
 } cuda;
 
 const hal_child_symbol hal_symbols_cuda[] = {
-    {"cuInit", &cuda.init, true},
+    {"cuInit", &calls.init, true},
     {"cuDriverGetVersion", &cuda.version, true},
-    {"cuDeviceGetCount", &cuda.count, true},
-    {"cuDeviceGet", &cuda.get, true},
-    {"cuDeviceGetName", &cuda.name, true},
-    {"cuDeviceGetPCIBusId", &cuda.address, true},
-    {"cuDeviceTotalMem_v2", &cuda.memory, true},
+    {"cuDeviceGetCount", &calls.count, true},
+    {"cuDeviceGet", &calls.get, true},
+    {"cuDeviceGetName", &calls.name, true},
+    {"cuDeviceGetPCIBusId", &calls.address, true},
+    {"cuDeviceTotalMem_v2", &calls.memory, true},
     {"cuDeviceGetAttribute", &cuda.attribute, true},
     {"cuDeviceGetUuid", &cuda.uuid, false},
     {"cuDeviceGetUuid_v2", &cuda.instance, false},
-    {"cuDeviceCanAccessPeer", &cuda.peer, false},
+    {"cuDeviceCanAccessPeer", &calls.peer, false},
     {"cuGetErrorString", &cuda.error, false},
     {NULL, NULL, false},
 };
 
-static hal_library_state refused(hal_answer *library, const char *call, int code)
+static const char *meaning(int code)
 {
     const char *text = NULL;
     if (cuda.error != NULL)
         (void)cuda.error(code, &text);
-    return hal_child_refused(library, call, code, text);
+    return text;
 }
 
 static int attribute(int device, int which)
@@ -68,46 +66,26 @@ static void read_uuids(int device, hal_answer *a)
         hal_child_uuid(a->uuid, sizeof a->uuid, "GPU-", has_card ? card : instance);
 }
 
-static void tell_device(int index, int device, const hal_answer *library)
+static void complete(int device, hal_answer *a)
 {
-    char text[128];
-    size_t memory = 0;
-    hal_answer a;
-    hal_answer_init(&a, HAL_ANSWER_DEVICE, "cuda");
-    a.type = HAL_DEVICE_GPU;
-    a.index = (uint32_t)index;
-    if (cuda.name(text, sizeof text, device) == 0)
-        hal_child_copy(a.name, sizeof a.name, text, sizeof text);
-    memset(text, 0, sizeof text);
-    if (cuda.address(text, sizeof text - 1, device) == 0)
-        hal_child_address_text(a.address, sizeof a.address, text);
-    if (cuda.memory(&memory, device) == 0)
-        a.memory = memory;
-    read_uuids(device, &a);
-    a.cores = (uint32_t)attribute(device, PROCESSORS);
-    a.shared = attribute(device, INTEGRATED) == 1;
-    if (attribute(device, MAJOR) > 0)
-        snprintf(a.features, sizeof a.features, "sm_%d%d", attribute(device, MAJOR),
-                 attribute(device, MINOR));
-    snprintf(a.user, sizeof a.user, "%s", library->user);
-    hal_child_tell(&a);
+    const int major = attribute(device, MAJOR);
+    read_uuids(device, a);
+    a->cores = (uint32_t)attribute(device, PROCESSORS);
+    a->shared = attribute(device, INTEGRATED) == 1;
+    if (major > 0)
+        snprintf(a->features, sizeof a->features, "sm_%d%d", major, attribute(device, MINOR));
 }
 
-static void tell_peers(const int *devices, int n)
-{
-    for (int i = 0; i < n && cuda.peer != NULL; i++)
-        for (int k = 0; k < n; k++) {
-            hal_answer a;
-            int can = 0;
-            if (i == k || devices[i] < 0 || devices[k] < 0 || cuda.peer(&can, devices[i], devices[k]) != 0)
-                continue;
-            hal_answer_init(&a, HAL_ANSWER_LINK, "cuda");
-            a.index = (uint32_t)i;
-            a.peer_index = (uint32_t)k;
-            a.copy = can == 1 ? HAL_COPY_DIRECT : HAL_COPY_STAGED;
-            hal_child_tell(&a);
-        }
-}
+static const hal_cuda_shape shape = {
+    .api = "cuda",
+    .init = "cuInit",
+    .count = "cuDeviceGetCount",
+    .calls = &calls,
+    .none = NO_DEVICE,
+    .mismatch = DRIVER_MISMATCH,
+    .meaning = meaning,
+    .complete = complete,
+};
 
 static hal_library_state check_version(hal_answer *library)
 {
@@ -124,31 +102,7 @@ static hal_library_state check_version(hal_answer *library)
 
 hal_library_state hal_ask_cuda(const char *subject, hal_answer *library)
 {
-    int n = 0, devices[HAL_CHILD_PAIRED];
     (void)subject;
-    if (check_version(library) != HAL_LIBRARY_OK)
-        return HAL_LIBRARY_OLD;
-    int e = cuda.init(0);
-    if (e == NO_DEVICE) {
-        (void)refused(library, "cuInit", e); /* no failure: it looked, and there is none */
-        return HAL_LIBRARY_OK;
-    }
-    if (e != 0) {
-        (void)refused(library, "cuInit", e);
-        return e == DRIVER_MISMATCH ? HAL_LIBRARY_OLD : HAL_LIBRARY_FAILED;
-    }
-    e = cuda.count(&n);
-    if (e != 0)
-        return refused(library, "cuDeviceGetCount", e);
-    if (n < 0 || n > (int)HAL_CHILD_DEVICES)
-        return hal_child_absurd(library, "cuDeviceGetCount", n);
-    for (int i = 0; i < n; i++) {
-        int device = -1;
-        if (cuda.get(&device, i) == 0)
-            tell_device(i, device, library);
-        if (i < (int)HAL_CHILD_PAIRED)
-            devices[i] = device;
-    }
-    tell_peers(devices, n < (int)HAL_CHILD_PAIRED ? n : (int)HAL_CHILD_PAIRED);
-    return HAL_LIBRARY_OK;
+    const hal_library_state state = check_version(library);
+    return state == HAL_LIBRARY_OK ? hal_cuda_shape_ask(&shape, library) : state;
 }
