@@ -2,53 +2,14 @@
 /* What the instance takes from the description of its machine: the host's memories, and devices that no backend claims. */
 #include "object.h"
 
+#include "hal/topology/model.h"
+
 const char *hal_machine_input;
-
-/* One number from a small kernel file; 0 when it is not there or says "max". */
-static uint64_t read_number(const char *path, const char *key)
-{
-    char line[256];
-    unsigned long long value = 0;
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return 0;
-    while (value == 0 && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, key, strlen(key)) == 0)
-            (void)sscanf(line + strlen(key), " %llu", &value);
-    fclose(file);
-    return value;
-}
-
-/* What the process's control group uses now, in the unified hierarchy or the older one; a container sees its own as root. */
-static uint64_t used_by_group(const char *group)
-{
-    const char *const groups[] = {group, ""};
-    uint64_t used = 0;
-    for (size_t i = 0; used == 0 && i < 2; i++) {
-        char path[600];
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.current", groups[i]);
-        used = read_number(path, "");
-        snprintf(path, sizeof path, "/sys/fs/cgroup/memory%s/memory.usage_in_bytes", groups[i]);
-        used = used != 0 ? used : read_number(path, "");
-    }
-    return used;
-}
-
-/* Bytes that this process may still take, whatever memory they lie in; UINT64_MAX when nothing tells. */
-static uint64_t left_to_process(const hal_topology_host *host)
-{
-    uint64_t left = UINT64_MAX, free_now = read_number("/proc/meminfo", "MemAvailable:") * 1024;
-    if (host->memory_limit.source != HAL_SOURCE_UNKNOWN) {
-        const uint64_t limit = (uint64_t)host->memory_limit.value, used = used_by_group(host->cgroup);
-        left = limit > used ? limit - used : 0;
-    }
-    return free_now != 0 && free_now < left ? free_now : left;
-}
 
 /* Memory "numaN" for each node. What is left bounds them all, so each may have at most that. */
 static hal_status add_memories(hal_instance *instance)
 {
-    const uint64_t left = left_to_process(hal_topology_host_of(instance->topology));
+    const uint64_t left = instance->topology->memory_left;
     for (uint32_t i = 0; i < hal_topology_memory_count(instance->topology); i++) {
         const hal_topology_memory *m = hal_topology_memory_at(instance->topology, i);
         uint32_t index;

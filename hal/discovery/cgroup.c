@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the control group and the affinity mask leave to the process. Files: the kernel's documentation of
- * control groups, version 2 (cpu.max, cpuset.cpus.effective, memory.max) and version 1 (cpu.cfs_quota_us,
- * memory.limit_in_bytes).
+ * control groups, version 2 (cpu.max, cpuset.cpus.effective, memory.max, memory.current) and version 1
+ * (cpu.cfs_quota_us, memory.limit_in_bytes, memory.usage_in_bytes); proc(5), MemAvailable.
  */
 #include "hal/discovery/cgroup.h"
 #include "hal/discovery/cpulist.h"
@@ -111,27 +111,61 @@ static void version_1_cpu(const hal_files *files, const char *lines, hal_limits 
     }
 }
 
-void hal_limits_read(const hal_files *files, hal_limits *limits)
+/* What the group uses now, or in a container, which sees its own as root, that one. */
+static void usage(const hal_files *files, const char *mount, const char *group, const char *name,
+                  hal_limits *limits)
 {
-    char lines[8192], group[PATH_MAX], status[8192], list[2048];
-    *limits = (hal_limits){0};
-    if (hal_scan_text(files, status, sizeof status, "/proc/self/status") &&
-        hal_scan_field(status, "Cpus_allowed_list", list, sizeof list))
-        processors(list, limits);
+    int64_t used = hal_scan_number(files, 0, "%s%s/%s", mount, group, name);
+    if (used <= 0)
+        used = hal_scan_number(files, 0, "%s/%s", mount, name);
+    if (used > 0)
+        limits->used = (double)used;
+}
+
+static void read_groups(const hal_files *files, hal_limits *limits)
+{
+    char lines[8192], group[PATH_MAX];
     if (!hal_scan_text(files, lines, sizeof lines, "/proc/self/cgroup"))
         return;
     if (group_path(lines, "", group, sizeof group)) {
         snprintf(limits->group, sizeof limits->group, "%.*s", (int)sizeof limits->group - 1, group);
         climb(files, "/sys/fs/cgroup", group, "cpu.max", quota, limits);
         climb(files, "/sys/fs/cgroup", group, "memory.max", bytes, limits);
+        usage(files, "/sys/fs/cgroup", group, "memory.current", limits);
         cpuset(files, "/sys/fs/cgroup", group, "cpuset.cpus.effective", limits);
     }
     if (group_path(lines, "memory", group, sizeof group)) {
         snprintf(limits->group, sizeof limits->group, "%.*s", (int)sizeof limits->group - 1, group);
         climb(files, "/sys/fs/cgroup/memory", group, "memory.limit_in_bytes", bytes, limits);
+        usage(files, "/sys/fs/cgroup/memory", group, "memory.usage_in_bytes", limits);
     }
     if (group_path(lines, "cpuset", group, sizeof group) &&
         !cpuset(files, "/sys/fs/cgroup/cpuset", group, "cpuset.effective_cpus", limits))
         (void)cpuset(files, "/sys/fs/cgroup/cpuset", group, "cpuset.cpus", limits);
     version_1_cpu(files, lines, limits);
+}
+
+/* The lower one of what the group leaves and what the machine has. */
+static uint64_t memory_left(const hal_files *files, const hal_limits *limits)
+{
+    char lines[4096], text[64];
+    uint64_t left = UINT64_MAX;
+    if (limits->memory > 0)
+        left = limits->memory > limits->used ? (uint64_t)(limits->memory - limits->used) : 0;
+    if (!hal_scan_text(files, lines, sizeof lines, "/proc/meminfo") ||
+        !hal_scan_field(lines, "MemAvailable", text, sizeof text))
+        return left;
+    const uint64_t available = strtoull(text, NULL, 10);
+    return available != 0 && available < left / 1024 ? available * 1024 : left;
+}
+
+void hal_limits_read(const hal_files *files, hal_limits *limits)
+{
+    char status[8192], list[2048];
+    *limits = (hal_limits){0};
+    if (hal_scan_text(files, status, sizeof status, "/proc/self/status") &&
+        hal_scan_field(status, "Cpus_allowed_list", list, sizeof list))
+        processors(list, limits);
+    read_groups(files, limits);
+    limits->left = memory_left(files, limits);
 }

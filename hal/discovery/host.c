@@ -2,6 +2,7 @@
 /* Facts of the machine as a whole. */
 #include "hal/discovery/cgroup.h"
 #include "hal/discovery/steps.h"
+#include "hal/topology/model.h"
 
 #include <sys/utsname.h>
 #include <time.h>
@@ -65,6 +66,7 @@ void hal_scan_host(const hal_files *files, hal_draft *draft)
     host->when = hal_files_live(files) ? (int64_t)time(NULL) : hal_scan_number(files, 0, "/hal/date");
     host->container = hal_draft_text(draft, container(files, text, sizeof text));
     host->cgroup = hal_draft_text(draft, limits.group);
+    draft->topology.memory_left = limits.left;
     host->cpu_limit = hal_figure_unknown(HAL_UNIT_COUNT);
     host->memory_limit = hal_figure_unknown(HAL_UNIT_BYTES);
     if (limits.processors > 0)

@@ -104,6 +104,7 @@ hal_status hal_draft_create(const hal_allocator *allocator, hal_draft **draft)
     if (allocator != NULL)
         d->topology.allocator = *allocator;
     atomic_init(&d->topology.references, 1);
+    d->topology.memory_left = UINT64_MAX;
     copy_texts(&d->topology, &d->topology.host, &hal_texts_host);
     *draft = d;
     return HAL_OK;

@@ -35,6 +35,7 @@ struct hal_topology {
     hal_allocator allocator;
     hal_block *blocks;
     hal_topology_host host;
+    uint64_t memory_left; /* bytes that this process may take of all memories together; UINT64_MAX when nothing tells */
     hal_topology_place *places;
     hal_topology_memory *memories;
     hal_topology_device *devices;

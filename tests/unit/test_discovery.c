@@ -270,27 +270,38 @@ static void limits_of_the_process(void **state)
         const char *tree;
         double processors, memory;
         const char *group;
+        uint64_t left;
     } cases[] = {
-        {HEAD, 0, 0, ""},
-        {HEAD "< /proc/self/status\n\tName:\tx\n\tCpus_allowed_list:\t0-3,8\n", 5, 0, ""},
+        {HEAD, 0, 0, "", UINT64_MAX},
+        {HEAD "< /proc/self/status\n\tName:\tx\n\tCpus_allowed_list:\t0-3,8\n", 5, 0, "", UINT64_MAX},
         /* the narrowest of a group and of those around it holds */
         {HEAD "= /proc/self/cgroup 0::/a/b\n= /sys/fs/cgroup/a/b/cpu.max 250000 100000\n"
               "= /sys/fs/cgroup/a/cpu.max 150000 100000\n= /sys/fs/cgroup/a/b/memory.max max\n"
               "= /sys/fs/cgroup/a/memory.max 1000\n= /sys/fs/cgroup/cpuset.cpus.effective 0-63\n",
-         1.5, 1000, "/a/b"},
+         1.5, 1000, "/a/b", 1000},
         {HEAD "= /proc/self/cgroup 0::/\n= /sys/fs/cgroup/cpu.max max 100000\n= "
               "/sys/fs/cgroup/cpuset.cpus.effective 2-3\n",
-         2, 0, "/"},
+         2, 0, "/", UINT64_MAX},
         {HEAD "< /proc/self/cgroup\n\t9:cpu,cpuacct:/x\n\t4:memory:/x\n\t3:cpuset:/x\n"
               "= /sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us 400000\n= "
               "/sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us 100000\n"
               "= /sys/fs/cgroup/memory/memory.limit_in_bytes 9223372036854771712\n"
               "= /sys/fs/cgroup/memory/x/memory.limit_in_bytes 8589934592\n= "
               "/sys/fs/cgroup/cpuset/x/cpuset.cpus 0-31\n",
-         4, 8589934592.0, "/x"},
-        {HEAD "< /proc/self/cgroup\n\tnonsense\n\t:\n\t1:x\n\t0::\n", 0, 0, ""},
+         4, 8589934592.0, "/x", 8589934592},
+        /* what is left: below the limit in either hierarchy, of the container's own root, on the machine */
+        {HEAD "= /proc/self/cgroup 0::/a\n= /sys/fs/cgroup/a/memory.max 1000000\n"
+              "= /sys/fs/cgroup/a/memory.current 400000\n< /proc/meminfo\n\tMemAvailable:   1000 kB\n",
+         0, 1000000, "/a", 600000},
+        {HEAD "= /proc/self/cgroup 4:memory:/x\n= /sys/fs/cgroup/memory/memory.limit_in_bytes 1000000\n"
+              "= /sys/fs/cgroup/memory/memory.usage_in_bytes 1000001\n",
+         0, 1000000, "/x", 0},
+        {HEAD "= /proc/self/cgroup 0::/\n= /sys/fs/cgroup/memory.current 400000\n"
+              "< /proc/meminfo\n\tMemTotal:   2000 kB\n\tMemAvailable:   1000 kB\n",
+         0, 0, "/", 1024000},
+        {HEAD "< /proc/self/cgroup\n\tnonsense\n\t:\n\t1:x\n\t0::\n", 0, 0, "", UINT64_MAX},
         {HEAD "= /proc/self/cgroup 0::/a\n= /sys/fs/cgroup/a/cpu.max 0 0\n= /sys/fs/cgroup/a/memory.max -5\n",
-         0, 0, "/a"},
+         0, 0, "/a", UINT64_MAX},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         hal_limits limits;
@@ -299,6 +310,7 @@ static void limits_of_the_process(void **state)
         assert_true(limits.processors == cases[i].processors);
         assert_true(limits.memory == cases[i].memory);
         assert_string_equal(limits.group, cases[i].group);
+        assert_int_equal(limits.left, cases[i].left);
         hal_files_close(files);
     }
 }

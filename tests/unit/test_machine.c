@@ -182,6 +182,17 @@ static void memories_are_those_of_the_machine(void **state)
     hal_instance_release(instance);
 }
 
+/* Of a recorded machine: its group may have 8 GiB, of which it uses 100 MiB. */
+static void what_is_left_is_what_the_group_leaves(void **state)
+{
+    (void)state;
+    hal_memory_info info;
+    hal_instance *instance = instance_of("cgroup-2-of-64");
+    hal_memory_describe(hal_memory_get(instance, 0), &info);
+    assert_int_equal(info.available, (8ull << 30) - (100ull << 20));
+    hal_instance_release(instance);
+}
+
 static void the_description_outlives_its_instance(void **state)
 {
     (void)state;
@@ -245,6 +256,7 @@ int main(void)
         cmocka_unit_test_teardown(every_use_is_refused, forget),
         cmocka_unit_test_teardown(no_plan_is_made_for_one, forget),
         cmocka_unit_test_teardown(memories_are_those_of_the_machine, forget),
+        cmocka_unit_test_teardown(what_is_left_is_what_the_group_leaves, forget),
         cmocka_unit_test_teardown(the_description_outlives_its_instance, forget),
         cmocka_unit_test_teardown(an_instance_outlives_its_description, forget),
         cmocka_unit_test_teardown(an_alias_belongs_to_the_backend_first, forget),
