@@ -478,7 +478,8 @@ static hal_status read_document(reader *r, const json_t *root)
     return r->status;
 }
 
-/* Deepest nesting of brackets outside of strings. Counted first, because the parser recurses. */
+/* Deepest nesting of brackets outside of strings. Counted first: the parser recurses, up to a depth of its own that is too
+   much for the small stack that a caller's thread may have. */
 static size_t nesting(const char *text, size_t bytes)
 {
     size_t depth = 0, deepest = 0;

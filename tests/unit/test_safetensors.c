@@ -83,7 +83,7 @@ static const struct bad_case bad_cases[] = {
     {"{} x", 0, 0, "end of file expected"},
     {"{\"a\":", 0, 0, "header: line 1"},
     {"{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", 0, 0,
-     "deeper than"},
+     "its entry is not"},
     {"{\"\xff\":1}", 0, 0, "unable to decode byte 0xff"},
     {"{" TENSOR("a", "U8", "[4]", 0, 4) "," TENSOR("a", "U8", "[4]", 4, 8) "}", 0, 8, "duplicate"},
     {"{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 0, 1, "duplicate"},

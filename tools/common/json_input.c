@@ -7,41 +7,23 @@
 
 #include "tools/common/file.h"
 
-/* Deepest nesting of brackets outside strings. Counted before parsing: the parser recurses. */
-static size_t nesting(const char *text, size_t bytes)
+static int fail_parse(const json_error_t *problem, const char *where, tool_error *err)
 {
-    size_t depth = 0;
-    size_t deepest = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < bytes; i++) {
-        char c = text[i];
-        if (quoted) {
-            i += c == '\\';
-            quoted = c != '"';
-        } else if (c == '"') {
-            quoted = true;
-        } else if (c == '{' || c == '[') {
-            depth++;
-            deepest = depth > deepest ? depth : deepest;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        }
+    const enum json_error_code code = json_error_code(problem);
+    if (code == json_error_stack_overflow) {
+        return tool_fail(err, TOOL_BAD_INPUT, "%s: JSON nested deeper than %d levels", where,
+                         JSON_INPUT_MAX_DEPTH);
     }
-    return deepest;
+    return tool_fail(err, code == json_error_out_of_memory ? TOOL_INTERNAL : TOOL_BAD_INPUT,
+                     "%s: line %d, column %d: %s", where, problem->line, problem->column, problem->text);
 }
 
 int json_input_parse(const char *text, size_t bytes, const char *where, json_t **out_root, tool_error *err)
 {
-    if (nesting(text, bytes) > JSON_INPUT_MAX_DEPTH) {
-        return tool_fail(err, TOOL_BAD_INPUT, "%s: JSON nested deeper than %d levels", where,
-                         JSON_INPUT_MAX_DEPTH);
-    }
     json_error_t problem;
     json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &problem);
     if (!root) {
-        int code = json_error_code(&problem) == json_error_out_of_memory ? TOOL_INTERNAL : TOOL_BAD_INPUT;
-        return tool_fail(err, code, "%s: line %d, column %d: %s", where, problem.line, problem.column,
-                         problem.text);
+        return fail_parse(&problem, where, err);
     }
     if (!json_is_object(root)) {
         json_decref(root);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON that comes from outside, read with jansson under fixed limits.
  *
- * Rejected before any tree is built: text above the size limit, nesting deeper than JSON_INPUT_MAX_DEPTH, and
- * (by jansson) duplicate keys, bytes that are not UTF-8, integers beyond 64 bits, NUL in strings, anything
- * after the value. Trees are json_t references of the caller (json_decref).
+ * Rejected: text above the size limit, before it is parsed; by jansson, nesting deeper than
+ * JSON_INPUT_MAX_DEPTH, duplicate keys, bytes that are not UTF-8, integers beyond 64 bits, NUL in strings,
+ * anything after the value. Trees are json_t references of the caller (json_decref).
  *
  * The typed getters below name the key and the accepted range in their errors; `where` is the file's name.
  */
@@ -17,7 +17,8 @@
 
 #include "tools/common/error.h"
 
-enum { JSON_INPUT_MAX_DEPTH = 32 };
+/* jansson's own: the tools parse on the first thread, whose stack has room for that. */
+enum { JSON_INPUT_MAX_DEPTH = JSON_PARSER_MAX_DEPTH };
 
 /* Parse `bytes` of text; the top value must be an object. */
 int json_input_parse(const char *text, size_t bytes, const char *where, json_t **out_root, tool_error *err);
