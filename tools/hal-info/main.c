@@ -10,14 +10,21 @@
 #include "tools/hal-info/page.h"
 #include "tools/hal-info/picture.h"
 
+/* What is so of a verb. */
+enum {
+    MACHINE = 1, /* looks at a machine */
+    PROBES = 2,  /* asks vendor libraries too */
+    PROSE = 4,   /* its text is no table */
+};
+
 /* What a verb does. */
 typedef struct verb {
     const char *name;
     int (*print)(info *i, tool_error *err);
     int (*data)(info *i, json_t **root, tool_error *err);
     const char *rows; /* of the document: what JSON lines and CSV have a line for */
-    bool machine;     /* looks at a machine */
-    bool probes;      /* asks vendor libraries too */
+    int words;        /* at most so many may stand behind it */
+    unsigned is;
 } verb;
 
 static int whole_data(info *i, json_t **root, tool_error *err)
@@ -26,21 +33,21 @@ static int whole_data(info *i, json_t **root, tool_error *err)
 }
 
 static const verb verbs[] = {
-    {"list", list_print, whole_data, "devices", true, false},
-    {"show", show_print, show_data, NULL, true, true},
-    {"topo", topo_print, whole_data, "places", true, true},
-    {"links", links_print, links_data, "links", true, false},
-    {"mem", memory_print, memory_data, "memories", true, false},
-    {"ops", ops_print, ops_data, "ops", true, true},
-    {"plugins", plugins_print, plugins_data, "plugins", false, false},
-    {"config", config_print, config_data, "variables", false, false},
-    {"doctor", doctor_print, doctor_data, "diagnostics", true, true},
-    {"watch", watch_print, NULL, NULL, false, false},
-    {"diff", diff_print, diff_data, "changes", false, false},
-    {"gather", gather_print, NULL, NULL, false, false},
-    {"bundle", bundle_print, NULL, NULL, true, true},
-    {"export", export_print, NULL, NULL, true, false},
-    {"schema", schema_print, NULL, NULL, false, false},
+    {"list", list_print, whole_data, "devices", 0, MACHINE},
+    {"show", show_print, show_data, NULL, 1, MACHINE | PROBES | PROSE},
+    {"topo", topo_print, whole_data, "places", 0, MACHINE | PROBES | PROSE},
+    {"links", links_print, links_data, "links", 1, MACHINE},
+    {"mem", memory_print, memory_data, "memories", 0, MACHINE},
+    {"ops", ops_print, ops_data, "ops", 0, MACHINE | PROBES},
+    {"plugins", plugins_print, plugins_data, "plugins", 0, 0},
+    {"config", config_print, config_data, "variables", 0, 0},
+    {"doctor", doctor_print, doctor_data, "diagnostics", 1, MACHINE | PROBES | PROSE},
+    {"watch", watch_print, NULL, NULL, 0, 0},
+    {"diff", diff_print, diff_data, "changes", 2, PROSE},
+    {"gather", gather_print, NULL, NULL, 1, 0},
+    {"bundle", bundle_print, NULL, NULL, 1, MACHINE | PROBES},
+    {"export", export_print, NULL, NULL, 1, MACHINE},
+    {"schema", schema_print, NULL, NULL, 0, 0},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
@@ -55,17 +62,8 @@ static const verb *find(const char *name)
 /* Words behind a verb that takes none are a mistake that should not go unseen. */
 static int check_words(const verb *v, const info_options *o, tool_error *err)
 {
-    static const struct {
-        const char *name;
-        int most;
-    } takes[] = {{"show", 1},   {"links", 1},  {"doctor", 1}, {"diff", 2},
-                 {"bundle", 1}, {"export", 1}, {"gather", 1}};
-    int most = 0;
-    for (size_t k = 0; k < sizeof takes / sizeof takes[0]; k++)
-        if (strcmp(takes[k].name, v->name) == 0)
-            most = takes[k].most;
-    return o->n_words > most
-               ? tool_fail(err, TOOL_BAD_INPUT, "%s: unexpected \"%s\"; see --help", v->name, o->words[most])
+    return o->n_words > v->words
+               ? tool_fail(err, TOOL_BAD_INPUT, "%s: unexpected \"%s\"; see --help", v->name, o->words[v->words])
                : TOOL_OK;
 }
 
@@ -83,7 +81,7 @@ static int check(const verb *v, const info_options *o, tool_error *err)
 {
     if (!has_form(v, o->form))
         return tool_fail(err, TOOL_BAD_INPUT, "%s: has no such form; see hal-info(1)", v->name);
-    if ((o->svg || o->html) && !v->machine)
+    if ((o->svg || o->html) && !(v->is & MACHINE))
         return tool_fail(err, TOOL_BAD_INPUT, "%s: --svg and --html draw a machine, such as of topo",
                          v->name);
     if (o->explain && v->print != doctor_print)
@@ -150,10 +148,8 @@ static int write_files(const info *i, tool_error *err)
 /* In Markdown, what is no table stays as it is, in a block. */
 static int print_text(const verb *v, info *i, tool_error *err)
 {
-    const bool plain = v->print == show_print || v->print == topo_print || v->print == doctor_print ||
-                       v->print == diff_print;
-    const bool fence = i->options->form == FORM_MARKDOWN && plain;
-    i->style.markdown = i->options->form == FORM_MARKDOWN && !plain;
+    const bool markdown = i->options->form == FORM_MARKDOWN, fence = markdown && (v->is & PROSE);
+    i->style.markdown = markdown && !fence;
     if (fence)
         fputs("```\n", i->out);
     const int code = v->print(i, err);
@@ -181,34 +177,56 @@ static int judge_time(const info_options *o, bool late, int code, tool_error *er
                      o->deadline);
 }
 
-static int run(const info_options *o, tool_error *err)
+static int open_output(info *i, tool_error *err)
 {
-    const verb *v = find(o->verb);
+    const info_options *o = i->options;
+    i->out = o->output ? fopen(o->output, "w") : stdout;
+    if (!i->out)
+        return tool_fail_errno(err, errno, "create", o->output);
+    i->style = style_of(i->out, o->colour, o->wide);
+    return TOOL_OK;
+}
+
+static int close_output(const info *i, int code, tool_error *err)
+{
+    const bool whole = i->out == stdout || fclose(i->out) == 0;
+    return whole || code ? code : tool_fail_errno(err, errno, "write", i->options->output);
+}
+
+/* Describes the machine to a verb that looks at one. `late`: vendors' libraries had no more time. */
+static int look(const verb *v, info *i, bool *late, tool_error *err)
+{
+    const info_options *o = i->options;
+    const int64_t until = hal_deadline_ms((int64_t)(o->deadline * 1000));
+    if (!(v->is & MACHINE) || o->explain)
+        return TOOL_OK;
+    const bool probes = v->is & PROBES, asks = (probes || o->probe) && !o->input;
+    const int code = machine_open(o, NULL, probes, &i->topology, err);
+    *late = asks && o->deadline > 0 && hal_deadline_ms(0) > until;
+    if (code || !o->redact || gives_data(v, o))
+        return code;
+    return machine_redact(&i->topology, err);
+}
+
+static int run(const info_options *given, tool_error *err)
+{
+    const verb *v = find(given->verb);
     if (!v)
-        return tool_fail(err, TOOL_BAD_INPUT, "unknown verb \"%s\"; see --help", o->verb);
-    int code = check(v, o, err);
+        return tool_fail(err, TOOL_BAD_INPUT, "unknown verb \"%s\"; see --help", given->verb);
+    info_options options = *given;
+    options.redact |= v->print == bundle_print;
+    info i = {.options = &options};
+    bool late = false;
+    int code = check(v, &options, err);
+    if (!code)
+        code = open_output(&i, err);
     if (code)
         return code;
-    info_options options = *o;
-    options.redact |= v->print == bundle_print;
-    const int64_t until = hal_deadline_ms((int64_t)(o->deadline * 1000));
-    info i = {.options = &options, .out = stdout};
-    if (o->output)
-        i.out = fopen(o->output, "w");
-    if (!i.out)
-        return tool_fail_errno(err, errno, "create", o->output);
-    i.style = style_of(i.out, o->colour, o->wide);
-    if (v->machine && !o->explain)
-        code = machine_open(&options, NULL, v->probes, &i.topology, err);
-    const bool asked = v->machine && (v->probes || o->probe) && !o->input && !o->explain;
-    const bool late = asked && o->deadline > 0 && hal_deadline_ms(0) > until;
-    if (!code && options.redact && i.topology && !gives_data(v, &options))
-        code = machine_redact(&i.topology, err);
+    code = look(v, &i, &late, err);
     if (!code)
-        code = judge_time(o, late, answer(v, &i, err), err);
+        code = judge_time(&options, late, answer(v, &i, err), err);
     hal_topology_release(i.topology);
-    const bool whole = i.out == stdout || fclose(i.out) == 0;
-    return whole || code ? code : tool_fail_errno(err, errno, "write", o->output);
+    return close_output(&i, code, err);
 }
 
 /* hwloc opens its plugins before it can be told which to leave alone, and through some of them vendors'
