@@ -95,29 +95,45 @@ char *hal_processors_export(void)
     return copy;
 }
 
+/* Counts stand at the beginning of a word or behind its colon. */
+static bool begins_count(const char *text, const char *p)
+{
+    return isdigit((unsigned char)*p) && (p == text || p[-1] == ':' || isspace((unsigned char)p[-1]));
+}
+
+/* Multiplies by the count at `*p`, in any base that C knows, and passes over it; false when that is too many. */
+static bool multiply(uint64_t *total, const char **p)
+{
+    char *end;
+    errno = 0;
+    const unsigned long n = strtoul(*p, &end, 0);
+    *p = end;
+    if (errno != 0 || n > MOST_OF_ONE)
+        return false;
+    *total *= n > 0 ? n : 1;
+    return *total <= MOST_SYNTHETIC;
+}
+
 /*
  * Whether a synthetic description stays within what is sensible: hwloc would build any number of processors,
- * in a time that grows with its square. Counts stand at the beginning of a word or behind its colon, in any
- * base that C knows; signs, which hwloc takes, mean nothing here.
+ * in a time that grows with its square. What stands in parentheses are attributes; signs, which hwloc takes,
+ * mean nothing outside of them.
  */
 static bool is_modest(const char *text)
 {
     uint64_t total = 1;
     int depth = 0, attached = 0;
-    for (const char *p = text; *p != '\0'; p++) {
-        attached += *p == '[';
-        depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
-        if (depth < 0 || (depth == 0 && (*p == '-' || *p == '+')))
-            return false;
-        if (depth != 0 || !isdigit((unsigned char)*p) ||
-            (p > text && p[-1] != ':' && !isspace((unsigned char)p[-1])))
+    for (const char *p = text; *p != '\0' && depth >= 0;) {
+        if (depth == 0 && begins_count(text, p)) {
+            if (!multiply(&total, &p))
+                return false;
             continue;
-        char *end;
-        errno = 0;
-        unsigned long n = strtoul(p, &end, 0);
-        if (errno != 0 || n > MOST_OF_ONE || (total *= n > 0 ? n : 1) > MOST_SYNTHETIC)
+        }
+        if (depth == 0 && (*p == '-' || *p == '+'))
             return false;
-        p = end - 1;
+        attached += *p == '[';
+        depth += (*p == '(') - (*p == ')');
+        p++;
     }
     return depth == 0 && attached <= MOST_ATTACHED;
 }

@@ -145,38 +145,55 @@ static void unescape(char *name)
     *to = '\0';
 }
 
+/* Cuts the first name off `*path`; NULL when none is left. */
+static char *next_name(char **path)
+{
+    char *name = *path + strspn(*path, "/"), *slash = strchr(name, '/');
+    *path = slash != NULL ? slash + 1 : name + strlen(name);
+    if (slash != NULL)
+        *slash = '\0';
+    return *name != '\0' ? name : NULL;
+}
+
+static hal_status check_name(const parser *p, const char *name, uint32_t depth)
+{
+    if (strlen(name) > MAX_NAME || depth > MAX_DEPTH)
+        return bad(p, "the path is deeper than %d or has a name longer than %d", MAX_DEPTH, MAX_NAME);
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strchr(name, '/') != NULL)
+        return bad(p, "\"%.80s\" cannot be the name of an entry; write the path it has", name);
+    return HAL_OK;
+}
+
+/* The node of that name below `at`, made when it is not there. */
+static hal_status enter(parser *p, uint32_t at, const char *name, uint32_t *out)
+{
+    hal_tree_node *above = &p->tree->nodes[at];
+    if (above->line == 0) /* at most refused so far */
+        above->mode = S_IFDIR | (above->mode & 07777) | 0111;
+    if (!S_ISDIR(above->mode))
+        return bad(p, "%.80s stands below %.80s, which line %u makes a file or link", name, above->name,
+                   above->line);
+    uint32_t child = hal_tree_child(p->tree, at, name, strlen(name));
+    if (child == HAL_NOWHERE && p->tree->n_nodes >= MAX_NODES)
+        return bad(p, "more than %d entries", MAX_NODES);
+    if (child == HAL_NOWHERE)
+        child = add(p->allocator, p->tree, at, name);
+    if (child == HAL_NOWHERE)
+        return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
+    *out = child;
+    return HAL_OK;
+}
+
 /* The node of `path`, made with all above it when it is not there. */
 static hal_status place(parser *p, char *path, uint32_t *out)
 {
     uint32_t at = 0, depth = 0;
     if (path[0] != '/')
         return bad(p, "\"%.80s\" is no absolute path", path);
-    for (char *name = path, *slash; name != NULL; name = slash) {
-        name += strspn(name, "/");
-        slash = strchr(name, '/');
-        if (*name == '\0')
-            break;
-        if (slash != NULL)
-            *slash++ = '\0';
+    for (char *name; (name = next_name(&path)) != NULL;) {
         unescape(name);
-        if (strlen(name) > MAX_NAME || ++depth > MAX_DEPTH)
-            return bad(p, "the path is deeper than %d or has a name longer than %d", MAX_DEPTH, MAX_NAME);
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strchr(name, '/') != NULL)
-            return bad(p, "\"%.80s\" cannot be the name of an entry; write the path it has", name);
-        hal_tree_node *above = &p->tree->nodes[at];
-        if (above->line == 0) /* at most refused so far */
-            above->mode = S_IFDIR | (above->mode & 07777) | 0111;
-        if (!S_ISDIR(above->mode))
-            return bad(p, "%.80s stands below %.80s, which line %u makes a file or link", name, above->name,
-                       above->line);
-        uint32_t child = hal_tree_child(p->tree, at, name, strlen(name));
-        if (child == HAL_NOWHERE && p->tree->n_nodes >= MAX_NODES)
-            return bad(p, "more than %d entries", MAX_NODES);
-        if (child == HAL_NOWHERE)
-            child = add(p->allocator, p->tree, at, name);
-        if (child == HAL_NOWHERE)
-            return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
-        at = child;
+        HAL_TRY(check_name(p, name, ++depth));
+        HAL_TRY(enter(p, at, name, &at));
     }
     *out = at;
     return HAL_OK;
