@@ -57,35 +57,56 @@ bool hal_path_follow(hal_path_walk *walk, const char *target)
 
 /* --------------------------------------------------------------------------------------------- opening -- */
 
+/* Some of what is left; 0 at the end, -1 with errno. */
+static ssize_t read_some(int fd, char *text, size_t room)
+{
+    ssize_t n;
+    do
+        n = read(fd, text, room);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* Twice the room, and one byte for the end; NULL with errno. `text` is let go. */
+static char *grow(const hal_allocator *allocator, char *text, size_t *room)
+{
+    char *larger = hal_allocate(allocator, 2 * *room + 1);
+    if (larger != NULL)
+        memcpy(larger, text, *room);
+    hal_deallocate(allocator, text);
+    *room *= 2;
+    errno = ENOMEM;
+    return larger;
+}
+
 /* Grows by doubling: files of /proc do not tell their size. */
 char *hal_files_drain(const hal_allocator *allocator, int fd, size_t limit, size_t *bytes)
 {
     size_t room = 4096, have = 0;
+    ssize_t n = 0;
     char *text = hal_allocate(allocator, room + 1);
-    if (text == NULL)
-        errno = ENOMEM;
-    while (text != NULL) {
-        ssize_t n = read(fd, text + have, room - have);
-        if (n == 0) {
-            text[have] = '\0';
-            *bytes = have;
-            return text;
+    errno = ENOMEM;
+    while (text != NULL && (n = read_some(fd, text + have, room - have)) > 0) {
+        have += (size_t)n;
+        if (have > limit) {
+            n = -1;
+            errno = EFBIG;
+            break;
         }
-        if (n < 0 && errno == EINTR)
-            continue;
-        int why = n < 0 ? errno : have + (size_t)n > limit ? EFBIG : 0;
-        have += n > 0 ? (size_t)n : 0;
-        char *larger = NULL;
-        if (why == 0 && have == room && (larger = hal_allocate(allocator, 2 * room + 1)) != NULL)
-            memcpy(larger, text, have);
-        if (why == 0 && have < room)
-            continue;
-        hal_deallocate(allocator, text);
-        text = larger;
-        room *= 2;
-        errno = why ? why : ENOMEM;
+        if (have == room)
+            text = grow(allocator, text, &room);
     }
-    return NULL;
+    if (text == NULL)
+        return NULL;
+    if (n < 0) {
+        const int why = errno;
+        hal_deallocate(allocator, text);
+        errno = why;
+        return NULL;
+    }
+    text[have] = '\0';
+    *bytes = have;
+    return text;
 }
 
 /* "uid=1000 gid=1000 groups=44(video),109(render)" */

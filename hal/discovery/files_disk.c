@@ -22,6 +22,15 @@ static ssize_t append(char *real, size_t length, const char *name)
     return (ssize_t)length + n;
 }
 
+/* The length without the last name, which never goes above the root. */
+static size_t cut(char *real, size_t base, size_t length)
+{
+    while (length > base && real[length] != '/')
+        length--;
+    real[length] = '\0';
+    return length;
+}
+
 /* The path on this machine of what the described one calls `path`; `follow` its last link too. */
 static bool below(const char *root, const char *path, bool follow, char *real)
 {
@@ -32,25 +41,23 @@ static bool below(const char *root, const char *path, bool follow, char *real)
         return false;
     memcpy(real, root, base + 1);
     for (char *name; (name = hal_path_next(&walk)) != NULL;) {
-        size_t before = length;
         if (strcmp(name, ".") == 0)
             continue;
         if (strcmp(name, "..") == 0) {
-            while (length > base && real[length] != '/')
-                length--;
-            real[length] = '\0';
+            length = cut(real, base, length);
             continue;
         }
-        bool last = hal_path_last(&walk);
-        ssize_t longer = append(real, length, name);
+        const ssize_t longer = append(real, length, name);
         if (longer < 0)
             return false;
-        length = (size_t)longer;
-        ssize_t n = last && !follow ? -1 : readlink(real, target, sizeof target - 1);
-        if (n < 0)
-            continue; /* no link, or nothing: whoever uses the path learns it */
+        const bool stay = hal_path_last(&walk) && !follow;
+        const ssize_t n = stay ? -1 : readlink(real, target, sizeof target - 1);
+        if (n < 0) { /* no link, or nothing: whoever uses the path learns it */
+            length = (size_t)longer;
+            continue;
+        }
         target[n] = '\0';
-        length = target[0] == '/' ? base : before;
+        length = target[0] == '/' ? base : length;
         real[length] = '\0';
         if (!hal_path_follow(&walk, target))
             return false;

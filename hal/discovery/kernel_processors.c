@@ -86,6 +86,26 @@ static bool is_empty(const scan *s, const char *entry)
     return total != NULL && strtod(total + 9, NULL) <= 0;
 }
 
+/* Each package reaches the memory, over the others' sockets where it is theirs. */
+static void link_packages(scan *s, const package *home, uint32_t number, uint32_t memory)
+{
+    for (uint32_t i = 0; i < s->n_packages; i++) {
+        const package *p = &s->packages[i];
+        const bool local = home == NULL || home == p;
+        hal_topology_device *cpu = hal_draft_device(s->draft, p->device);
+        if (cpu != NULL && home == p) {
+            cpu->numa = cpu->numa == HAL_NOWHERE ? number : cpu->numa;
+            hal_draft_device_memory(s->draft, p->device, memory);
+        }
+        hal_topology_link link = {.from = {HAL_END_DEVICE, p->device},
+                                  .to = {HAL_END_MEMORY, memory},
+                                  .kind = local ? "memory" : "socket",
+                                  .hops = local ? 1 : 2,
+                                  .copy_mode = HAL_COPY_NATIVE};
+        hal_draft_add_link(s->draft, &link);
+    }
+}
+
 /* A node without processors belongs to the machine, and to no package more than to another. */
 static bool each_node(void *context, const char *entry)
 {
@@ -108,21 +128,7 @@ static bool each_node(void *context, const char *entry)
                                 .threads = hal_cpulist_count(list)};
     hal_topology_memory memory = {.kind = HAL_MEMORY_DRAM, .id = id, .numa = number, .host_access = 1};
     memory.place = hal_draft_add_place(s->draft, &place);
-    uint32_t index = hal_draft_add_memory(s->draft, &memory);
-    for (uint32_t i = 0; i < s->n_packages; i++) {
-        bool local = home == NULL || home == &s->packages[i];
-        hal_topology_device *cpu = hal_draft_device(s->draft, s->packages[i].device);
-        if (cpu != NULL && home == &s->packages[i]) {
-            cpu->numa = cpu->numa == HAL_NOWHERE ? number : cpu->numa;
-            hal_draft_device_memory(s->draft, s->packages[i].device, index);
-        }
-        hal_topology_link link = {.from = {HAL_END_DEVICE, s->packages[i].device},
-                                  .to = {HAL_END_MEMORY, index},
-                                  .kind = local ? "memory" : "socket",
-                                  .hops = local ? 1 : 2,
-                                  .copy_mode = HAL_COPY_NATIVE};
-        hal_draft_add_link(s->draft, &link);
-    }
+    link_packages(s, home, number, hal_draft_add_memory(s->draft, &memory));
     return true;
 }
 

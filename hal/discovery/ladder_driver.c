@@ -175,26 +175,38 @@ static int any_installed(const hal_climb *climb, char *name, size_t size)
     return best;
 }
 
+/* A driver is loaded, and the device is not its own. */
+static void refused(hal_climb *climb, const char *name)
+{
+    if (speaks_other_protocol(climb) || lacks_firmware(climb))
+        return;
+    const char *lack = hal_ladder_log_lack(climb->ladder);
+    hal_climb_find(climb, 203, "/sys/module has %s, %s has no driver%s%s", name, climb->directory,
+                   lack[0] != '\0' ? "; " : "", lack);
+}
+
+/* Whether the driver came with a later kernel. */
+static bool too_early(const hal_climb *climb, const char *kernel)
+{
+    const char *first = climb->family->kernel;
+    return first[0] != '\0' && kernel[0] != '\0' && hal_version_compare(kernel, first) < 0;
+}
+
 static void unbound(hal_climb *climb)
 {
     char name[128];
-    const hal_topology_host *host = hal_draft_host(climb->ladder->draft);
+    const char *kernel = hal_draft_host(climb->ladder->draft)->kernel;
     if (any_loaded(climb, name, sizeof name)) {
-        if (!speaks_other_protocol(climb) && !lacks_firmware(climb))
-            hal_climb_find(climb, 203, "/sys/module has %s, %s has no driver%s%s", name, climb->directory,
-                           hal_ladder_log_lack(climb->ladder)[0] != '\0' ? "; " : "",
-                           hal_ladder_log_lack(climb->ladder));
+        refused(climb, name);
         return;
     }
-    int installed = any_installed(climb, name, sizeof name);
+    const int installed = any_installed(climb, name, sizeof name);
     if (is_barred(climb, name) || (installed > 0 && is_locked_out(climb, name)))
         return;
     if (installed > 0)
-        hal_climb_find(climb, 202, "%s is installed for kernel %s and not in /sys/module", name,
-                       host->kernel);
-    else if (climb->family->kernel[0] != '\0' && host->kernel[0] != '\0' &&
-             hal_version_compare(host->kernel, climb->family->kernel) < 0)
-        hal_climb_find(climb, 208, "kernel %s; %s came with %s", host->kernel, name, climb->family->kernel);
+        hal_climb_find(climb, 202, "%s is installed for kernel %s and not in /sys/module", name, kernel);
+    else if (too_early(climb, kernel))
+        hal_climb_find(climb, 208, "kernel %s; %s came with %s", kernel, name, climb->family->kernel);
     else
         hal_climb_find(climb, 201, "%s has no driver; %s is not in /sys/module and %s", climb->directory,
                        climb->family->drivers,

@@ -71,30 +71,43 @@ static void choose_directory(const hal_files *files, hal_manifests *manifests)
     }
 }
 
+static bool make_room(const hal_files *files, uint32_t most, hal_manifests *manifests)
+{
+    manifests->items = most > 0 ? hal_allocate_array(files->allocator, most, sizeof *manifests->items) : NULL;
+    return most == 0 || manifests->items != NULL;
+}
+
+/* The one of that name in the directory; without a name, the "directory" itself. */
+static void add(const hal_files *files, const hal_search *search, const char *name, hal_manifests *manifests)
+{
+    hal_manifest *manifest = &manifests->items[manifests->count++];
+    snprintf(manifest->path, sizeof manifest->path, "%s%s%s", manifests->directory, name != NULL ? "/" : "",
+             name != NULL ? name : "");
+    read_manifest(files, search, manifest);
+}
+
 bool hal_manifests_read(const hal_files *files, const hal_search *search, hal_manifests *manifests)
 {
     hal_names names = {0};
     memset(manifests, 0, sizeof *manifests);
     choose_directory(files, manifests);
-    bool single = ends_in_icd(manifests->directory);
-    if (!single && !hal_files_list(files, manifests->directory, &names)) {
+    if (ends_in_icd(manifests->directory)) {
+        const bool room = make_room(files, 1, manifests);
+        if (room)
+            add(files, search, NULL, manifests);
+        return room;
+    }
+    if (!hal_files_list(files, manifests->directory, &names)) {
         manifests->error = errno;
         return errno != ENOMEM;
     }
-    uint32_t most = single ? 1 : names.count < HAL_MANIFESTS_MOST ? names.count : HAL_MANIFESTS_MOST;
-    manifests->items = most > 0 ? hal_allocate_array(files->allocator, most, sizeof *manifests->items) : NULL;
-    for (uint32_t i = 0; manifests->items != NULL && i < most; i++) {
-        hal_manifest *manifest = &manifests->items[manifests->count];
-        if (!single && !ends_in_icd(names.items[i]))
-            continue;
-        snprintf(manifest->path, sizeof manifest->path, "%s%s%s", manifests->directory, single ? "" : "/",
-                 single ? "" : names.items[i]);
-        read_manifest(files, search, manifest);
-        manifests->count++;
-    }
-    if (!single)
-        hal_files_names_free(files, &names);
-    return most == 0 || manifests->items != NULL;
+    const uint32_t most = names.count < HAL_MANIFESTS_MOST ? names.count : HAL_MANIFESTS_MOST;
+    const bool room = make_room(files, most, manifests);
+    for (uint32_t i = 0; room && i < most; i++)
+        if (ends_in_icd(names.items[i]))
+            add(files, search, names.items[i], manifests);
+    hal_files_names_free(files, &names);
+    return room;
 }
 
 void hal_manifests_free(const hal_files *files, hal_manifests *manifests)

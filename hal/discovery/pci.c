@@ -95,35 +95,50 @@ static void attach_coherent(const scan *s, uint32_t device, uint32_t memory)
     hal_draft_device_memory(s->draft, device, memory);
 }
 
+/* By its numbers; NULL for what is no device of ours. */
+static const hal_identity *identify(const scan *s, const char *path, hal_topology_device *d)
+{
+    d->pci_class = number(s, path, "class");
+    const uint32_t base = d->pci_class >> 16;
+    if (base == 0x06 && d->pci_class >> 8 != 0x0680) /* bridges are places, and most of what is on the bus */
+        return NULL;
+    d->pci_vendor = number(s, path, "vendor");
+    d->pci_device = number(s, path, "device");
+    return d->pci_vendor != 0 ? hal_identity_find(d->pci_vendor, d->pci_device, d->pci_class) : NULL;
+}
+
+static uint32_t own_memory(const hal_identity *identity, const char *address, uint32_t coherent)
+{
+    if (coherent != HAL_NOWHERE)
+        return HAL_OWN_NONE;
+    if (identity->memory != HAL_OWN_BY_BUS)
+        return identity->memory;
+    return strncmp(address, "0000:00:", 8) == 0 ? HAL_OWN_SHARED : HAL_OWN_OTHER;
+}
+
+static uint32_t numa_of(const scan *s, const char *path)
+{
+    const int64_t numa = hal_scan_number(s->files, -1, "%s/numa_node", path);
+    return numa >= 0 && numa < HAL_NOWHERE ? (uint32_t)numa : HAL_NOWHERE;
+}
+
 static bool each_device(void *context, const char *address)
 {
     scan *s = context;
-    char path[PATH_MAX], link[32], most[32];
+    char path[PATH_MAX], real[PATH_MAX], link[32], most[32];
+    hal_topology_device d = {0};
     snprintf(path, sizeof path, "/sys/bus/pci/devices/%s", address);
-    hal_topology_device d = {.pci_class = number(s, path, "class")};
-    uint32_t base = d.pci_class >> 16;
-    if (base == 0x06 && d.pci_class >> 8 != 0x0680) /* bridges are places, and most of what is on the bus */
-        return true;
-    d.pci_vendor = number(s, path, "vendor");
-    d.pci_device = number(s, path, "device");
-    const hal_identity *identity = hal_identity_find(d.pci_vendor, d.pci_device, d.pci_class);
-    if (identity == NULL || d.pci_vendor == 0)
-        return true;
-    hal_scan_found found = {
-        .family = family_of(s, identity, path), .address = address, .name = identity->name};
-    char real[PATH_MAX];
+    const hal_identity *identity = identify(s, path, &d);
+    hal_scan_found found = {.family = identity != NULL ? family_of(s, identity, path) : NULL};
     if (found.family == NULL)
         return true;
+    const uint32_t coherent = d.pci_vendor == 0x10de ? coherent_node(s, address) : HAL_NOWHERE;
+    found.address = address;
+    found.name = identity->name;
+    found.memory = own_memory(identity, address, coherent);
     found.path = hal_files_resolve(s->files, path, real, sizeof real) ? real : path;
-    int64_t numa = hal_scan_number(s->files, -1, "%s/numa_node", found.path);
-    found.numa = numa >= 0 && numa < HAL_NOWHERE ? (uint32_t)numa : HAL_NOWHERE;
+    found.numa = numa_of(s, found.path);
     found.place = hal_pci_place(s->files, s->draft, found.path, found.numa);
-    found.memory = identity->memory;
-    if (found.memory == HAL_OWN_BY_BUS)
-        found.memory = strncmp(address, "0000:00:", 8) == 0 ? HAL_OWN_SHARED : HAL_OWN_OTHER;
-    uint32_t coherent = d.pci_vendor == 0x10de ? coherent_node(s, address) : HAL_NOWHERE;
-    if (coherent != HAL_NOWHERE)
-        found.memory = HAL_OWN_NONE;
     read_numbers(s, found.path, &d);
     d.link_now = hal_pcie_link(s->files, found.path, "current", link, sizeof link);
     d.link_most = hal_pcie_link(s->files, found.path, "max", most, sizeof most);

@@ -210,32 +210,51 @@ static void link_init(hal_answer *a, const card *c, const char *kind, unsigned l
     }
 }
 
+/* What active links lead to, and how many lead there; up to the first without any. */
+typedef struct link_end {
+    char address[20];
+    unsigned lanes;
+} link_end;
+
+/* The end of an active link; false for others. */
+static bool follow_link(card *c, unsigned i, char *address, size_t size)
+{
+    pci p = {.domain = 0};
+    unsigned active, version;
+    if (nvml.link_state(c->handle, i, &active) != 0 || active != 1 || nvml.link_remote(c->handle, i, &p) != 0)
+        return false;
+    c->links++;
+    if (nvml.link_version != NULL && nvml.link_version(c->handle, i, &version) == 0)
+        c->generation = generation_of(version);
+    hal_child_address(address, size, p.domain, p.bus, p.device, 0);
+    return true;
+}
+
+static void collect_links(card *c, link_end ends[LINKS])
+{
+    for (unsigned i = 0; i < LINKS; i++) {
+        char address[sizeof ends->address] = "";
+        link_end *end = ends;
+        if (!follow_link(c, i, address, sizeof address))
+            continue;
+        while (end->lanes > 0 && strcmp(end->address, address) != 0)
+            end++;
+        memcpy(end->address, address, sizeof address);
+        end->lanes++;
+    }
+}
+
 /* Its active links, those to the same end taken together. */
 static void tell_links(card *c)
 {
-    char ends[LINKS][20] = {{0}};
-    unsigned lanes[LINKS] = {0}, active, version;
+    link_end ends[LINKS] = {{.lanes = 0}};
     hal_answer a;
     c->bandwidth = link_bandwidth(c->handle);
-    for (unsigned i = 0; i < LINKS && nvml.link_state != NULL && nvml.link_remote != NULL; i++) {
-        pci p = {.domain = 0};
-        unsigned end = 0;
-        if (nvml.link_state(c->handle, i, &active) != 0 || active != 1 ||
-            nvml.link_remote(c->handle, i, &p) != 0)
-            continue;
-        c->links++;
-        if (nvml.link_version != NULL && nvml.link_version(c->handle, i, &version) == 0)
-            c->generation = generation_of(version);
-        char address[20] = "";
-        hal_child_address(address, sizeof address, p.domain, p.bus, p.device, 0);
-        while (ends[end][0] != '\0' && strcmp(ends[end], address) != 0)
-            end++;
-        memcpy(ends[end], address, sizeof address);
-        lanes[end]++;
-    }
-    for (unsigned i = 0; i < LINKS && lanes[i] > 0; i++) {
-        link_init(&a, c, "nvlink", lanes[i]);
-        memcpy(a.peer, ends[i], sizeof a.peer);
+    if (nvml.link_state != NULL && nvml.link_remote != NULL)
+        collect_links(c, ends);
+    for (unsigned i = 0; i < LINKS && ends[i].lanes > 0; i++) {
+        link_init(&a, c, "nvlink", ends[i].lanes);
+        memcpy(a.peer, ends[i].address, sizeof a.peer);
         snprintf(a.path, sizeof a.path, "NVL");
         a.hops = 1;
         a.copy = HAL_COPY_DIRECT;
