@@ -66,6 +66,23 @@ static int set_option(bench_options *o, int c, tool_error *err) {
     return TOOL_OK;
 }
 
+typedef struct verb {
+    const char *name;
+    int (*run)(const bench_options *options, tool_error *err);
+    bool measures; /* what can be kept, and compared with what was kept */
+} verb;
+
+static const verb verbs[] = {
+    {"op", bench_op, false}, {"train", bench_train, false}, {"overhead", bench_overhead, false},
+    {"mem", bench_mem, true}, {"link", bench_link, true},
+};
+
+static const verb *find(const char *name) {
+    for (size_t k = 0; k < sizeof verbs / sizeof verbs[0]; k++)
+        if (strcmp(verbs[k].name, name) == 0) return &verbs[k];
+    return NULL;
+}
+
 static int run(int argc, char **argv, tool_error *err) {
     bench_options o = {.op = "matmul", .device = "cpu0", .dtype = "f32", .model = "char", .m = 512, .n = 768, .k = 768};
     int code = TOOL_OK;
@@ -76,16 +93,11 @@ static int run(int argc, char **argv, tool_error *err) {
         code = set_option(&o, c, err);
     }
     if (code) return code;
-    const char *verb = optind + 1 == argc ? argv[optind] : "";
-    const bool measures = strcmp(verb, "mem") == 0 || strcmp(verb, "link") == 0;
-    if ((o.save || o.compare) && !measures)
+    const verb *v = optind + 1 == argc ? find(argv[optind]) : NULL;
+    if ((o.save || o.compare) && !(v && v->measures))
         return tool_fail(err, TOOL_BAD_INPUT, "--%s belongs to mem and link; see --help", o.save ? "save" : "compare");
-    if (strcmp(verb, "op") == 0) return bench_op(&o, err);
-    if (strcmp(verb, "train") == 0) return bench_train(&o, err);
-    if (strcmp(verb, "overhead") == 0) return bench_overhead(&o, err);
-    if (strcmp(verb, "mem") == 0) return bench_mem(&o, err);
-    if (strcmp(verb, "link") == 0) return bench_link(&o, err);
-    return tool_fail(err, TOOL_BAD_INPUT, "one verb is needed: op, train, overhead, mem or link; see --help");
+    if (!v) return tool_fail(err, TOOL_BAD_INPUT, "one verb is needed: op, train, overhead, mem or link; see --help");
+    return v->run(&o, err);
 }
 
 int main(int argc, char **argv) {

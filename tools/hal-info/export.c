@@ -79,18 +79,13 @@ static void slurm_links(info *i, const link_grid *g, uint32_t self)
     }
 }
 
-static int export_slurm(info *i, tool_error *err)
+/* gres.conf: a line for each device. Counts them by kind. */
+static void slurm_devices(info *i, const link_grid *g, uint32_t *counts)
 {
     const hal_topology *t = i->topology;
-    uint32_t cores, threads, packages, counts[HAL_DEVICE_OTHER + 1] = {0};
-    double bytes;
     char word[96], name[160];
-    link_grid g;
-    if (!link_grid_create(t, &g))
-        return tool_fail(err, TOOL_INTERNAL, "out of memory");
-    totals(t, &cores, &threads, &packages, &bytes);
     fputs("# gres.conf\n", i->out);
-    for (uint32_t k = 0; k < g.n; k++) {
+    for (uint32_t k = 0; k < g->n; k++) {
         const hal_topology_device *d = hal_topology_device_at(t, k);
         if (!is_accelerator(d) || !is_offered(d))
             continue;
@@ -99,10 +94,18 @@ static int export_slurm(info *i, tool_error *err)
                 slug(device_name(d, name), word, sizeof word));
         if (d->n_nodes)
             fprintf(i->out, " File=%s", d->nodes[0]);
-        slurm_links(i, &g, k);
+        slurm_links(i, g, k);
         fputc('\n', i->out);
     }
-    link_grid_clear(&g);
+}
+
+/* slurm.conf: the line of the node. */
+static void slurm_node(info *i, const uint32_t *counts)
+{
+    const hal_topology *t = i->topology;
+    uint32_t cores, threads, packages;
+    double bytes;
+    totals(t, &cores, &threads, &packages, &bytes);
     const char *host = hal_topology_host_of(t)->name;
     fprintf(i->out, "# slurm.conf\nNodeName=%s", host[0] ? host : "node");
     if (threads && packages)
@@ -117,6 +120,17 @@ static int export_slurm(info *i, tool_error *err)
             separator = ",";
         }
     fputc('\n', i->out);
+}
+
+static int export_slurm(info *i, tool_error *err)
+{
+    uint32_t counts[HAL_DEVICE_OTHER + 1] = {0};
+    link_grid g;
+    if (!link_grid_create(i->topology, &g))
+        return tool_fail(err, TOOL_INTERNAL, "out of memory");
+    slurm_devices(i, &g, counts);
+    link_grid_clear(&g);
+    slurm_node(i, counts);
     return TOOL_OK;
 }
 

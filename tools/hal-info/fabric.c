@@ -172,25 +172,34 @@ static void draw_couple(const picture *p, const sea *s, const island *i, const r
             centre(r, 1));
 }
 
-/* "nvlink: 50 GB/s to 200 GB/s", and how many further islands there are like it. */
-static void panel_title(const sea *s, const island *i, char *text, size_t size)
+/* The slowest and the fastest link of an island; unknown when it has none of known bandwidth. */
+static void find_range(const sea *s, const island *i, hal_figure *least, hal_figure *most)
 {
-    hal_figure least = {0}, most = {0};
-    char a[FIGURE_SIZE], b[FIGURE_SIZE];
+    *least = *most = (hal_figure){0};
     for (uint32_t x = 0; x < i->n_nodes; x++)
         for (uint32_t y = x + 1; y < i->n_nodes; y++) {
             const hal_topology_link *l = island_link(s, i->nodes[x], i->nodes[y]);
             if (!l || !figure_known(l->bandwidth))
                 continue;
-            if (!figure_known(least) || l->bandwidth.value < least.value)
-                least = l->bandwidth;
-            if (!figure_known(most) || l->bandwidth.value > most.value)
-                most = l->bandwidth;
+            if (!figure_known(*least) || l->bandwidth.value < least->value)
+                *least = l->bandwidth;
+            if (!figure_known(*most) || l->bandwidth.value > most->value)
+                *most = l->bandwidth;
         }
-    snprintf(text, size, "%s", i->kind);
+}
+
+/* "nvlink: 50 GB/s to 200 GB/s", and how many further islands there are like it. */
+static void panel_title(const sea *s, const island *i, char *text, size_t size)
+{
+    hal_figure least, most;
+    char a[FIGURE_SIZE], b[FIGURE_SIZE];
+    find_range(s, i, &least, &most);
+    const bool differ = least.value < most.value;
     if (figure_known(most))
-        snprintf(text, size, "%s: %s%s%s, one way", i->kind, figure_any(least, a),
-                 least.value < most.value ? " to " : "", least.value < most.value ? figure_any(most, b) : "");
+        snprintf(text, size, "%s: %s%s%s, one way", i->kind, figure_any(least, a), differ ? " to " : "",
+                 differ ? figure_any(most, b) : "");
+    else
+        snprintf(text, size, "%s", i->kind);
     const size_t used = strlen(text);
     if (i->alike)
         snprintf(text + used, size - used, " \u00b7 and %u more like this", i->alike);

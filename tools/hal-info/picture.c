@@ -299,13 +299,12 @@ static void draw_box(const picture *p, const layout *l, const box *b)
 
 /* --- title and legend --- */
 
-static void draw_title(const picture *p, double width)
+/* "2 cpu · 8 gpu · 7 parts": appended to the text. */
+static void count_devices(const hal_topology *t, char *text, size_t size)
 {
-    const hal_topology_host *host = hal_topology_host_of(p->topology);
     uint32_t by[HAL_DEVICE_OTHER + 1] = {0}, parts = 0;
-    char text[512] = "";
-    for (uint32_t k = 0; k < hal_topology_device_count(p->topology); k++) {
-        const hal_topology_device *d = hal_topology_device_at(p->topology, k);
+    for (uint32_t k = 0; k < hal_topology_device_count(t); k++) {
+        const hal_topology_device *d = hal_topology_device_at(t, k);
         if (d->parent == HAL_NOWHERE)
             by[d->kind % (HAL_DEVICE_OTHER + 1)]++;
         else
@@ -314,13 +313,20 @@ static void draw_title(const picture *p, double width)
     for (uint32_t k = 0; k <= HAL_DEVICE_OTHER; k++) {
         const size_t used = strlen(text);
         if (by[k])
-            snprintf(text + used, sizeof text - used, "%s%u %s", used ? " \u00b7 " : "", by[k],
+            snprintf(text + used, size - used, "%s%u %s", used ? " \u00b7 " : "", by[k],
                      hal_device_kind_name((hal_device_kind)k));
     }
-    size_t used = strlen(text);
+    const size_t used = strlen(text);
     if (parts)
-        snprintf(text + used, sizeof text - used, " \u00b7 %u part%s", parts, parts == 1 ? "" : "s");
-    used = strlen(text);
+        snprintf(text + used, size - used, " \u00b7 %u part%s", parts, parts == 1 ? "" : "s");
+}
+
+static void draw_title(const picture *p, double width)
+{
+    const hal_topology_host *host = hal_topology_host_of(p->topology);
+    char text[512] = "";
+    count_devices(p->topology, text, sizeof text);
+    const size_t used = strlen(text);
     if (host->os[0] || host->arch[0])
         snprintf(text + used, sizeof text - used, "%s%s%s%s%s%s", used ? " \u00b7 " : "", host->os,
                  host->kernel[0] ? " " : "", host->kernel, host->os[0] ? " " : "", host->arch);
