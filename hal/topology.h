@@ -458,6 +458,8 @@ HAL_API uint32_t hal_topology_device_find(const hal_topology *topology, const ch
 
 /** "cpu", "gpu", "npu", "nic", "switch", "other": words of the enums are those of JSON. Static. */
 HAL_API const char *hal_device_kind_name(hal_device_kind kind);
+/** hal's backend for devices of that family: "cpu"; "" while there is none, and for what is no family. Static. */
+HAL_API const char *hal_family_backend(const char *family);
 /** "other", "dram", "hbm", "gddr", "lpddr", "cxl", "persistent". Static. */
 HAL_API const char *hal_memory_kind_name(hal_memory_kind kind);
 /** "machine", "group", "package", "numa", "pci-root", "pci-switch", "board". Static. */

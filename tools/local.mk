@@ -50,6 +50,7 @@ HAL_INFO_SOURCES = \
 	tools/hal-info/doctor.c \
 	tools/hal-info/document.c \
 	tools/hal-info/document.h \
+	tools/hal-info/elsewhere.c \
 	tools/hal-info/export.c \
 	tools/hal-info/fabric.c \
 	tools/hal-info/figure.c \

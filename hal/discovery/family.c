@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hal/discovery/family.h"
+#include "hal/topology.h"
 
 #include <string.h>
 
@@ -21,4 +22,10 @@ const hal_family *hal_family_find(const char *name)
         if (strcmp(rows[i].name, name) == 0)
             return &rows[i];
     return NULL;
+}
+
+const char *hal_family_backend(const char *family)
+{
+    const hal_family *row = hal_family_find(family);
+    return row != NULL ? row->backend : "";
 }

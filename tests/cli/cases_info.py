@@ -404,6 +404,24 @@ def plugins_and_operators(t):
 
 
 @case
+def operators_of_another_machine_are_not_those_of_this(t):
+    tree = machine(t, "container-3-of-4")
+    for what in (tree, SYNTHETIC):
+        text = t.good("hal-info", "--input", what, "ops", "--dtype", "f32").out
+        expect("matmul" not in text and "known on the machine only" in text, text)
+        root = json.loads(t.good("hal-info", "--input", what, "ops", "--json").out)
+        rows = {row["device"]: row for row in root["devices"]}
+        expect(root["ops"] is None and rows["cpu0"]["backend"] == "cpu" and rows["cpu0"]["loaded"], f"{root}")
+        expect("backend" not in rows["gpu0"] and rows["gpu0"]["operators"].startswith(("none", "not known")), f"{rows['gpu0']}")
+    one = t.good("hal-info", "--input", tree, "ops", "--device", "gpu3", "--jsonl").lines()
+    expect([row["device"] for row in one] == ["gpu3"] and one[0]["reason"] == "D402", f"{one}")
+    t.bad(3, ["\"gpu9\""], "hal-info", "--input", tree, "ops", "--device", "gpu9")
+    t.bad(3, ["\"f12\""], "hal-info", "--input", tree, "ops", "--dtype", "f12")
+    alone = json.loads(t.good("hal-info", "--input", tree, "ops", "--json", HAL_BACKENDS="null").out)
+    expect(not any(row["loaded"] for row in alone["devices"]), f"{alone}")
+
+
+@case
 def watching_prints_what_is_there_once(t):
     lines = t.good("hal-info", "--input", SYNTHETIC, "watch", "--count", 3, "--interval", "0.01", "--jsonl").lines()
     names = [line["device"] for line in lines]

@@ -689,6 +689,14 @@ static void the_machine(void **state)
     check_machine(304, NULL, NULL, "/ /sys/module/amdgpu", "", "/dev/kfd");
 }
 
+static void families_name_their_backends(void **state)
+{
+    (void)state;
+    assert_string_equal(hal_family_backend("cpu"), "cpu");
+    assert_string_equal(hal_family_backend("nvidia"), "");
+    assert_string_equal(hal_family_backend("toaster"), "");
+}
+
 static void an_empty_list_has_its_reason(void **state)
 {
     (void)state;
@@ -900,6 +908,7 @@ int main(void)
         cmocka_unit_test(a_live_machine_keeps_its_log_or_tells_it),
         cmocka_unit_test(a_split_device_without_parts),
         cmocka_unit_test(the_machine),
+        cmocka_unit_test(families_name_their_backends),
         cmocka_unit_test(an_empty_list_has_its_reason),
         cmocka_unit_test(a_device_for_guests_without_a_group),
         cmocka_unit_test_setup_teardown(the_backend, scratch_setup, scratch_teardown),

@@ -29,6 +29,8 @@ int machine_open(const info_options *options, const char *input, bool probe, hal
 int machine_redact(hal_topology **topology, tool_error *err);
 /* The exit code and text of a status of the library. */
 int machine_fail(hal_status status, tool_error *err);
+/* An instance with the plugins that the options name. */
+int machine_instance(const info_options *options, hal_instance **instance, tool_error *err);
 /* The device of that id or alias; else TOOL_NOT_FOUND with a list of what is there. */
 int machine_device(const hal_topology *topology, const char *name, const hal_topology_device **device,
                    tool_error *err);
@@ -75,6 +77,9 @@ int memory_data(info *i, json_t **root, tool_error *err);
 int doctor_data(info *i, json_t **root, tool_error *err);
 int ops_data(info *i, json_t **root, tool_error *err);
 int plugins_data(info *i, json_t **root, tool_error *err);
+/* ops of a machine that is only described. */
+int elsewhere_print(info *i, tool_error *err);
+int elsewhere_data(info *i, json_t **root, tool_error *err);
 int config_data(info *i, json_t **root, tool_error *err);
 int diff_data(info *i, json_t **root, tool_error *err);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/common/load_guard.h"
 #include "tools/hal-info/info.h"
 
 #include <errno.h>
@@ -59,6 +60,15 @@ int machine_open(const info_options *o, const char *input, bool probe, hal_topol
     if (status != HAL_OK)
         return machine_fail(status, err);
     return TOOL_OK;
+}
+
+int machine_instance(const info_options *o, hal_instance **instance, tool_error *err)
+{
+    hal_instance_options options = {HAL_HEAD(hal_instance_options), .plugin_path = o->plugin_dir};
+    load_guard_begin("hal-info");
+    const hal_status status = hal_instance_create(&options, instance);
+    load_guard_end();
+    return status == HAL_OK ? TOOL_OK : machine_fail(status, err);
 }
 
 int machine_device(const hal_topology *t, const char *name, const hal_topology_device **device,

@@ -107,7 +107,8 @@ static int print_data(const verb *v, info *i, tool_error *err)
     int code = v->data(i, &root, err);
     if (code)
         return code;
-    code = document_print(root, i->options, v->rows, i->out, err);
+    const bool elsewhere = v->data == ops_data && i->options->input;
+    code = document_print(root, i->options, elsewhere ? "devices" : v->rows, i->out, err);
     if (!code && v->data == diff_data)
         code = diff_verdict(root, err);
     json_decref(root);

@@ -3,7 +3,6 @@
 #include <hal/plan.h>
 #include <string.h>
 
-#include "tools/common/load_guard.h"
 #include "tools/hal-info/document.h"
 #include "tools/hal-info/info.h"
 
@@ -172,15 +171,14 @@ static int collect(info *i, question *q, json_t **root, tool_error *err)
 int ops_data(info *i, json_t **root, tool_error *err)
 {
     question q = {0};
-    hal_instance_options io = {HAL_HEAD(hal_instance_options), .plugin_path = i->options->plugin_dir};
     int code = check_dtype(i, err);
     if (code)
         return code;
-    load_guard_begin("hal-info");
-    const hal_status status = hal_instance_create(&io, &q.instance);
-    load_guard_end();
-    if (status != HAL_OK)
-        return machine_fail(status, err);
+    if (i->options->input)
+        return elsewhere_data(i, root, err);
+    code = machine_instance(i->options, &q.instance, err);
+    if (code)
+        return code;
     code = collect(i, &q, root, err);
     hal_instance_release(q.instance);
     return code;
@@ -213,6 +211,8 @@ int ops_print(info *i, tool_error *err)
 {
     json_t *root, *op;
     size_t k;
+    if (i->options->input)
+        return check_dtype(i, err) ? TOOL_NOT_FOUND : elsewhere_print(i, err);
     int code = ops_data(i, &root, err);
     if (code)
         return code;

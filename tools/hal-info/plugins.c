@@ -2,7 +2,6 @@
 /* hal-info plugins: which backends were loaded, and what stopped the others. */
 #include <string.h>
 
-#include "tools/common/load_guard.h"
 #include "tools/hal-info/info.h"
 
 static json_t *entry_json(const hal_load_entry *e)
@@ -31,13 +30,10 @@ static json_t *devices_of(hal_instance *instance, const char *backend)
 
 int plugins_data(info *i, json_t **root, tool_error *err)
 {
-    hal_instance_options options = {HAL_HEAD(hal_instance_options), .plugin_path = i->options->plugin_dir};
     hal_instance *instance;
-    load_guard_begin("hal-info");
-    const hal_status status = hal_instance_create(&options, &instance);
-    load_guard_end();
-    if (status != HAL_OK)
-        return machine_fail(status, err);
+    int code = machine_instance(i->options, &instance, err);
+    if (code)
+        return code;
     json_t *rows = json_array();
     for (uint32_t k = 0; k < hal_instance_report_count(instance); k++) {
         const hal_load_entry *e = hal_instance_report(instance, k);
