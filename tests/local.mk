@@ -90,7 +90,8 @@ HAL_TEST_SOURCES = \
 	tests/unit/plugin_test.h \
 	tests/unit/sched_test.h \
 	tests/unit/scratch_test.h \
-	tests/unit/tool_test.h
+	tests/unit/tool_test.h \
+	tests/unit/tree_text.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS)

@@ -20,6 +20,10 @@
  *     m PATH MODE UID:GID               mode and owner of an entry above
  *     ! PATH ERROR                      what open(2) answered there: EPERM, EACCES, ENODEV, EIO, ...; read-only for files
  *
+ * and, as its last line, the end mark:
+ *
+ *     . N                               N lines above begin with one of these characters: a tree that lost some is refused
+ *
  * What is no file of the machine stands below /hal: /hal/env (NAME=VALUE a line), /hal/id ("uid=1000 gid=1000
  * groups=44(video),109(render)"), /hal/uname (sysname, nodename, release, machine: a line each), /hal/date (seconds since
  * 1970), /hal/hwloc.xml or /hal/hwloc.synthetic (processors, caches and NUMA nodes, in hwloc's words), /hal/answers/NAME

@@ -90,6 +90,9 @@ typedef struct parser {
     const char *origin;
     char *next, *end; /* what was not read yet */
     uint32_t line;
+    uint32_t entries; /* lines that were one */
+    bool whole;       /* the last line ends */
+    bool ended;       /* the end mark was read */
 } parser;
 
 static hal_status __attribute__((format(printf, 2, 3))) bad(const parser *p, const char *format, ...)
@@ -386,19 +389,48 @@ static hal_status refusal_line(parser *p, char *rest)
     return HAL_OK;
 }
 
+/* ". N": what stands above is N entries, and all of it. */
+static hal_status end_line(parser *p, char *rest)
+{
+    char *end;
+    uint32_t entries, above = p->entries - 1;
+    HAL_TRY(number(p, rest, 10, "number of entries", &entries, &end));
+    if (*end != '\0')
+        return bad(p, "\"%.40s\" is no number of entries", rest);
+    if (entries != above)
+        return bad(p, "the end mark says %u and %u entries are above it: lines were lost or added; copy it "
+                      "again, or correct the mark after a change that is meant",
+                   entries, above);
+    p->ended = true;
+    return HAL_OK;
+}
+
 static hal_status entry(parser *p, char *line)
 {
     static const struct {
         char letter;
         hal_status (*read)(parser *p, char *rest);
     } forms[] = {{'=', file_line},      {'<', file_lines},  {'x', bytes_line}, {'@', link_line},
-                 {'/', directory_line}, {'c', device_line}, {'m', mode_line},  {'!', refusal_line}};
+                 {'/', directory_line}, {'c', device_line}, {'m', mode_line},  {'!', refusal_line},
+                 {'.', end_line}};
+    if (p->ended)
+        return bad(p, "something stands behind the end mark, which is the last line");
     if (line[0] == '\0' || line[0] == '#')
         return HAL_OK;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (line[0] == forms[i].letter && line[1] == ' ')
+        if (line[0] == forms[i].letter && line[1] == ' ') {
+            p->entries++;
             return forms[i].read(p, line + 2);
+        }
     return bad(p, "\"%.40s\" is no entry; one begins with = < x @ / c m or ! and a blank", line);
+}
+
+/* Half a tree would be told as a machine that lacks the other half. */
+static hal_status refuse_cut(parser *p, const char *why)
+{
+    while (next_line(p) != NULL)
+        continue;
+    return bad(p, "%s: the file was cut short; copy it again", why);
 }
 
 static hal_status parse_lines(parser *p)
@@ -407,9 +439,11 @@ static hal_status parse_lines(parser *p)
     if (line == NULL || strcmp(line, "hal-tree 1") != 0)
         return HAL_FAIL(INVALID_ARGUMENT,
                         "%s:1: not a recorded machine: the first line must be \"hal-tree 1\"", p->origin);
+    if (!p->whole)
+        return refuse_cut(p, "the last line does not end");
     while ((line = next_line(p)) != NULL)
         HAL_TRY(entry(p, line));
-    return HAL_OK;
+    return p->ended ? HAL_OK : refuse_cut(p, "no end mark, \". \" and the number of entries, in the last line");
 }
 
 hal_status hal_tree_parse(hal_files *files, const char *origin, const char *text, size_t bytes)
@@ -432,6 +466,7 @@ hal_status hal_tree_parse(hal_files *files, const char *origin, const char *text
                 .tree = tree,
                 .origin = origin,
                 .next = tree->text,
-                .end = tree->text + bytes};
+                .end = tree->text + bytes,
+                .whole = bytes != 0 && text[bytes - 1] == '\n'};
     return parse_lines(&p);
 }

@@ -267,15 +267,31 @@ static int by_path(const void *a, const void *b)
     return order != 0 ? order : (x->rank < y->rank) - (x->rank > y->rank);
 }
 
+/* An entry's text is its line and those that say more of it; what a file holds is behind a tab. */
+static uint32_t count_lines(const char *text)
+{
+    uint32_t n = 0;
+    for (const char *line = text; line != NULL && *line != '\0';) {
+        n += *line != '\t';
+        line = strchr(line, '\n');
+        line += line != NULL;
+    }
+    return n;
+}
+
 hal_status hal_tree_writer_print(hal_tree_writer *w, FILE *stream)
 {
     if (w->starved)
         return HAL_FAIL(OUT_OF_MEMORY, "gather: what was read does not fit into memory; free some");
     if (w->n_entries > 1)
         qsort(w->entries, w->n_entries, sizeof *w->entries, by_path);
+    uint32_t lines = 0;
     for (uint32_t i = 0; i < w->n_entries; i++)
-        if (i == 0 || strcmp(w->entries[i].path, w->entries[i - 1].path) != 0)
+        if (i == 0 || strcmp(w->entries[i].path, w->entries[i - 1].path) != 0) {
             fputs(w->entries[i].text, stream);
+            lines += count_lines(w->entries[i].text);
+        }
+    fprintf(stream, ". %u\n", lines);
     return fflush(stream) == 0 && !ferror(stream)
                ? HAL_OK
                : HAL_FAIL(IO, "gather: cannot be written: %s", strerror(errno));

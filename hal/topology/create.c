@@ -102,23 +102,12 @@ static hal_status describe_foreign(const hal_topology_options *o, const document
     return s;
 }
 
-/* Half a tree would be told as a machine that lacks the other half. A cut between lines cannot be seen. */
-static hal_status refuse_cut(const hal_topology_options *o, const document *d)
-{
-    uint32_t line = 1;
-    for (size_t i = 0; i < d->bytes; i++)
-        line += d->text[i] == '\n';
-    return HAL_FAIL(INVALID_ARGUMENT,
-                    "%s:%u: the last line does not end: the file was cut short; copy it again",
-                    o->input, line);
-}
-
 static hal_status describe_document(const hal_topology_options *o, const document *d, hal_topology **topology)
 {
     const char *begin = skip_blanks(d);
     const size_t left = d->bytes - (size_t)(begin - d->text);
     if (left >= 9 && memcmp(begin, "hal-tree ", 9) == 0)
-        return d->text[d->bytes - 1] == '\n' ? describe_machine(o, d, topology) : refuse_cut(o, d);
+        return describe_machine(o, d, topology);
     if (left > 0 && (*begin == '{' || *begin == '<'))
         return describe_foreign(o, d, begin, topology);
     return HAL_FAIL(

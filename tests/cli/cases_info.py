@@ -78,6 +78,8 @@ def info_refuses(t, code, says, *words):
     ("deep", 2, ["input"], b'{"schema":' + b"[" * 100000),
     ("one id twice", 2, ["input: ", "called a"], b'{"schema": "hal.info/1", "devices": [{"id": "a"}, {"id": "a"}]}'),
     ("a tree that was cut", 2, ["input:3: ", "cut short"], b"hal-tree 1\n= /hal/date 1\n= /hal/un"),
+    ("a tree that was cut between lines", 2, ["input:3: ", "no end mark", "cut short"], b"hal-tree 1\n= /hal/date 1\n= /a b\n"),
+    ("a tree that lost a line", 2, ["input:3: ", "says 2 and 1 entries are"], b"hal-tree 1\n= /hal/date 1\n. 2\n"),
 )
 def info_refuses_the_input(t, code, says, content):
     path = t.path("missing.json" if content is None else "input")

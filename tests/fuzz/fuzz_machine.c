@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inputs are recorded machines without their first line. Whatever one says, it is described: every device has
+ * Inputs are recorded machines without their first line and, mostly, their end mark. Whatever one says, it is described: every device has
  * been on each rung of the ladder, and one that is unusable has a reason.
  */
 #include "tests/fuzz/fuzz.h"
@@ -11,6 +11,7 @@
 #include "hal/discovery/answer.h"
 #include "hal/discovery/measurements.h"
 #include "hal/discovery/scan.h"
+#include "tests/unit/tree_text.h"
 
 #define HEAD                     "hal-tree 1\n"
 #define PCI                      "/sys/devices/pci0000:16/0000:16:00.0/"
@@ -145,7 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         abort();
     memcpy(text, HEAD, sizeof HEAD - 1);
     memcpy(text + sizeof HEAD - 1, data, bytes);
-    if (hal_files_parse(NULL, "fuzz", text, sizeof HEAD - 1 + bytes, &files) == HAL_OK) {
+    if (tree_parse(NULL, "fuzz", text, sizeof HEAD - 1 + bytes, &files) == HAL_OK) {
         describe(files);
         hal_files_close(files);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inputs are recorded trees. What is a tree must become a description that can be printed, or be refused with
- * a sentence; XML of hwloc is left out, which the helper reads (fuzz_translate). */
+ * a sentence; what has no end mark gets one, so that more than marks is looked at. XML of hwloc is left out,
+ * which the helper reads (fuzz_translate). */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "hal/discovery/scan.h"
+#include "tests/unit/tree_text.h"
 
 #define GPU  "/sys/devices/pci0000:10/0000:10:01.0/0000:11:00.0/0000:12:00.0/0000:13:00.0"
 #define SOC  "/sys/devices/platform/fdab0000.npu"
@@ -34,6 +36,7 @@ static const char *const seeds[] = {
     "/drm/renderD129/device ../../../fdab0000.npu\n"
     "@ /sys/class/drm/renderD129 ../../devices/platform/fdab0000.npu/drm/renderD129\n"
     "@ /sys/bus/platform/devices/fdab0000.npu ../../../devices/platform/fdab0000.npu\n",
+    "hal-tree 1\n= /sys/devices/system/cpu/online 0-3\n# the mark\n< /proc/meminfo\n\tMemTotal: 1000 kB\n. 2\n",
     "hal-tree 1\n= /sys/bus/pci/devices/0000:03:00.0/vendor 0x1002\n= "
     "/sys/bus/pci/devices/0000:03:00.0/device 0x740f\n"
     "= /sys/bus/pci/devices/0000:03:00.0/class 0x120000\n< " KFD
@@ -71,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     hal_topology *topology = NULL;
     if (memmem(data, bytes, "hwloc.xml", 9) != NULL)
         return 0;
-    if (hal_files_parse(NULL, "input", (const char *)data, bytes, &files) != HAL_OK) {
+    if (tree_parse(NULL, "input", (const char *)data, bytes, &files) != HAL_OK) {
         if (files != NULL || hal_status_last()->text[0] == '\0')
             abort();
         return 0;

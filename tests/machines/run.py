@@ -243,13 +243,19 @@ def mutations(text):
                [x[2:] for x in lines if x.startswith("+ ")], lines[-1].removeprefix("expect: "))
 
 
+def entries(lines):
+    """What the end mark of a tree counts: all lines but the first, comments, and those of files."""
+    return sum(not x.startswith(("#", "\t")) and x != "" for x in lines[1:])
+
+
 def mutate(tree, minus, plus):
-    lines = tree.split("\n")[:-1]
+    lines = tree.split("\n")[:-2]  # the last one is the end mark
     for i, old in enumerate(minus):
         if old not in lines:
             raise ValueError(f"the tree has no line {old}")
         lines = [y for x in lines for y in ([x] if x != old else plus[i:i + 1] if i < len(plus) else [])]
-    return "\n".join(lines + plus[len(minus):]) + "\n"
+    lines += plus[len(minus):]
+    return "\n".join(lines) + f"\n. {entries(lines)}\n"
 
 
 def describe(tool, path):

@@ -9,6 +9,7 @@
 #include "hal/discovery/family.h"
 #include "hal/discovery/scan.h"
 #include "hal/discovery/words.h"
+#include "tests/unit/tree_text.h"
 
 #define PORT   "/sys/devices/pci0000:16/0000:16:00.0/"
 #define GPU    PORT "0000:1b:00.0/"
@@ -165,7 +166,7 @@ static hal_files *changed(const char *without, const char *with)
     }
     strcpy(out, with);
     hal_files *files = NULL;
-    if (hal_files_parse(NULL, "case", text, strlen(text), &files) != HAL_OK)
+    if (tree_parse(NULL, "case", text, strlen(text), &files) != HAL_OK)
         fail_msg("%s\n%s", hal_status_last()->text, with);
     free(text);
     return files;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hal/discovery/: records of vendors' answers, read from trees, and joined with what is there. */
 #include "tests/unit/core_test.h"
+#include "tests/unit/tree_text.h"
 
 #include "hal/discovery/answers.h"
 
 static hal_files *tree_of(const char *text)
 {
     hal_files *files = NULL;
-    hal_status s = hal_files_parse(NULL, "test", text, strlen(text), &files);
+    hal_status s = tree_parse(NULL, "test", text, strlen(text), &files);
     if (s != HAL_OK)
         fail_msg("%s", hal_status_last()->text);
     return files;
@@ -431,7 +432,7 @@ static hal_status read_and_join(const hal_allocator *allocator, const char *text
     hal_answers *answers = NULL;
     hal_draft *draft = NULL;
     hal_topology *topology = NULL;
-    HAL_TRY(hal_files_parse(allocator, "test", text, strlen(text), &files));
+    HAL_TRY(tree_parse(allocator, "test", text, strlen(text), &files));
     hal_status s = hal_answers_recall(allocator, files, &answers);
     if (s == HAL_OK)
         s = hal_draft_create(allocator, &draft);

@@ -3,6 +3,7 @@
  */
 #include "tests/unit/core_test.h"
 #include "tests/unit/scratch_test.h"
+#include "tests/unit/tree_text.h"
 
 #include "hal/discovery/cgroup.h"
 #include "hal/discovery/cpulist.h"
@@ -15,7 +16,7 @@
 static hal_files *parsed(const char *text)
 {
     hal_files *files = NULL;
-    if (hal_files_parse(NULL, "some.tree", text, strlen(text), &files) != HAL_OK)
+    if (tree_parse(NULL, "some.tree", text, strlen(text), &files) != HAL_OK)
         fail_msg("%s", hal_status_last()->text);
     return files;
 }
@@ -724,7 +725,7 @@ static void running_out_of_memory_is_told(void **state)
         hal_files *files = NULL;
         hal_topology *t = NULL;
         allocations_left = n;
-        hal_status status = hal_files_parse(&allocator, "some.tree", paths, strlen(paths), &files);
+        hal_status status = tree_parse(&allocator, "some.tree", paths, strlen(paths), &files);
         if (status == HAL_OK)
             status = hal_discover(files, &options, &t);
         if (status != HAL_OK)
@@ -746,12 +747,15 @@ static char *as_json(const hal_topology *t)
     return text;
 }
 
-static void write_text(const char *path, const char *text)
+static void write_tree(const char *path, const char *text)
 {
+    size_t bytes;
+    char *whole = tree_end(text, strlen(text), &bytes);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    fputs(text, file);
+    fputs(whole, file);
     fclose(file);
+    free(whole);
 }
 
 /* What gather writes is described as what it was gathered from, and gathered again is the same text. */
@@ -772,7 +776,7 @@ static void what_is_gathered_is_the_same_machine(void **state)
         char *gathered[2] = {NULL, NULL}, *json[2];
         size_t size;
         for (int pass = 0; pass < 2; pass++) {
-            write_text(scratch_path("machine.tree"), pass == 0 ? trees[i] : gathered[0]);
+            write_tree(scratch_path("machine.tree"), pass == 0 ? trees[i] : gathered[0]);
             FILE *out = open_memstream(&gathered[pass], &size);
             assert_ok(hal_topology_gather(scratch_path("machine.tree"), out));
             fclose(out);

@@ -2,6 +2,7 @@
 /* files.c, files_disk.c, files_tree.c, tree.c: facts from this machine, a directory and a recorded tree. */
 #include "tests/unit/core_test.h"
 #include "tests/unit/scratch_test.h"
+#include "tests/unit/tree_text.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -13,7 +14,7 @@
 static hal_files *parsed(const char *text)
 {
     hal_files *files = NULL;
-    hal_status status = hal_files_parse(NULL, "some.tree", text, strlen(text), &files);
+    hal_status status = tree_parse(NULL, "some.tree", text, strlen(text), &files);
     if (status != HAL_OK)
         fail_msg("%s", hal_status_last()->text);
     return files;
@@ -225,6 +226,15 @@ static void malformed_trees_are_refused_with_their_line(void **state)
         {HEAD "m /a 0600 0:0\n", ":2:", "above"},
         {HEAD "! /a EWHAT\n", ":2:", "EWHAT"},
         {HEAD "\tloose\n", ":2:", "no entry"},
+        {HEAD, ":1:", "no end mark"},
+        {HEAD "= /a x\n# end\n", ":3:", "no end mark"},
+        {HEAD "= /a x\n. 1", ":3:", "cut short"},
+        {HEAD "= /a x\n. 2\n", ":3:", "says 2 and 1 entries are"},
+        {HEAD "< /a\n\tx\n\ty\n# z\n\n@ /b a\n. 1\n", ":8:", "says 1 and 2 entries are"},
+        {HEAD "= /a x\n. one\n", ":3:", "number of entries"},
+        {HEAD "= /a x\n. 1 2\n", ":3:", "number of entries"},
+        {HEAD "= /a x\n. 1\n= /b y\n", ":4:", "behind the end mark"},
+        {HEAD "= /a x\n. 1\n. 1\n", ":4:", "behind the end mark"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_refused(cases[i].text, cases[i].place, cases[i].words);
@@ -235,6 +245,20 @@ static void malformed_trees_are_refused_with_their_line(void **state)
     for (int i = 0; i < 400; i++)
         strcat(deep, "/a");
     assert_refused(strcat(deep, " x\n"), ":2:", "deeper");
+}
+
+/* Wherever a tree was cut, it is told. */
+static void no_cut_goes_unnoticed(void **state)
+{
+    (void)state;
+    size_t bytes;
+    char *whole = tree_end(machine, sizeof machine - 1, &bytes);
+    hal_files *files = NULL;
+    for (size_t n = 0; n < bytes; n++) {
+        assert_code(hal_files_parse(NULL, "cut.tree", whole, n, &files), INVALID_ARGUMENT);
+        assert_non_null(strstr(hal_status_last()->text, "cut.tree:"));
+    }
+    free(whole);
 }
 
 /* Every beginning of a good tree is a tree or is refused; so is one with any byte changed. */
@@ -253,7 +277,7 @@ static void cut_and_changed_trees_do_no_harm(void **state)
                 copy[n] = odd[k - 1];
             exact = malloc(bytes ? bytes : 1); /* so that a sanitizer sees a step too far */
             memcpy(exact, copy, bytes);
-            if (hal_files_parse(NULL, "cut", exact, bytes, &files) == HAL_OK) {
+            if (tree_parse(NULL, "cut", exact, bytes, &files) == HAL_OK) {
                 hal_names names;
                 char text[64];
                 (void)hal_files_read(files, "/sys/bus/pci/devices/0000:00:01.0/uevent", text, sizeof text);
@@ -345,7 +369,7 @@ static void what_cannot_be_a_machine(void **state)
     assert_code(hal_files_open(NULL, "/dev/null", &files), INVALID_ARGUMENT);
     write_file("text", "no tree\n");
     assert_code(hal_files_open(NULL, scratch_path("text"), &files), INVALID_ARGUMENT);
-    write_file("tree", HEAD "= /a b\n");
+    write_file("tree", HEAD "= /a b\n. 1\n");
     assert_ok(hal_files_open(NULL, scratch_path("tree"), &files));
     assert_reads(files, "/a", "b");
     hal_files_close(files);
@@ -359,6 +383,7 @@ int main(void)
         cmocka_unit_test(links_and_listings),
         cmocka_unit_test(who_may_open_a_node),
         cmocka_unit_test(malformed_trees_are_refused_with_their_line),
+        cmocka_unit_test(no_cut_goes_unnoticed),
         cmocka_unit_test(cut_and_changed_trees_do_no_harm),
         cmocka_unit_test(a_directory_reads_as_files_and_nothing_leads_out_of_it),
         cmocka_unit_test(this_machine),

@@ -702,7 +702,7 @@ static void an_empty_list_has_its_reason(void **state)
     (void)state;
     static const char bare[] = "hal-tree 1\n= /proc/cmdline quiet\n";
     hal_files *files = NULL;
-    assert_ok(hal_files_parse(NULL, "bare.tree", bare, sizeof bare - 1, &files));
+    assert_ok(tree_parse(NULL, "bare.tree", bare, sizeof bare - 1, &files));
     hal_draft *draft = machine();
     assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
@@ -810,7 +810,7 @@ static bool climbs_within(int pieces, const hal_allocator *allocator)
     hal_files *files = NULL;
     hal_draft *draft = machine();
     scarce.left = 1 << 20;
-    assert_ok(hal_files_parse(allocator, "whole", whole, sizeof whole - 1, &files));
+    assert_ok(tree_parse(allocator, "whole", whole, sizeof whole - 1, &files));
     add(draft, gpu);
     add(draft, (found){"intel-npu", npu.address, "", "", "", HAL_DEVICE_NPU, 0x7d1d, 4});
     add(draft, (found){"gaudi", amd.address, "", "", "", HAL_DEVICE_NPU, 0x1020, 1});

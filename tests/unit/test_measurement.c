@@ -410,7 +410,7 @@ static void recorded_machines_have_measurements(void **state)
 {
     (void)state;
     hal_topology *t = NULL;
-    if (describe(NULL, TREE KEPT, &t) != HAL_OK)
+    if (describe(NULL, TREE KEPT ". 2\n", &t) != HAL_OK)
         fail_msg("%s", hal_status_last()->text);
     const hal_topology_memory *m = hal_topology_memory_at(t, 0);
     if (m == NULL || m->bandwidth.source != HAL_SOURCE_MEASURED)
@@ -419,7 +419,7 @@ static void recorded_machines_have_measurements(void **state)
     assert_int_equal(m->bandwidth.when, DATE);
     assert_int_equal(m->bandwidth.samples, 31);
     hal_topology_release(t);
-    assert_code(describe(NULL, TREE "\thal-measurements 1\n\tnonsense\n", &t), INVALID_ARGUMENT);
+    assert_code(describe(NULL, TREE "\thal-measurements 1\n\tnonsense\n. 2\n", &t), INVALID_ARGUMENT);
     assert_non_null(strstr(hal_status_last()->text, "/hal/measurements: line 2"));
 }
 
