@@ -143,6 +143,18 @@ static void climb_pci(hal_climb *climb)
     check_group(climb);
 }
 
+/* Something runs programs there, whether or not the kernel tells of it. */
+static void climb_processor(hal_climb *climb)
+{
+    const hal_topology_device *cpu = hal_climb_device(climb);
+    if (cpu->cores != 0)
+        hal_climb_note(climb, "%s, %u cores", cpu->address, cpu->cores);
+    else if (cpu->threads != 0)
+        hal_climb_find(climb, 114, "%s, %u threads; nothing tells of cores", cpu->address, cpu->threads);
+    else
+        hal_climb_find(climb, 114, "%s; nothing tells of cores or threads", cpu->address);
+}
+
 void hal_rung_bus(hal_climb *climb)
 {
     const hal_topology_device *device = hal_climb_device(climb), *whole = hal_climb_whole(climb);
@@ -151,7 +163,7 @@ void hal_rung_bus(hal_climb *climb)
         if (whole->usability == HAL_USABLE_BROKEN)
             hal_climb_inherit(climb, whole);
     } else if (device->kind == HAL_DEVICE_CPU)
-        hal_climb_note(climb, "%s, %u cores", device->address, device->cores);
+        climb_processor(climb);
     else if (strncmp(climb->directory, "/sys/bus/pci/", 13) == 0)
         climb_pci(climb);
     else if (climb->directory[0] != '\0')

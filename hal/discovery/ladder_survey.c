@@ -81,15 +81,27 @@ static void survey_node(hal_ladder *ladder, const hal_family *family)
             }
 }
 
+static bool holds_anything(hal_ladder *ladder, const char *directory)
+{
+    hal_names names;
+    if (!hal_ladder_list(ladder, directory, &names))
+        return false;
+    const bool any = names.count != 0;
+    hal_files_names_free(ladder->files, &names);
+    return any;
+}
+
 /* Where nothing can be seen, an empty list is no answer. */
 static void survey_tree(hal_ladder *ladder)
 {
-    if (!hal_files_exist(ladder->files, "/sys/devices") && !hal_files_exist(ladder->files, "/sys/class") &&
-        !hal_files_exist(ladder->files, "/sys/bus"))
-        hal_ladder_report(ladder, 113, "/sys: %s",
-                          hal_files_exist(ladder->files, "/sys") ? "no devices can be seen in it"
-                          : hal_files_live(ladder->files)        ? "it is not there"
-                                                                 : "not recorded");
+    static const char *const directories[] = {"/sys/devices", "/sys/class", "/sys/bus"};
+    for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
+        if (holds_anything(ladder, directories[i]))
+            return;
+    hal_ladder_report(ladder, 113, "/sys: %s",
+                      hal_files_exist(ladder->files, "/sys") ? "no devices can be seen in it"
+                      : hal_files_live(ladder->files)        ? "it is not there"
+                                                             : "not recorded");
 }
 
 static void survey_families(hal_ladder *ladder)

@@ -33,7 +33,8 @@ static void write_host(hal_json *json, const hal_topology *t)
 {
     hal_json_open(json, "host", '{');
     write_texts(json, &t->host, &hal_texts_host, 0);
-    hal_json_integer(json, "numa_nodes", count_nodes(t));
+    const uint32_t nodes = count_nodes(t);
+    hal_json_number(json, "numa_nodes", nodes != 0 ? nodes : HAL_NOWHERE);
     write_figures(json, &t->host, &hal_figures_host);
     hal_json_bool(json, "offline", t->host.offline != 0);
     hal_json_bool(json, "redacted", json->redaction != NULL);
@@ -47,8 +48,9 @@ static void write_place(hal_json *json, const hal_topology *t, const hal_topolog
     hal_json_text(json, "kind", hal_place_kind_name(p->kind));
     write_place_id(json, "parent", t, p->parent);
     hal_json_number(json, "number", p->number);
-    hal_json_integer(json, "threads", p->threads);
-    hal_json_integer(json, "cores", p->cores);
+    const bool known = p->kind != HAL_PLACE_PACKAGE; /* other places may hold none */
+    hal_json_number(json, "threads", known || p->threads != 0 ? p->threads : HAL_NOWHERE);
+    hal_json_number(json, "cores", known || p->cores != 0 ? p->cores : HAL_NOWHERE);
     write_figures(json, p, &hal_figures_place);
     hal_json_close(json, '}');
 }

@@ -95,6 +95,25 @@ def info_refuses_a_directory_of_other_things(t):
     t.bad(2, ["photos", "root file system"], "hal-info", "--input", path)
 
 
+@variants(
+    ("empty", ("sys", "proc", "dev")),
+    ("without processors", ("sys/devices/system/cpu", "sys/class", "proc")),
+)
+def what_a_directory_does_not_tell_is_unknown(t, directories):
+    for name in directories:
+        (t.path("root") / name).mkdir(parents=True)
+    root = json.loads(t.good("hal-info", "--input", t.path("root"), "--json").out)
+    cpu, host = root["devices"][0], root["host"]
+    package = next(p for p in root["places"] if p["kind"] == "package")
+    expect((cpu["cores"], cpu["threads"], package["cores"], package["threads"], host["numa_nodes"]) == (None,) * 5, f"{cpu}")
+    expect(cpu["state"] == "degraded" and cpu["reason"] == "D114", f"{cpu}")
+    codes = {d["code"] for d in root["diagnostics"]}
+    expect("D114" in codes and ("D113" in codes) == (len(directories) > 2 and "dev" in directories), f"{codes}")
+    for words in ((), ("show", "cpu0"), ("doctor",), ("topo",), ("export", "slurm"), ("export", "ray")):
+        text = t.run("hal-info", "--input", t.path("root"), *words).out
+        expect(not re.search(r"\b0 (cores|threads)|(cpus|CPUs|Socket)=0", text), text)
+
+
 @case
 def switches_that_are_there_join_what_is_supplied(t):
     tree = machine(t, "hgx-h100-8")

@@ -199,6 +199,7 @@ static uint32_t add(hal_draft *draft, found device)
                                                                         .driver_version = device.version,
                                                                         .parent = HAL_NOWHERE,
                                                                         .numa = HAL_NOWHERE,
+                                                                        .cores = device.kind == HAL_DEVICE_CPU ? 8 : 0,
                                                                         .pci_device = device.device,
                                                                         .pci_revision = device.revision});
     if (device.node[0] != '\0')

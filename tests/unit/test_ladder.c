@@ -71,6 +71,25 @@ static void the_bus(void **state)
     }
 }
 
+static void a_processor_that_nothing_tells_of(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"nothing tells of cores or threads", "4 threads; nothing tells of cores"};
+    for (uint32_t i = 0; i < 2; i++) {
+        hal_files *files = changed("?", "");
+        hal_draft *draft = machine();
+        uint32_t index = add(draft, (found){"cpu", "package 0", "", "", "", HAL_DEVICE_CPU, 0, 0});
+        hal_draft_device(draft, index)->cores = 0;
+        hal_draft_device(draft, index)->threads = 4 * i;
+        assert_ok(hal_ladder_climb(files, draft));
+        hal_topology *topology = sealed(draft);
+        assert_non_null(strstr(diagnosed(topology, 114)->evidence, words[i]));
+        assert_int_equal(hal_topology_device_at(topology, 0)->usability, HAL_USABLE_DEGRADED);
+        hal_topology_release(topology);
+        hal_files_close(files);
+    }
+}
+
 static void a_slot_that_is_narrower_is_not_a_fault(void **state)
 {
     (void)state;
@@ -883,6 +902,7 @@ int main(void)
         cmocka_unit_test(memory_may_end_anywhere),
         cmocka_unit_test(nothing_is_wrong_with_a_whole_machine),
         cmocka_unit_test(the_bus),
+        cmocka_unit_test(a_processor_that_nothing_tells_of),
         cmocka_unit_test(a_slot_that_is_narrower_is_not_a_fault),
         cmocka_unit_test(the_driver),
         cmocka_unit_test(what_the_log_said_before_the_last_start_is_forgotten),

@@ -108,9 +108,11 @@ static void slurm_node(info *i, const uint32_t *counts)
     totals(t, &cores, &threads, &packages, &bytes);
     const char *host = hal_topology_host_of(t)->name;
     fprintf(i->out, "# slurm.conf\nNodeName=%s", host[0] ? host : "node");
-    if (threads && packages)
+    if (threads && cores && packages)
         fprintf(i->out, " CPUs=%u Sockets=%u CoresPerSocket=%u ThreadsPerCore=%u", threads, packages,
-                cores / packages, cores ? threads / cores : 1);
+                cores / packages, threads / cores);
+    else if (threads)
+        fprintf(i->out, " CPUs=%u", threads);
     if (bytes > 0)
         fprintf(i->out, " RealMemory=%.0f", bytes / (1 << 20));
     const char *separator = " Gres=";
@@ -183,7 +185,10 @@ static int export_ray(info *i, tool_error *err)
         if (!first[0] && is_accelerator(d))
             snprintf(first, sizeof first, "%s", slug(device_name(d, name), word, sizeof word));
     }
-    fprintf(i->out, "ray start --num-cpus=%u --num-gpus=%u", threads, gpus);
+    fputs("ray start", i->out);
+    if (threads)
+        fprintf(i->out, " --num-cpus=%u", threads);
+    fprintf(i->out, " --num-gpus=%u", gpus);
     if (bytes > 0)
         fprintf(i->out, " --memory=%.0f", bytes);
     if (npus)
