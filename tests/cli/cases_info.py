@@ -450,6 +450,16 @@ def watching_prints_what_is_there_once(t):
 
 
 @case
+def a_reason_is_said_once(t):
+    tree = machine(t, "hgx-h100-8")
+    for words in (("show", "gpu0"), ("watch", "--count", 1), ("topo", "--svg", "-")):
+        text = t.good("hal-info", "--input", tree, *words).out
+        lines = [x for x in re.split(r"[\n<]", text) if "no backend yet" in x]
+        expect(lines and all(x.lower().count("no backend yet") == 1 for x in lines), f"{words}: {lines[:2]}")
+    expect("hal has none" in t.good("hal-info", "--input", tree, "show", "gpu0").out, "the reason is lost")
+
+
+@case
 def gathered_machine_is_this_machine(t):
     t.good("hal-info", "gather", "--output", t.path("here.tree"))
     expect(t.path("here.tree").read_text().startswith("hal-tree 1\n"), "it is no tree")

@@ -46,6 +46,8 @@ const char *name_shorten(const char *name, char *text);
 bool device_computes(const hal_topology_device *d);
 /* "ready", "UNUSABLE D402", "hidden D901": and its tone. `text` has room for 64. */
 const char *device_state(const hal_topology_device *d, char *text, info_tone *tone);
+/* The sentence behind it, without words that the state has said. */
+const char *device_reason(const hal_topology_device *d);
 /* How other interfaces number it: "nvml 0, opencl 1:0". Returns text. */
 const char *device_indices(const hal_topology_device *d, char *text, size_t size);
 /* Its memory that is nearest, or NULL. */

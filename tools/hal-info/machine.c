@@ -133,24 +133,34 @@ bool device_computes(const hal_topology_device *d)
     return d->kind != HAL_DEVICE_NIC && d->kind != HAL_DEVICE_SWITCH;
 }
 
+static const struct {
+    const char *word;
+    info_tone tone;
+} states[] = {[HAL_USABLE_NOT_PROBED] = {"not probed yet", TONE_PLAIN},
+              [HAL_USABLE_READY] = {"ready", TONE_GOOD},
+              [HAL_USABLE_DEGRADED] = {"degraded", TONE_WARN},
+              [HAL_USABLE_BROKEN] = {"UNUSABLE", TONE_BAD},
+              [HAL_USABLE_HIDDEN] = {"hidden", TONE_FAINT},
+              [HAL_USABLE_NO_BACKEND] = {"seen, no backend yet", TONE_FAINT}};
+
 const char *device_state(const hal_topology_device *d, char *text, info_tone *tone)
 {
-    static const struct {
-        const char *word;
-        info_tone tone;
-    } rows[] = {[HAL_USABLE_NOT_PROBED] = {"not probed yet", TONE_PLAIN},
-                [HAL_USABLE_READY] = {"ready", TONE_GOOD},
-                [HAL_USABLE_DEGRADED] = {"degraded", TONE_WARN},
-                [HAL_USABLE_BROKEN] = {"UNUSABLE", TONE_BAD},
-                [HAL_USABLE_HIDDEN] = {"hidden", TONE_FAINT},
-                [HAL_USABLE_NO_BACKEND] = {"seen, no backend yet", TONE_FAINT}};
-    const bool known = d->usability < sizeof rows / sizeof rows[0];
-    *tone = known ? rows[d->usability].tone : TONE_PLAIN;
-    const char *word = known ? rows[d->usability].word : "?";
+    const bool known = d->usability < sizeof states / sizeof states[0];
+    *tone = known ? states[d->usability].tone : TONE_PLAIN;
+    const char *word = known ? states[d->usability].word : "?";
     if (d->usability == HAL_USABLE_NOT_PROBED && !device_computes(d)) /* nobody ever will */
         word = "seen";
     snprintf(text, 64, "%s%s%s", word, d->reason[0] ? " " : "", d->reason);
     return text;
+}
+
+const char *device_reason(const hal_topology_device *d)
+{
+    const char *word = d->usability < sizeof states / sizeof states[0] ? states[d->usability].word : "?";
+    const size_t length = strlen(word);
+    const bool told = strncasecmp(d->reason_text, word, length) == 0 &&
+                      strncmp(d->reason_text + length, ": ", 2) == 0;
+    return d->reason_text + (told ? length + 2 : 0);
 }
 
 const char *device_indices(const hal_topology_device *d, char *text, size_t size)

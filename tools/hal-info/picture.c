@@ -148,7 +148,7 @@ static void draw_device(const picture *p, const layout *l, const box *b)
     const bool bad = d->usability == HAL_USABLE_BROKEN;
     open_group(p, "%s, %s, %s%s%s, link %s, %s%s%s", d->alias, shown, d->id, d->link_text[0] ? ", " : "",
                d->link_text, figure_any(d->link_now, now), word, d->reason_text[0] ? ": " : "",
-               d->reason_text);
+               device_reason(d));
     rect(p, bad ? "card bad" : "card", b->x, b->y, b->w, b->h, 5);
     fprintf(p->out, "<path class=\"%s\" d=\"M%.1f %.1fh3v%.1fh-3a2 2 0 0 1 -2 -2v%.1fa2 2 0 0 1 2 -2z\"/>\n",
             hal_device_kind_name(d->kind), b->x + 2.5, b->y + 4, b->h - 8, -(b->h - 12));

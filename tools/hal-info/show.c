@@ -120,7 +120,7 @@ static int show_device(info *i, const hal_topology_device *d)
     fprintf(i->out, "%s%s%s  ", style_on(&i->style, TONE_STRONG), d->alias,
             style_off(&i->style, TONE_STRONG));
     style_wrap(&i->style, i->out, (uint32_t)strlen(d->alias) + 2, device_name(d, name));
-    line(i, "state", "%s%s%s", word, d->reason_text[0] ? ": " : "", d->reason_text);
+    line(i, "state", "%s%s%s", word, d->reason_text[0] ? ": " : "", device_reason(d));
     show_identity(i, d);
     show_place(i, d);
     show_link(i, d);

@@ -51,7 +51,7 @@ static void compare(const info *i, const hal_topology *before, const hal_topolog
         if (then && then->usability == now->usability && strcmp(then->reason, now->reason) == 0)
             continue;
         print_event(i, now->alias, then ? device_state(then, a, &tone) : NULL, device_state(now, b, &tone),
-                    now->reason_text);
+                    device_reason(now));
     }
     for (uint32_t k = 0; before && k < hal_topology_device_count(before); k++) {
         const hal_topology_device *then = hal_topology_device_at(before, k);
