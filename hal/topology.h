@@ -484,7 +484,7 @@ typedef struct hal_code_row {
     /** A sentence; what is looked at; the usual cause; what to try. */
     const char *summary, *evidence, *cause, *remedy;
 } hal_code_row;
-/** The row of `code`, or NULL when there is none. Static. */
+/** The row of `code`, in letters of either size, or NULL when there is none. Static. */
 HAL_API const hal_code_row *hal_code_explain(const char *code);
 /** Row `index` of all codes, or NULL past the end. Static. */
 HAL_API const hal_code_row *hal_code_at(uint32_t index);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <hal/topology.h>
 
-#include <string.h>
+#include <strings.h>
 
 #define HAL_LADDER_CODE(number, stage, severity, summary, evidence, cause, remedy)                           \
     {"D" #number, HAL_SEVERITY_##severity, (number) / 100, summary, evidence, cause, remedy},
@@ -21,7 +21,7 @@ const hal_code_row *hal_code_explain(const char *code)
     if (code == NULL)
         return NULL;
     for (uint32_t i = 0; i < N_ROWS; i++)
-        if (strcmp(rows[i].code, code) == 0)
+        if (strcasecmp(rows[i].code, code) == 0)
             return &rows[i];
     return NULL;
 }

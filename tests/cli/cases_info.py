@@ -348,6 +348,10 @@ def codes_are_explained(t):
     for code in codes:
         text = t.good("hal-info", "doctor", "--explain", code).out
         expect(text.startswith(code) and "usual cause:" in text and "try:" in text, f"{code}: {text}")
+    upper, lower = (t.good("hal-info", "doctor", "--explain", code, *words).out for code, words in (("D402", ()), ("d402", ())))
+    expect(lower == upper, lower)
+    rows = json.loads(t.good("hal-info", "doctor", "--explain", "d402", "--json").out)["diagnostics"]
+    expect([row["code"] for row in rows] == ["D402"], f"{rows}")
 
 
 @case

@@ -295,7 +295,7 @@ static int explain_data(const char *code, json_t **root, tool_error *err)
     json_t *rows = json_array();
     const hal_code_row *row;
     for (uint32_t k = 0; (row = hal_code_at(k)) != NULL; k++)
-        if (strcmp(code, "all") == 0 || strcmp(code, row->code) == 0)
+        if (strcmp(code, "all") == 0 || row == hal_code_explain(code))
             json_array_append_new(rows, code_json(row));
     if (!json_array_size(rows)) {
         json_decref(rows);
