@@ -26,7 +26,7 @@ typedef struct variable {
 /*
  * Applied in this order: those of containers first; ROCr's before HIP's, whose numbers count what ROCr left.
  * NVIDIA_VISIBLE_DEVICES: NVIDIA Container Toolkit; it hides what the runtime then gave no node, and nothing by
- * itself (D907). HABANA_VISIBLE_MODULES: Habana's "Run Using Containers"; its numbers are module_id's.
+ * itself (D907); ENFLAME_VISIBLE_DEVICES is the same of Enflame's. HABANA_VISIBLE_MODULES: Habana's "Run Using Containers"; its numbers are module_id's.
  */
 static const variable variables[] = {
     {"NVIDIA_VISIBLE_DEVICES", "nvidia", "D907", "", MISTAKE_IGNORED},
@@ -36,6 +36,7 @@ static const variable variables[] = {
     {"GPU_DEVICE_ORDINAL", "amdgpu", "D902", "", MISTAKE_ENDS},
     {"ASCEND_RT_VISIBLE_DEVICES", "ascend", "D903", "ascend", MISTAKE_HIDES},
     {"ZE_AFFINITY_MASK", "intel-gpu", "D904", "", MISTAKE_IGNORED},
+    {"ZE_AFFINITY_MASK", "intel-npu", "D904", "", MISTAKE_IGNORED},
     {"HABANA_VISIBLE_DEVICES", "gaudi", "D905", "accel", MISTAKE_IGNORED},
     {"HABANA_VISIBLE_MODULES", "gaudi", "D905", "module", MISTAKE_IGNORED},
     {"ONEAPI_DEVICE_SELECTOR", "intel-gpu", "D904", "", MISTAKE_IGNORED},
@@ -46,6 +47,8 @@ static const variable variables[] = {
     {"MUSA_VISIBLE_DEVICES", "musa", "D906", "", MISTAKE_ENDS},
     {"CUDA_VISIBLE_DEVICES", "iluvatar", "D906", "", MISTAKE_ENDS},
     {"MACA_VISIBLE_DEVICES", "metax", "D906", "", MISTAKE_ENDS},
+    {"CUDA_VISIBLE_DEVICES", "metax", "D906", "", MISTAKE_ENDS},
+    {"ENFLAME_VISIBLE_DEVICES", "enflame", "D907", "", MISTAKE_IGNORED},
     {"TOPS_VISIBLE_DEVICES", "enflame", "D906", "", MISTAKE_ENDS},
 };
 
@@ -201,6 +204,24 @@ static bool name_all(scan *s)
     return true;
 }
 
+/* Each driver counts its own devices: a number that is none of this family's may be another's. */
+static bool is_elsewhere(const scan *s, const char *entry)
+{
+    const uint64_t number = isdigit((unsigned char)entry[0]) ? strtoul(entry, NULL, 10) : UINT64_MAX;
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        uint32_t n = 0;
+        if (strcmp(variables[i].name, s->v->name) != 0 || strcmp(variables[i].family, s->v->family) == 0)
+            continue;
+        for (uint32_t k = 0; k < hal_draft_device_count(s->draft); k++) {
+            const hal_topology_device *d = hal_draft_device(s->draft, k);
+            n += strcmp(d->family, variables[i].family) == 0 && d->parent == HAL_NOWHERE;
+        }
+        if (number < n)
+            return true;
+    }
+    return false;
+}
+
 /* "-1" and words such as NoDevFiles are how people say "none", not mistakes. */
 static bool means_none(const char *entry, size_t length)
 {
@@ -222,7 +243,7 @@ static bool read_value(scan *s)
             trimmed--;
         bool none = means_none(p, trimmed);
         if (!name_entry(s, p, trimmed, numbered)) {
-            if (!none)
+            if (!none && !is_elsewhere(s, p))
                 diagnose(s, "D911", p, trimmed);
             if (s->v->mistake != MISTAKE_IGNORED)
                 return s->v->mistake == MISTAKE_ENDS;
@@ -275,9 +296,18 @@ static bool is_left_out(const scan *s, uint32_t position)
     return !s->named[position];
 }
 
+/* MetaX's own name is asked for first; both are about the same list. */
+static bool is_overruled(const scan *s)
+{
+    return strcmp(s->v->family, "metax") == 0 && strcmp(s->v->name, "CUDA_VISIBLE_DEVICES") == 0 &&
+           hal_files_env(s->files, "MACA_VISIBLE_DEVICES") != NULL;
+}
+
 /* Whether the value can be about these devices at all. */
 static bool applies(const scan *s)
 {
+    if (is_overruled(s))
+        return false;
     if (s->n_devices == 0) /* not meant for them, where several vendors share a name or a code */
         return strcmp(s->v->code, "D906") != 0 && is_plain(s);
     if (strcmp(s->v->code, "D907") == 0)

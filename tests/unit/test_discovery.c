@@ -7,8 +7,10 @@
 
 #include "hal/discovery/cgroup.h"
 #include "hal/discovery/cpulist.h"
+#include "hal/discovery/family.h"
 #include "hal/discovery/scan.h"
 #include "hal/discovery/steps.h"
+#include "hal/discovery/words.h"
 
 #define HEAD "hal-tree 1\n"
 #define PCI  "/sys/bus/pci/devices/"
@@ -391,6 +393,77 @@ static void variables_hide_devices(void **state)
         assert_int_equal(found, cases[i].found != NULL);
         hal_topology_release(t);
     }
+}
+
+/* One id of each family that has variables. */
+static const struct {
+    const char *family, *vendor, *device, *class;
+} examples[] = {
+    {"nvidia", "0x10de", "0x2330", "0x030200"},   {"amdgpu", "0x1002", "0x740f", "0x038000"},
+    {"intel-gpu", "0x8086", "0x56a0", "0x030000"}, {"intel-npu", "0x8086", "0x7d1d", "0x120000"},
+    {"ascend", "0x19e5", "0xd802", "0x120000"},   {"gaudi", "0x1da3", "0x1020", "0x120000"},
+    {"tpu", "0x1ae0", "0x005e", "0xff0000"},      {"tenstorrent", "0x1e52", "0x401e", "0x120000"},
+    {"cambricon", "0xcabc", "0x0370", "0x120000"}, {"musa", "0x1ed5", "0x0201", "0x030000"},
+    {"iluvatar", "0x1e3e", "0x0001", "0x120000"}, {"metax", "0x9999", "0x0a01", "0x030200"},
+    {"enflame", "0x1e36", "0x0001", "0x120000"},
+};
+
+/* Two devices in a container that has a node of neither. */
+static hal_topology *two_of(const char *family, const char *environment)
+{
+    char text[2048] = HEAD "/ /dev/shm\n";
+    size_t row = 0;
+    while (row < sizeof examples / sizeof *examples && strcmp(examples[row].family, family) != 0)
+        row++;
+    if (row == sizeof examples / sizeof *examples)
+        fail_msg("%s has no example here", family);
+    for (int i = 0; i < 2; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 "= %s0000:0%d:00.0/vendor %s\n= %s0000:0%d:00.0/device %s\n= %s0000:0%d:00.0/class %s\n"
+                 "= %s0000:0%d:00.0/module_id %d\n",
+                 PCI, i + 1, examples[row].vendor, PCI, i + 1, examples[row].device, PCI, i + 1,
+                 examples[row].class, PCI, i + 1, i);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "< /hal/env\n\tcontainer=docker\n\t%s\n",
+             environment);
+    return scanned(text);
+}
+
+static void check_pair(const char *family, const char *environment, const char *seen, const char *code)
+{
+    hal_topology *t = two_of(family, environment);
+    uint32_t n = 0;
+    const hal_topology_device *d;
+    for (uint32_t i = 0; (d = hal_topology_device_at(t, i)) != NULL; i++) {
+        if (strcmp(d->family, family) != 0)
+            continue;
+        if ((d->usability == HAL_USABLE_HIDDEN) != (seen[n++] == '-'))
+            fail_msg("%s: %s is %s", environment, d->id, hal_usability_name(d->usability));
+        if (d->usability == HAL_USABLE_HIDDEN && code != NULL)
+            assert_string_equal(d->reason, code);
+    }
+    assert_int_equal(n, 2);
+    for (uint32_t i = 0; i < hal_topology_diagnostic_count(t); i++)
+        assert_string_not_equal(hal_topology_diagnostic_at(t, i)->code, "D911");
+    hal_topology_release(t);
+}
+
+/* What the table of families says hides devices does. */
+static void every_variable_of_a_family_hides_its_devices(void **state)
+{
+    (void)state;
+    const hal_family *family;
+    for (uint32_t i = 0; (family = hal_family_at(i)) != NULL; i++) {
+        char name[64], setting[96];
+        for (const char *rest = family->variables; hal_word_next(&rest, ' ', name, sizeof name);) {
+            snprintf(setting, sizeof setting, "%s=%s0", name,
+                     strcmp(name, "ONEAPI_DEVICE_SELECTOR") == 0 ? "level_zero:" : "");
+            check_pair(family->name, setting, "+-", NULL);
+        }
+    }
+    check_pair("enflame", "ENFLAME_VISIBLE_DEVICES=1", "-+", "D907");
+    check_pair("intel-npu", "ZE_AFFINITY_MASK=1", "-+", "D904");
+    check_pair("metax", "CUDA_VISIBLE_DEVICES=1", "-+", "D906");
+    check_pair("metax", "CUDA_VISIBLE_DEVICES=1\n\tMACA_VISIBLE_DEVICES=1", "-+", "D906");
 }
 
 /* What the runtime of a container was told to leave out has no node in it, and is hidden; what has one is not,
@@ -832,6 +905,7 @@ int main(void)
         cmocka_unit_test(lists_of_processors),
         cmocka_unit_test(limits_of_the_process),
         cmocka_unit_test(variables_hide_devices),
+        cmocka_unit_test(every_variable_of_a_family_hides_its_devices),
         cmocka_unit_test(containers_leave_devices_out),
         cmocka_unit_test(one_variable_after_another),
         cmocka_unit_test(numbers_of_unlike_devices),
