@@ -211,7 +211,7 @@ static void complete_memory(const hal_files *files, hal_topology_memory *m, int6
         !hal_scan_text(files, text, sizeof text, "/sys/devices/system/node/node%u/meminfo", m->numa))
         return;
     double total = kilobytes(text, "MemTotal:"), unused = kilobytes(text, "MemFree:");
-    if (total > 0 && m->capacity.source == HAL_SOURCE_UNKNOWN)
+    if (total > 0) /* a synthetic description says one size for all nodes; this is the node's own */
         m->capacity = hal_figure_of(total, HAL_UNIT_BYTES, HAL_SOURCE_STRUCTURAL);
     if (total > 0 && unused <= total) {
         m->free = hal_figure_of(unused, HAL_UNIT_BYTES, HAL_SOURCE_MEASURED);

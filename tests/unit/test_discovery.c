@@ -395,6 +395,19 @@ static void variables_hide_devices(void **state)
     }
 }
 
+/* A synthetic description has one size for all nodes; the kernel tells each node's own. */
+static void each_node_has_its_own_capacity(void **state)
+{
+    (void)state;
+    hal_topology *t = scanned(HEAD "= /hal/hwloc.synthetic Package:2 [NUMANode(memory=8192000)] Core:1 PU:1\n"
+                                   "= /sys/devices/system/node/node0/meminfo Node 0 MemTotal: 8000 kB\n"
+                                   "= /sys/devices/system/node/node1/meminfo Node 1 MemTotal: 8100 kB\n");
+    assert_int_equal(hal_topology_memory_count(t), 2);
+    for (uint32_t i = 0; i < 2; i++)
+        assert_true(hal_topology_memory_at(t, i)->capacity.value == 8192000 + i * 102400);
+    hal_topology_release(t);
+}
+
 /* One id of each family that has variables. */
 static const struct {
     const char *family, *vendor, *device, *class;
@@ -905,6 +918,7 @@ int main(void)
         cmocka_unit_test(lists_of_processors),
         cmocka_unit_test(limits_of_the_process),
         cmocka_unit_test(variables_hide_devices),
+        cmocka_unit_test(each_node_has_its_own_capacity),
         cmocka_unit_test(every_variable_of_a_family_hides_its_devices),
         cmocka_unit_test(containers_leave_devices_out),
         cmocka_unit_test(one_variable_after_another),
