@@ -188,17 +188,9 @@ static bool is_ambiguous(const scan *s)
 /* Nothing is hidden on a guess. */
 static bool name_all(scan *s)
 {
-    const hal_code_row *row = hal_code_explain("D912");
-    hal_topology_diagnostic d = {
-        .code = row->code,
-        .severity = row->severity,
-        .device = HAL_NOWHERE,
-        .summary = row->summary,
-        .evidence = hal_draft_format(s->draft, "%s=%.200s, CUDA_DEVICE_ORDER is not PCI_BUS_ID", s->v->name,
-                                     s->value),
-        .cause = row->cause,
-        .remedy = row->remedy};
-    hal_draft_add_diagnostic(s->draft, &d);
+    hal_draft_report(s->draft, "D912",
+                     hal_draft_format(s->draft, "%s=%.200s, CUDA_DEVICE_ORDER is not PCI_BUS_ID", s->v->name,
+                                      s->value));
     for (uint32_t i = 0; i < s->n_devices; i++)
         s->named[i] = true;
     return true;

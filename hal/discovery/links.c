@@ -164,19 +164,50 @@ static void link_memory(hal_draft *draft, uint32_t i, uint32_t j)
     add_both(draft, &link);
 }
 
+static bool is_full(hal_draft *draft)
+{
+    return hal_draft_link_count(draft) >= MOST_LINKS;
+}
+
+/* To every memory; false when there is no room for all. */
+static bool link_memories(hal_draft *draft, uint32_t i)
+{
+    const uint32_t n = hal_draft_memory_count(draft);
+    if (!computes(hal_draft_device(draft, i)))
+        return true;
+    for (uint32_t j = 0; j < n; j++) {
+        if (is_full(draft))
+            return false;
+        link_memory(draft, i, j);
+    }
+    return true;
+}
+
+/* To the devices behind it in the list; false when there is no room for all. */
+static bool link_others(hal_draft *draft, uint32_t i)
+{
+    const hal_topology_device *a = hal_draft_device(draft, i);
+    const uint32_t n = hal_draft_device_count(draft);
+    for (uint32_t j = i + 1; is_end(a) && j < n; j++) {
+        const hal_topology_device *b = hal_draft_device(draft, j);
+        if (!is_end(b) || !(computes(a) || computes(b)))
+            continue;
+        if (is_full(draft))
+            return false;
+        link_devices(draft, i, j);
+    }
+    return true;
+}
+
 void hal_scan_links(const hal_files *files, hal_draft *draft)
 {
     (void)files;
-    uint32_t n = hal_draft_device_count(draft), memories = hal_draft_memory_count(draft);
-    for (uint32_t i = 0; i < n; i++) {
-        const hal_topology_device *a = hal_draft_device(draft, i);
-        for (uint32_t j = 0; computes(a) && j < memories && hal_draft_link_count(draft) < MOST_LINKS; j++)
-            link_memory(draft, i, j);
-        for (uint32_t j = i + 1; is_end(a) && j < n && hal_draft_link_count(draft) < MOST_LINKS; j++) {
-            const hal_topology_device *b = hal_draft_device(draft, j);
-            if (is_end(b) && (computes(a) || computes(b)))
-                link_devices(draft, i, j);
-            a = hal_draft_device(draft, i);
-        }
-    }
+    const uint32_t n = hal_draft_device_count(draft);
+    bool whole = true;
+    for (uint32_t i = 0; whole && i < n; i++)
+        whole = link_memories(draft, i) && link_others(draft, i);
+    if (!whole)
+        hal_draft_report(draft, "D115",
+                         hal_draft_format(draft, "%u links, of %u devices; no more are looked at",
+                                          hal_draft_link_count(draft), n));
 }

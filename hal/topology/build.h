@@ -28,6 +28,8 @@ uint32_t hal_draft_add_memory(hal_draft *draft, const hal_topology_memory *memor
 uint32_t hal_draft_add_device(hal_draft *draft, const hal_topology_device *device);
 uint32_t hal_draft_add_link(hal_draft *draft, const hal_topology_link *link);
 uint32_t hal_draft_add_diagnostic(hal_draft *draft, const hal_topology_diagnostic *diagnostic);
+/* The diagnostic of a code ("D115"), about the machine as a whole, once. */
+void hal_draft_report(hal_draft *draft, const char *code, const char *evidence);
 
 /* Objects of the draft, to be changed in place; NULL when there is none of that index. Not kept over an addition. */
 hal_topology_host *hal_draft_host(hal_draft *draft);

@@ -225,6 +225,23 @@ uint32_t hal_draft_add_diagnostic(hal_draft *draft, const hal_topology_diagnosti
     return t->n_diagnostics++;
 }
 
+void hal_draft_report(hal_draft *draft, const char *code, const char *evidence)
+{
+    const hal_topology *t = &draft->topology;
+    const hal_code_row *row = hal_code_explain(code);
+    for (uint32_t i = 0; i < t->n_diagnostics; i++)
+        if (strcmp(t->diagnostics[i].code, code) == 0 && strcmp(t->diagnostics[i].evidence, evidence) == 0)
+            return;
+    if (row != NULL)
+        hal_draft_add_diagnostic(draft, &(hal_topology_diagnostic){.code = row->code,
+                                                                   .severity = row->severity,
+                                                                   .device = HAL_NOWHERE,
+                                                                   .summary = row->summary,
+                                                                   .evidence = evidence,
+                                                                   .cause = row->cause,
+                                                                   .remedy = row->remedy});
+}
+
 hal_topology_host *hal_draft_host(hal_draft *draft)
 {
     return &draft->topology.host;

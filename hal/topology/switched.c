@@ -4,6 +4,7 @@
    should not have to look further. */
 #include "hal/topology/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MOST_LINKS  16384u     /* that are added: all pairs of more are not written down */
@@ -161,12 +162,25 @@ static uint32_t count_spokes(const hal_topology *t)
     return n;
 }
 
+/* All or none: half of them would look like a fabric that lacks the other half. */
+static void report_missing(hal_topology *t, uint32_t spokes)
+{
+    char evidence[128];
+    snprintf(evidence, sizeof evidence,
+             "%u links to switches; which devices they join, one by one, is not written down", spokes);
+    hal_draft_report((hal_draft *)t, "D115", evidence);
+}
+
 void hal_seal_switches(hal_topology *t)
 {
     const hal_allocator *a = &t->allocator;
     const uint32_t n = count_spokes(t);
-    if (n < 2 || n > MOST_SPOKES || (uint64_t)n * (t->n_links + t->n_devices) > MOST_WORK)
+    if (n < 2)
         return;
+    if (n > MOST_SPOKES || (uint64_t)n * (t->n_links + t->n_devices) > MOST_WORK) {
+        report_missing(t, n);
+        return;
+    }
     wheel w = {.spokes = hal_allocate_array(a, n, sizeof *w.spokes),
                .reaches = hal_allocate_array(a, t->n_devices, sizeof *w.reaches),
                .found = hal_allocate_array(a, MOST_LINKS, sizeof *w.found)};
@@ -176,6 +190,8 @@ void hal_seal_switches(hal_topology *t)
         find_links(t, &w);
         for (uint32_t i = 0; w.n_found < MOST_LINKS && i < w.n_found; i++)
             hal_draft_add_link((hal_draft *)t, &w.found[i]);
+        if (w.n_found == MOST_LINKS)
+            report_missing(t, n);
     } else {
         t->starved = true;
     }

@@ -708,6 +708,29 @@ static void the_machine(void **state)
     check_machine(304, NULL, NULL, "/ /sys/module/amdgpu", "", "/dev/kfd");
 }
 
+/* Pairs that there is no room for are not left out in silence. */
+static void links_that_are_left_out_are_told(void **state)
+{
+    (void)state;
+    static const uint32_t counts[] = {128, 129}; /* 128 * 127 links fit */
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        hal_draft *draft = machine();
+        for (uint32_t k = 0; k < counts[i]; k++) {
+            char address[32];
+            snprintf(address, sizeof address, "0000:%02x:00.0", k);
+            add(draft, (found){"nvidia", address, "nvidia", "", "", HAL_DEVICE_GPU, 0x2330, 0});
+            hal_draft_device(draft, k)->pci_vendor = 0x10de;
+        }
+        hal_scan_links(NULL, draft);
+        hal_topology *topology = sealed(draft);
+        const hal_topology_diagnostic *d = diagnosed(topology, 115);
+        assert_int_equal(d != NULL, i == 1);
+        if (d != NULL)
+            assert_non_null(strstr(d->evidence, "16384 links, of 129 devices"));
+        hal_topology_release(topology);
+    }
+}
+
 static void families_name_their_backends(void **state)
 {
     (void)state;
@@ -928,6 +951,7 @@ int main(void)
         cmocka_unit_test(a_live_machine_keeps_its_log_or_tells_it),
         cmocka_unit_test(a_split_device_without_parts),
         cmocka_unit_test(the_machine),
+        cmocka_unit_test(links_that_are_left_out_are_told),
         cmocka_unit_test(families_name_their_backends),
         cmocka_unit_test(an_empty_list_has_its_reason),
         cmocka_unit_test(a_device_for_guests_without_a_group),

@@ -205,6 +205,35 @@ static void switches_join_what_hangs_on_them(void **state)
     hal_topology_release(again);
 }
 
+/* What a switch joins is written down whole, or it is told that it is not; once, however often it is read. */
+static void pairs_on_a_switch_that_do_not_fit_are_told(void **state)
+{
+    (void)state;
+    enum { MANY = 130 };
+    char id[32];
+    hal_draft *draft = draft_new();
+    const uint32_t hub = add_device(draft, HAL_DEVICE_SWITCH, "switch:x", "");
+    for (uint32_t i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "gpu:%u", i);
+        const uint32_t gpu = add_device(draft, HAL_DEVICE_GPU, id, "");
+        hal_draft_add_link(draft, &(hal_topology_link){.from = {HAL_END_DEVICE, gpu},
+                                                       .to = {HAL_END_DEVICE, hub},
+                                                       .kind = "nvlink",
+                                                       .lanes = 1,
+                                                       .bandwidth = hal_figure_unknown(HAL_UNIT_BYTES_PER_SECOND)});
+    }
+    hal_topology *t = seal(draft);
+    char *text = print(t, 0);
+    hal_topology *again = read_again(text), *both[] = {t, again};
+    free(text);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(hal_topology_link_count(both[i]), MANY);
+        assert_int_equal(hal_topology_diagnostic_count(both[i]), 1);
+        assert_string_equal(hal_topology_diagnostic_at(both[i], 0)->code, "D115");
+        hal_topology_release(both[i]);
+    }
+}
+
 /* One of everything. */
 static hal_topology *sample(void)
 {
@@ -447,6 +476,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(devices_stand_in_their_order),  cmocka_unit_test(groups_and_tiers_are_numbered),
         cmocka_unit_test(what_does_not_hold_is_refused), cmocka_unit_test(switches_join_what_hangs_on_them),
+        cmocka_unit_test(pairs_on_a_switch_that_do_not_fit_are_told),
         cmocka_unit_test(json_reads_back_as_written),    cmocka_unit_test(redaction_leaves_no_names),
         cmocka_unit_test(json_ignores_the_locale),       cmocka_unit_test(json_errors_name_their_place),
         cmocka_unit_test(memory_runs_out_anywhere),      cmocka_unit_test(large_machines_are_quick),
