@@ -132,6 +132,32 @@ static inline const hal_description_tensor *hal_description_operand(const hal_de
 
 /* -------------------------------------------------------------------------------------------------- tables -- */
 
+/**
+ * A device as a vendor's own library told of it when that was last asked, in a process of its own. Fixed size and without
+ * pointers; texts are NUL terminated. What was not told is 0, "" or, of the numbers, UINT32_MAX.
+ */
+typedef struct hal_vendor_device {
+    /** As that interface numbers it; platforms are OpenCL's, over all its drivers. UINT32_MAX: not told. */
+    uint32_t platform, index;
+    /** hal_device_kind of hal/topology.h: 0 cpu, 1 gpu, 2 npu, 5 other. */
+    uint32_t kind;
+    /** 1: its memory is the host's. */
+    uint32_t shared;
+    /** Units that compute, as the vendor counts them. */
+    uint32_t cores;
+    uint32_t reserved;
+    /** Bytes of its memory. */
+    uint64_t memory;
+    /** "0000:1b:00.0"; as the vendor writes it. */
+    char address[20], uuid[80];
+    /** Of the device; of OpenCL's platform; version of the driver. */
+    char name[128], platform_name[96], driver[64];
+    /** Separated by blanks. */
+    char features[160];
+    /** Path of the library that told it; the .icd file that named that, "" elsewhere. */
+    char library[256], manifest[256];
+} hal_vendor_device;
+
 /** What hal offers a backend. Valid from `open` to the end of `close`; `context` goes into each call. Any thread. */
 typedef struct hal_host {
     /** sizeof the table the host was built with; its HAL_BACKEND_ABI. */
@@ -168,6 +194,19 @@ typedef struct hal_host {
      *  origin. Texts are copied. */
     void (*trace_device)(void *context, uint32_t device, const char *category, const char *name, int64_t begin_ns,
                          int64_t end_ns);
+    /** The devices that vendor interface `vendor` ("opencl": a row of hal/discovery/vendors.def) told of when it was last asked
+     *  on this machine as it is now: at most `capacity` of them; returns how many there are, 0 when it never was asked.
+     *  Passive: nothing is loaded. For `claim`; after the interface was asked anew (hal_instance_probe) devices that were
+     *  there keep their order, and new ones follow. */
+    uint32_t (*vendor_devices)(void *context, const char *vendor, uint32_t capacity, hal_vendor_device *devices);
+    /** What cache_store kept under `key` for this backend's build, in this process or an earlier one: a block of *bytes for
+     *  `release`, 64-aligned. NULL when there is none, or it is damaged. Blocking: file reads. The key says all that the
+     *  data depend on besides the build: device, driver, options, text. Whoever may write the caller's cache directory may
+     *  have written the data: check what a driver would not check itself. */
+    void *(*cache_load)(void *context, const void *key, size_t key_bytes, size_t *bytes);
+    /** Keeps `data` under `key` for later processes; what was there is replaced. Never fails: what cannot be kept is compiled
+     *  again. Blocking: file writes. */
+    void (*cache_store)(void *context, const void *key, size_t key_bytes, const void *data, size_t bytes);
 } hal_host;
 
 /**
@@ -186,12 +225,18 @@ typedef struct hal_device_record {
     /** 1: the host may dereference its memory, at any time and without asking; coherent with what queues wrote once their
      *  completion was told. */
     uint32_t host_access;
-    /** Devices of a backend with equal numbers share execution units. */
+    /** Devices of a backend with equal numbers, below 65535, share execution units. HAL_COMPUTE_GROUP_HOST: it computes on
+     *  the host's processors, whichever backend it is of. Devices of several backends at one `address` share theirs too. */
     uint32_t compute_group;
     /** 1: computed by something other than the hardware it stands for; shown wherever results are. */
     uint32_t emulated;
-    uint32_t reserved[5];
+    /** Where the hardware is, as the kernel writes it: "0000:1b:00.0". A device that the description of the machine has at that
+     *  address is called as it is called there ("gpu0"), and is one device however many backends reach it. "": not known, or
+     *  no device of its own. */
+    char address[20];
 } hal_device_record;
+/** hal_device_record.compute_group of a device that computes on the host's processors, as an OpenCL driver for them does. */
+#define HAL_COMPUTE_GROUP_HOST UINT32_MAX
 
 /** Answer to "can you run this op?". */
 typedef enum hal_support {
@@ -235,7 +280,7 @@ typedef struct hal_backend_binding { void *memory; void *host; uint64_t offset; 
 
 /**
  * The table of a backend: static, const, the same for every query. A NULL member is an error at load, but for `cost`,
- * `counter` and `layout`; a table may end before `layout`.
+ * `counter`, `layout` and `vendors`; a table may end before `layout`.
  */
 typedef struct hal_backend {
     hal_head head;
@@ -298,6 +343,11 @@ typedef struct hal_backend {
      *  from a strided tensor without gaps. NULL: the device knows strided tensors only. */
     hal_status (*layout)(void *device, const hal_description *program, uint32_t op, uint32_t operand,
                          hal_layout_answer *answer);
+
+    /** Vendor interfaces that have to be asked before `claim` can tell all devices, separated by blanks: "opencl". They are
+     *  asked in a process of their own, when somebody first looks for a device that is not there (hal_instance_probe);
+     *  then `claim` is called again, and may tell of more devices behind those it told of before. NULL: none. */
+    const char *vendors;
 } hal_backend;
 /** Bytes of the shortest table of this ABI number: what came with its first release. */
 #define HAL_BACKEND_LEAST_SIZE offsetof(hal_backend, layout)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "object.h"
+#include "cache_disk.h"
+
+#include <stdlib.h>
 
 /* `given`, else the variable, else NULL; copied. */
 static hal_status take(const hal_allocator *a, const char *given, const char *variable, char **out)
@@ -25,6 +27,19 @@ static hal_status take_count(uint32_t given, const char *variable, char *out, si
     if (strspn(text, "0123456789") != strlen(text) || strlen(text) > 6)
         return HAL_FAIL(INVALID_ARGUMENT, "%s=%s is not a count; write digits only", variable, text);
     snprintf(out, size, "%s", text);
+    return HAL_OK;
+}
+
+/* Bytes of what is kept on disk. */
+static hal_status take_bytes(const char *variable, uint64_t fallback, uint64_t *out)
+{
+    const char *text = hal_env_get(variable);
+    *out = fallback;
+    if (text == NULL)
+        return HAL_OK;
+    if (strspn(text, "0123456789") != strlen(text) || strlen(text) > 18)
+        return HAL_FAIL(INVALID_ARGUMENT, "%s=%s is not a number of bytes; write digits only", variable, text);
+    *out = strtoull(text, NULL, 10);
     return HAL_OK;
 }
 
@@ -58,6 +73,7 @@ static hal_status fill(const hal_instance_options *o, hal_config *c)
     HAL_TRY(take_count(o->cpu_devices, "HAL_CPU_DEVICES", c->cpu_devices, sizeof c->cpu_devices));
     HAL_TRY(take_count(o->cpu_threads, "HAL_CPU_THREADS", c->cpu_threads, sizeof c->cpu_threads));
     HAL_TRY(take_switch("HAL_CPU_PRIMITIVES", &c->primitives_only));
+    HAL_TRY(take_bytes("HAL_CACHE_BYTES", HAL_CACHE_DISK_BYTES, &c->cache_bytes));
     return check_path(c->plugin_path);
 }
 
@@ -96,7 +112,8 @@ bool hal_config_equal(const hal_config *a, const hal_config *b)
            same(a->backends, b->backends) && same(a->fault_script, b->fault_script) &&
            same(a->trace_path, b->trace_path) && same(a->cpu_isa, b->cpu_isa) &&
            same(a->cpu_bind, b->cpu_bind) && same(a->cpu_devices, b->cpu_devices) &&
-           same(a->cpu_threads, b->cpu_threads) && a->primitives_only == b->primitives_only;
+           same(a->cpu_threads, b->cpu_threads) && a->primitives_only == b->primitives_only &&
+           a->cache_bytes == b->cache_bytes;
 }
 
 void hal_config_free(hal_config *c)

@@ -28,6 +28,7 @@ static hal_status add_bare(hal_instance *instance, hal_loaded *loaded, const hal
     d->record.alias[sizeof record->alias - 1] = '\0';
     d->record.name[sizeof record->name - 1] = '\0';
     d->record.memory[sizeof record->memory - 1] = '\0';
+    d->record.address[sizeof record->address - 1] = '\0';
     d->index = instance->n_devices;
     d->local = local;
     atomic_init(&d->state, HAL_DEVICE_PROBED);
@@ -166,6 +167,13 @@ void hal_device_release(hal_device *device)
         hal_instance_release(device->instance);
 }
 
+/* One number over all backends. */
+static uint32_t compute_group(const hal_device *device)
+{
+    const uint32_t group = device->record.compute_group;
+    return group == HAL_COMPUTE_GROUP_HOST ? UINT32_MAX : device->loaded->index << 16 | (group & 0xffffu);
+}
+
 void hal_device_describe(const hal_device *device, hal_device_info *info)
 {
     bool lost = atomic_load_explicit(&device->lost, memory_order_acquire);
@@ -175,8 +183,7 @@ void hal_device_describe(const hal_device *device, hal_device_info *info)
                               .backend = device->loaded->table->name,
                               .reason = lost || is_absent(device) ? device->lost_text : "",
                               .state = (hal_device_state)atomic_load(&device->state),
-                              .compute_group =
-                                  device->loaded->index << 16 | (device->record.compute_group & 0xffffu),
+                              .compute_group = compute_group(device),
                               .memory = device->memory,
                               .emulated = device->record.emulated != 0};
 }

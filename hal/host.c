@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table a backend receives. The context of every entry is the hal_loaded it belongs to. */
-#include "object.h"
+#include "cache_disk.h"
 
 static void *host_allocate(void *context, size_t bytes, size_t alignment)
 {
@@ -94,6 +94,30 @@ static const hal_backend *host_backend_find(void *context, const char *name)
     return NULL;
 }
 
+static uint32_t host_vendor_devices(void *context, const char *vendor, uint32_t capacity,
+                                    hal_vendor_device *devices)
+{
+    return hal_vendor_devices(((hal_loaded *)context)->instance, vendor, capacity, devices);
+}
+
+static hal_cache_owner owner_of(const hal_loaded *loaded)
+{
+    const hal_config *c = &loaded->instance->config;
+    return (hal_cache_owner){&c->allocator, loaded->table->name, loaded->table->build_id, c->cache_bytes};
+}
+
+static void *host_cache_load(void *context, const void *key, size_t key_bytes, size_t *bytes)
+{
+    const hal_cache_owner owner = owner_of(context);
+    return hal_cache_disk_load(&owner, key, key_bytes, bytes);
+}
+
+static void host_cache_store(void *context, const void *key, size_t key_bytes, const void *data, size_t bytes)
+{
+    const hal_cache_owner owner = owner_of(context);
+    hal_cache_disk_store(&owner, key, key_bytes, data, bytes);
+}
+
 void hal_host_fill(hal_loaded *loaded)
 {
     loaded->host = (hal_host){.size = sizeof(hal_host),
@@ -110,5 +134,8 @@ void hal_host_fill(hal_loaded *loaded)
                               .op_reference = host_op_reference,
                               .backend_find = host_backend_find,
                               .trace_device =
-                                  hal_trace_enabled(loaded->instance) ? host_trace_device : NULL};
+                                  hal_trace_enabled(loaded->instance) ? host_trace_device : NULL,
+                              .vendor_devices = host_vendor_devices,
+                              .cache_load = host_cache_load,
+                              .cache_store = host_cache_store};
 }

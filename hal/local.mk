@@ -13,6 +13,8 @@ halinclude_HEADERS += \
 HAL_CORE_SOURCES = \
 	hal/alloc.c \
 	hal/buffer.c \
+	hal/cache_disk.c \
+	hal/cache_disk.h \
 	hal/config.c \
 	hal/core.h \
 	hal/description.c \
@@ -150,7 +152,8 @@ HAL_CORE_SOURCES = \
 	hal/trace.c \
 	hal/trace.h \
 	hal/trace_json.c \
-	hal/trust.c
+	hal/trust.c \
+	hal/vendor.c
 
 # What --json of hal-info promises.
 haldatadir = $(datadir)/hal

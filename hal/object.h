@@ -38,6 +38,7 @@ typedef struct hal_config {
     hal_allocator allocator;
     char *plugin_path, *backends, *fault_script, *trace_path, *cpu_isa, *cpu_bind;
     char cpu_devices[16], cpu_threads[16];
+    uint64_t cache_bytes; /* of programs that are kept on disk */
     bool primitives_only;
 } hal_config;
 hal_status hal_config_read(const hal_instance_options *options, hal_config *config);
@@ -83,6 +84,8 @@ bool hal_loader_allows(const char *list, const char *name);
 hal_status hal_loader_run(hal_instance *instance);
 void hal_loader_stop(hal_instance *instance);
 void hal_host_fill(hal_loaded *loaded);
+/* hal_host.vendor_devices of this instance. */
+uint32_t hal_vendor_devices(hal_instance *instance, const char *vendor, uint32_t capacity, hal_vendor_device *devices);
 /* Opens the canonical directory `path` (O_PATH) when it belongs to root or the caller and neither it nor any
    directory above it lets others change what it holds. Otherwise fails and writes the mending command (or "") into `hint`. */
 hal_status hal_trust_directory(const char *path, char *hint, size_t size, int *out);

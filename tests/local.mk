@@ -9,6 +9,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_answers \
 	tests/unit/test_arena \
 	tests/unit/test_attrs \
+	tests/unit/test_cache_disk \
 	tests/unit/test_config \
 	tests/unit/test_cpu_features \
 	tests/unit/test_cpu_fused \

@@ -64,7 +64,8 @@ static void model_name(char *name, size_t size) {
 static hal_status cpu_claim(void *opaque, uint32_t capacity, hal_device_record *records, uint32_t *count) {
     const hal_cpu_state *state = opaque;
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    hal_device_record record = {.alias = "cpu", .memory = "host", .host_access = 1};
+    hal_device_record record = {.alias = "cpu", .memory = "host", .host_access = 1,
+                                .compute_group = HAL_COMPUTE_GROUP_HOST};
     record.memory_bytes = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
     model_name(record.name, sizeof record.name);
     for (uint32_t i = 0; i < state->n_devices && i < capacity; i++) records[i] = record;

@@ -161,6 +161,7 @@ static void disguise(const fault_state *s, hal_device_record *record)
     snprintf(record->alias, sizeof record->alias, "fault");
     snprintf(record->name, sizeof record->name, "faulty %.80s", name);
     record->emulated = 1;
+    record->address[0] = '\0'; /* the hardware's name stays with the backend that is wrapped */
     if (!s->script.private_memory)
         return;
     snprintf(record->memory, sizeof record->memory, "fault-private");

@@ -7,7 +7,7 @@ cd "${top_srcdir:-.}" || exit 99
 status=0
 # a name in quotes that is not a C constant's
 read_by() {
-    grep -rhoE '(getenv|env_get|take|take_count|take_switch)\([^;]*"HAL_[A-Z_]+"' "$@" --include='*.c' |
+    grep -rhoE '(getenv|env_get|take|take_bytes|take_count|take_switch)\([^;]*"HAL_[A-Z_]+"' "$@" --include='*.c' |
         grep -oE 'HAL_[A-Z_]+"$' | tr -d '"' | sort -u
 }
 library=$(read_by hal ops scheduler backends)
