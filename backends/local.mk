@@ -28,3 +28,30 @@ libhal_mock_npu_la_LIBADD = $(LIBM)
 halplugin_LTLIBRARIES += libhal_fault.la
 libhal_fault_la_SOURCES = $(HAL_FAULT_SOURCES)
 libhal_fault_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS)
+
+HAL_OPENCL_SOURCES = \
+	backends/opencl/api.c \
+	backends/opencl/api.def \
+	backends/opencl/api.h \
+	backends/opencl/binary.c \
+	backends/opencl/code.c \
+	backends/opencl/copy.c \
+	backends/opencl/device.c \
+	backends/opencl/fail.c \
+	backends/opencl/find.c \
+	backends/opencl/kernel.c \
+	backends/opencl/kernel.h \
+	backends/opencl/memory.c \
+	backends/opencl/opencl.c \
+	backends/opencl/opencl.h \
+	backends/opencl/program.c \
+	backends/opencl/queue.c \
+	backends/opencl/support.c
+
+if HAVE_OPENCL
+halplugin_LTLIBRARIES += libhal_opencl.la
+endif
+libhal_opencl_la_SOURCES = $(HAL_OPENCL_SOURCES)
+libhal_opencl_la_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS)
+libhal_opencl_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS)
+libhal_opencl_la_LIBADD = libhal_portable.la

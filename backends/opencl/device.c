@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A device: its context, and the traits that variants of kernels are chosen by. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "opencl.h"
+
+/* ------------------------------------------------------------------------------------------ questions -- */
+
+/* A number of any width up to 8 bytes; 0 where the device does not answer. */
+static uint64_t number(const hal_opencl_device *d, cl_device_info what) {
+    union { uint64_t wide; uint32_t narrow; } value = {0};
+    size_t bytes = 0;
+    if (d->cl.clGetDeviceInfo(d->id, what, sizeof value, &value, &bytes) != CL_SUCCESS) return 0;
+    return bytes == sizeof value.narrow ? value.narrow : value.wide;
+}
+
+static void text(const hal_opencl_device *d, cl_device_info what, char *out, size_t size) {
+    char value[512] = "";
+    if (d->cl.clGetDeviceInfo(d->id, what, sizeof value - 1, value, NULL) == CL_SUCCESS)
+        snprintf(out, size, "%s", value);
+}
+
+static void read_items(hal_opencl_device *d) {
+    size_t items[16] = {0};
+    d->cl.clGetDeviceInfo(d->id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof items, items, NULL);
+    for (int i = 0; i < 3; i++) d->most_items[i] = items[i] ? items[i] : 1;
+}
+
+static uint32_t at_least_one(uint64_t value) {
+    return value == 0 ? 1 : value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}
+
+/* A CPU runs the work-items of a group one after another; what it gains from is long runs. `lanes` of another device is
+   refined with the first kernel: no query tells it without one. */
+static void read_traits(hal_opencl_device *d) {
+    hal_portable_traits *t = &d->traits;
+    t->wide = d->state->variant ? strcmp(d->state->variant, "wide") == 0
+        : (number(d, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_CPU) != 0;
+    t->fp64 = number(d, CL_DEVICE_DOUBLE_FP_CONFIG) != 0;
+    t->group = at_least_one(number(d, CL_DEVICE_MAX_WORK_GROUP_SIZE));
+    t->units = at_least_one(number(d, CL_DEVICE_MAX_COMPUTE_UNITS));
+    t->local_bytes = number(d, CL_DEVICE_LOCAL_MEM_SIZE);
+    t->lanes = t->wide ? at_least_one(number(d, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT)) : 32;
+}
+
+static void read_all(hal_opencl_device *d) {
+    text(d, CL_DEVICE_NAME, d->name, sizeof d->name);
+    text(d, CL_DRIVER_VERSION, d->driver, sizeof d->driver);
+    d->memory_bytes = number(d, CL_DEVICE_GLOBAL_MEM_SIZE);
+    d->most_block = number(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    read_items(d);
+    read_traits(d);
+}
+
+/* ------------------------------------------------------------------------------------- open and close -- */
+
+static hal_status create_context(hal_opencl_device *d) {
+    cl_int e;
+    d->context = d->cl.clCreateContext(NULL, 1, &d->id, NULL, NULL, &e);
+    if (!d->context) return hal_opencl_fail(d, e, "clCreateContext");
+    d->queue = d->cl.clCreateCommandQueue(d->context, d->id, 0, &e);
+    return d->queue ? HAL_OK : hal_opencl_fail(d, e, "clCreateCommandQueue");
+}
+
+void hal_opencl_device_close(void *device) {
+    hal_opencl_device *d = device;
+    hal_opencl_binaries_free(d);
+    if (d->queue) d->cl.clReleaseCommandQueue(d->queue);
+    if (d->context) d->cl.clReleaseContext(d->context);
+    pthread_mutex_destroy(&d->lock);
+    free(d);
+}
+
+hal_status hal_opencl_device_open(void *opaque, uint32_t index, void **device) {
+    hal_opencl_state *state = opaque;
+    const hal_host *host = state->host;
+    if (index >= state->n_claims)
+        return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_NOT_FOUND), 0,
+            "opencl: there is no device %u", index);
+    hal_opencl_device *d = calloc(1, sizeof *d);
+    if (!d) return hal_opencl_no_memory(host, "a device");
+    d->state = state;
+    d->host = host;
+    d->index = index;
+    snprintf(d->platform, sizeof d->platform, "%s", state->claim[index].platform);
+    pthread_mutex_init(&d->lock, NULL);
+    hal_status status = hal_opencl_find(host, &state->claim[index], &d->cl, &d->id);
+    if (status == HAL_OK) {
+        read_all(d);
+        status = create_context(d);
+    }
+    if (status == HAL_OK) *device = d;
+    else hal_opencl_device_close(d);
+    return status;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A launch owns a kernel object, since an object holds its arguments: what does not change between submissions is then
+ * set once. A program that is planned again keeps the objects whose entry is the same.
+ */
+#include "kernel.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for one more entry after the `n` there are. */
+static bool grow(void **list, uint32_t *room, uint32_t n, size_t width) {
+    if (n < *room) return true;
+    const uint32_t wanted = n * 2 + 16;
+    char *bigger = realloc(*list, wanted * width);
+    if (!bigger) return false;
+    memset(bigger + *room * width, 0, (wanted - *room) * width);
+    *list = bigger;
+    *room = wanted;
+    return true;
+}
+
+void hal_opencl_kernels_begin(hal_opencl_program *p) {
+    p->n_launches = p->n_slots = 0;
+}
+
+void hal_opencl_kernels_free(hal_opencl_program *p) {
+    for (uint32_t i = 0; i < p->room_launches; i++)
+        if (p->launches[i].kernel) p->device->cl.clReleaseKernel(p->launches[i].kernel);
+    free(p->launches);
+    free(p->slots);
+}
+
+/* ---------------------------------------------------------------------------------------------- groups -- */
+
+/* Where the planner leaves it open. A CPU compiles a kernel again for each size of a group, so there are few of them. */
+static void choose_group(const hal_portable_traits *traits, const size_t *global, size_t *group) {
+    static const size_t sizes[] = {64, 16, 4, 1};
+    int i = traits->wide && global[0] < 4096 ? 3 : 0;
+    while (global[0] % sizes[i] != 0 || sizes[i] > traits->group) i++;
+    group[0] = sizes[i];
+    group[1] = group[2] = 1;
+}
+
+static void place(const hal_opencl_program *p, const hal_portable_launch *from, hal_opencl_launch *to) {
+    for (int i = 0; i < 3; i++) {
+        to->global[i] = from->global[i];
+        to->group[i] = from->group[i];
+    }
+    if (from->group[0] == 0) choose_group(&p->traits, to->global, to->group);
+}
+
+/* What a device allows differs by kernel: it has only so many registers and so much local memory. */
+static hal_status check_group(hal_opencl_program *p, const hal_opencl_launch *l, const char *file) {
+    hal_opencl_device *d = p->device;
+    const size_t items = l->group[0] * l->group[1] * l->group[2];
+    size_t most = items;
+    cl_int e = d->cl.clGetKernelWorkGroupInfo(l->kernel, d->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL);
+    if (e != CL_SUCCESS) return hal_opencl_fail(d, e, "clGetKernelWorkGroupInfo of \"%s\"", l->entry);
+    for (int i = 0; i < 3; i++)
+        if (l->group[i] > d->most_items[i]) most = 0;
+    if (items <= most) return HAL_OK;
+    return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED), 0,
+        "opencl: %s: kernel \"%s\" of \"%s\" runs in groups of %zu x %zu x %zu work-items, the device allows %zu for it; run "
+        "the op on another device", d->name, l->entry, file, l->group[0], l->group[1], l->group[2], most);
+}
+
+/* -------------------------------------------------------------------------------------------- launches -- */
+
+static hal_status create_kernel(hal_opencl_program *p, const hal_portable_program *text, hal_opencl_binary *binary,
+                                const char *entry, hal_opencl_launch *l) {
+    hal_opencl_device *d = p->device;
+    cl_int e = CL_SUCCESS;
+    if (l->kernel && l->binary == binary && strcmp(l->entry, entry) == 0) return HAL_OK;
+    if (l->kernel) d->cl.clReleaseKernel(l->kernel);
+    l->kernel = d->cl.clCreateKernel(hal_opencl_binary_program(binary), entry, &e);
+    if (!l->kernel) return hal_opencl_fail(d, e, "clCreateKernel \"%s\" of \"%s\"", entry, text->file);
+    l->binary = binary;
+    snprintf(l->entry, sizeof l->entry, "%s", entry);
+    return HAL_OK;
+}
+
+static hal_status add(hal_opencl_program *p, uint32_t op, const hal_portable_launch *from) {
+    const hal_portable_program *text = &p->calls[op].programs[from->program];
+    hal_opencl_binary *binary = NULL;
+    if (from->global[0] * from->global[1] * from->global[2] == 0) return HAL_OK;
+    if (!grow((void **)&p->launches, &p->room_launches, p->n_launches, sizeof *p->launches))
+        return hal_opencl_no_memory(p->device->host, "the launches of a program");
+    hal_opencl_launch *l = &p->launches[p->n_launches];
+    HAL_TRY(hal_opencl_binary_get(p->device, text, &binary));
+    HAL_TRY(create_kernel(p, text, binary, from->entry, l));
+    l->op = op;
+    l->from = (uint32_t)(from - p->calls[op].launches);
+    place(p, from, l);
+    HAL_TRY(check_group(p, l, text->file));
+    p->n_launches++;
+    return HAL_OK;
+}
+
+hal_status hal_opencl_kernels_add(hal_opencl_program *p, uint32_t op) {
+    const hal_portable_call *call = &p->calls[op];
+    for (uint32_t i = 0; i < call->n_launches; i++) HAL_TRY(add(p, op, &call->launches[i]));
+    return HAL_OK;
+}
+
+/* ------------------------------------------------------------------------------------------- arguments -- */
+
+static bool add_slot(hal_opencl_program *p, uint32_t launch, uint32_t at, uint32_t operand, uint64_t offset) {
+    const hal_description_op *op = &hal_description_ops(p->description)[p->launches[launch].op];
+    const hal_description_tensor *t = hal_description_operand(p->description, op, operand);
+    if (!grow((void **)&p->slots, &p->room_slots, p->n_slots, sizeof *p->slots)) return false;
+    p->slots[p->n_slots++] = (hal_opencl_slot){launch, at, t->binding, t->offset + offset};
+    return true;
+}
+
+static cl_int set_pointer(const hal_opencl_program *p, cl_kernel kernel, uint32_t at, cl_mem mem, uint64_t offset) {
+    const cl_long value = (cl_long)offset;
+    const cl_int e = p->device->cl.clSetKernelArg(kernel, at, sizeof mem, &mem);
+    return e == CL_SUCCESS ? p->device->cl.clSetKernelArg(kernel, at + 1, sizeof value, &value) : e;
+}
+
+static hal_status set_arguments(hal_opencl_program *p, uint32_t launch) {
+    const hal_opencl_launch *l = &p->launches[launch];
+    const hal_portable_call *call = &p->calls[l->op];
+    const hal_portable_launch *from = &call->launches[l->from];
+    uint32_t at = 0;
+    cl_int e = CL_SUCCESS;
+    for (uint32_t i = 0; i < from->n_arguments && e == CL_SUCCESS; i++) {
+        const hal_portable_argument *a = &call->arguments[from->first + i];
+        if (a->kind == HAL_PORTABLE_VALUE) {
+            e = p->device->cl.clSetKernelArg(l->kernel, at++, a->bytes, call->values + a->at);
+            continue;
+        }
+        if (a->kind == HAL_PORTABLE_SCRATCH) e = set_pointer(p, l->kernel, at, p->scratch, a->at);
+        else if (!add_slot(p, launch, at, a->index, a->at))
+            return hal_opencl_no_memory(p->device->host, "the arguments of a program");
+        at += 2;
+    }
+    return e == CL_SUCCESS ? HAL_OK
+        : hal_opencl_fail(p->device, e, "clSetKernelArg: argument %u of \"%s\"", at, l->entry);
+}
+
+hal_status hal_opencl_kernels_set(hal_opencl_program *p) {
+    for (uint32_t i = 0; i < p->n_launches; i++) HAL_TRY(set_arguments(p, i));
+    return HAL_OK;
+}
+
+static bool differs(const hal_backend_binding *a, const hal_backend_binding *b) {
+    return a->memory != b->memory || a->offset != b->offset;
+}
+
+hal_status hal_opencl_program_bind(hal_opencl_program *p, const hal_backend_binding *bindings) {
+    const uint32_t n = p->description->n_bindings;
+    bool changed = !p->bound;
+    for (uint32_t i = 0; i < n && !changed; i++) changed = differs(&bindings[i], &p->bindings[i]);
+    if (!changed) return HAL_OK;
+    for (uint32_t i = 0; i < p->n_slots; i++) {
+        const hal_opencl_slot *s = &p->slots[i];
+        const hal_backend_binding *b = &bindings[s->binding];
+        if (p->bound && !differs(b, &p->bindings[s->binding])) continue;
+        const cl_mem mem = b->memory ? ((const hal_opencl_block *)b->memory)->mem : NULL;
+        const cl_int e = set_pointer(p, p->launches[s->launch].kernel, s->at, mem, b->offset + s->offset);
+        if (e == CL_SUCCESS) continue;
+        p->bound = false;
+        return hal_opencl_fail(p->device, e, "clSetKernelArg: operand of \"%s\"", p->launches[s->launch].entry);
+    }
+    if (n) memcpy(p->bindings, bindings, n * sizeof *bindings);
+    p->bound = true;
+    return HAL_OK;
+}

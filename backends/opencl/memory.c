@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks of device memory. */
+#include <stdlib.h>
+
+#include "opencl.h"
+
+hal_status hal_opencl_buffer(hal_opencl_device *d, uint64_t bytes, cl_mem *mem) {
+    cl_int e = CL_SUCCESS;
+    if (d->most_block && bytes > d->most_block)
+        return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
+            "opencl: %s: a block of %llu bytes was asked, the device allows at most %llu in one; split the tensor, or use "
+            "another device", d->name, (unsigned long long)bytes, (unsigned long long)d->most_block);
+    cl_mem made = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE, bytes, NULL, &e);
+    if (!made) return hal_opencl_fail(d, e, "clCreateBuffer of %llu bytes", (unsigned long long)bytes);
+    *mem = made;
+    return HAL_OK;
+}
+
+/* Zeroes `mem`. Drivers give memory for good only when it is touched, so this is where most run out of it. */
+static hal_status zero(hal_opencl_device *d, cl_mem mem, uint64_t bytes) {
+    const uint64_t nothing[2] = {0};
+    const uint64_t whole = bytes & ~(uint64_t)15;
+    cl_event event = NULL;
+    cl_int e = CL_SUCCESS;
+    pthread_mutex_lock(&d->lock);
+    if (whole) e = d->cl.clEnqueueFillBuffer(d->queue, mem, nothing, sizeof nothing, 0, whole, 0, NULL, NULL);
+    if (e == CL_SUCCESS && whole < bytes)
+        e = d->cl.clEnqueueFillBuffer(d->queue, mem, nothing, 1, whole, bytes - whole, 0, NULL, NULL);
+    if (e == CL_SUCCESS) e = d->cl.clEnqueueMarkerWithWaitList(d->queue, 0, NULL, &event);
+    pthread_mutex_unlock(&d->lock);
+    if (e == CL_SUCCESS) e = d->cl.clWaitForEvents(1, &event);
+    if (event) d->cl.clReleaseEvent(event);
+    return e == CL_SUCCESS ? HAL_OK : hal_opencl_fail(d, e, "zeroing a block of %llu bytes", (unsigned long long)bytes);
+}
+
+hal_status hal_opencl_alloc(void *device, uint64_t bytes, void **memory, void **host) {
+    hal_opencl_device *d = device;
+    hal_opencl_block *block = calloc(1, sizeof *block);
+    if (!block) return hal_opencl_no_memory(d->host, "a handle of device memory");
+    block->bytes = bytes;
+    hal_status status = hal_opencl_buffer(d, bytes, &block->mem);
+    if (status == HAL_OK) status = zero(d, block->mem, bytes);
+    if (status != HAL_OK) {
+        hal_opencl_free(d, block);
+        return status;
+    }
+    *memory = block;
+    *host = NULL;
+    return HAL_OK;
+}
+
+void hal_opencl_free(void *device, void *memory) {
+    const hal_opencl_device *d = device;
+    hal_opencl_block *block = memory;
+    if (!block) return;
+    if (block->mem) d->cl.clReleaseMemObject(block->mem);
+    free(block);
+}
