@@ -240,6 +240,24 @@ def lines_keep_to_the_width(t, columns):
         expect(not long, f"{verb}: {len(long[0]) if long else 0} columns: {long[:1]}")
 
 
+@variants(("60 columns", 60), ("80 columns", 80))
+def doctor_keeps_to_the_width(t, columns):
+    """Whatever a verdict, an alias or an address is as long as."""
+    root = json.loads(t.good("hal-info", "--input", machine(t, "atlas-a3-16"), "--json").out)
+    for k, device in enumerate(root["devices"]):
+        device["alias"] = f"a-rather-long-alias-{k}"
+        device["address"] = "0000:1b:00.0/a-part-of-a-device"[:12 + k % 20]
+        device["state"], device["reason"] = ("unusable", f"D{k % 9 + 1}01")
+    t.path("long.json").write_text(json.dumps(root))
+    trees = [t.path("long.json"), *(machine(t, name) for name in ("atlas-a3-16", "container-3-of-4", "mig", "stale-library"))]
+    for tree in trees:
+        first = json.loads(t.good("hal-info", "--input", tree, "--json").out)["devices"][0]["id"]
+        for words, locale in (((), "C"), ((first,), "C"), ((), "C.UTF-8")):
+            out = t.run("hal-info", "--input", tree, "doctor", *words, COLUMNS=columns, LC_ALL=locale).out
+            long = [line for line in out.splitlines() if len(line) > columns]
+            expect(out and not long, f"{tree.name} {words} {locale}: {long[:2]}")
+
+
 @case
 def locale_decides_about_glyphs(t):
     for verb in VERBS:

@@ -115,30 +115,34 @@ static uint32_t alias_width(const hal_topology *t)
     return (uint32_t)most;
 }
 
+static void verdict_of(const hal_topology_device *d, char *text, size_t size, info_tone *tone)
+{
+    char state[64];
+    snprintf(text, size, "%s", device_state(d, state, tone));
+    if (d->usability == HAL_USABLE_BROKEN)
+        snprintf(text, size, "FAIL at D%u %s", rung_of(d->reason), rung_names[rung_of(d->reason)]);
+}
+
+/* Alias, address, name and verdict in columns; the verdict has a line of its own where it finds no room. */
 static void print_headline(const info *i, const hal_topology_device *d)
 {
-    char name[160], state[64], verdict[128];
+    char name[160], verdict[128], address[96], text[400];
     info_tone tone;
-    const char *word = device_state(d, state, &tone);
-    snprintf(verdict, sizeof verdict, "%s", word);
-    if (d->usability == HAL_USABLE_BROKEN)
-        snprintf(verdict, sizeof verdict, "FAIL at D%u %s", rung_of(d->reason),
-                 rung_names[rung_of(d->reason)]);
-    char text[400];
-    const uint32_t alias = alias_width(i->topology);
-    style_clean(&i->style, d->address, text, 80);
-    fprintf(i->out, "%s%-*s%s %-14s ", style_on(&i->style, TONE_STRONG), (int)alias, d->alias,
-            style_off(&i->style, TONE_STRONG), text);
+    verdict_of(d, verdict, sizeof verdict, &tone);
+    const uint32_t alias = alias_width(i->topology), width = i->style.width;
+    style_clean(&i->style, d->address, address, sizeof address);
+    address[style_fit(&i->style, address, width - alias - 2)] = 0;
     style_clean(&i->style, device_name(d, name), text, sizeof text);
-    const uint32_t taken = 18 + alias + (uint32_t)strlen(verdict), room = i->style.width > taken + 60 ? 60
-                                                                  : i->style.width > taken + 8
-                                                                      ? i->style.width - taken
-                                                                      : 8;
-    const size_t bytes = style_fit(&i->style, text, room);
-    text[bytes] = 0;
-    const uint32_t columns = style_columns(&i->style, text), wide = room < 32 ? room : 32;
-    fprintf(i->out, "%s%*s  %s%s%s\n", text, columns < wide ? (int)(wide - columns) : 0, "",
-            style_on(&i->style, tone), verdict, style_off(&i->style, tone));
+    const uint32_t length = style_columns(&i->style, address), after = 2 + (uint32_t)strlen(verdict);
+    const uint32_t before = alias + 2 + (length > 14 ? length : 14);
+    const bool apart = before + 8 + after > width;
+    const uint32_t taken = apart ? before : before + after, left = width > taken ? width - taken : 0;
+    const uint32_t room = left < 60 ? left : 60;
+    text[style_fit(&i->style, text, room)] = 0;
+    const uint32_t columns = style_columns(&i->style, text), wide = apart ? 0 : room < 32 ? room : 32;
+    fprintf(i->out, "%s%-*s%s %-14s %s%*s%s%s%s%s\n", style_on(&i->style, TONE_STRONG), (int)alias, d->alias,
+            style_off(&i->style, TONE_STRONG), address, text, columns < wide ? (int)(wide - columns) : 0, "",
+            apart ? "\n  " : "  ", style_on(&i->style, tone), verdict, style_off(&i->style, tone));
 }
 
 static bool is_healthy(const hal_topology_device *d)
@@ -255,12 +259,14 @@ static void print_end(const info *i, uint32_t index)
     uint32_t others = 0;
     for (uint32_t k = 0; k < hal_topology_device_count(t); k++)
         others += k != index && !is_healthy(hal_topology_device_at(t, k));
+    char text[160] = "";
     if (index != HAL_NOWHERE && !others)
-        fputs("Other devices unaffected. ", i->out);
+        snprintf(text, sizeof text, "Other devices unaffected. ");
     if (index != HAL_NOWHERE && others)
-        fprintf(i->out, "%u other device%s: hal-info doctor. ", others,
-                others == 1 ? " has findings too" : "s have findings too");
-    fputs("For a report: hal-info bundle\n", i->out);
+        snprintf(text, sizeof text, "%u other device%s: hal-info doctor. ", others,
+                 others == 1 ? " has findings too" : "s have findings too");
+    snprintf(text + strlen(text), sizeof text - strlen(text), "For a report: hal-info bundle");
+    style_wrap(&i->style, i->out, 0, text);
 }
 
 int doctor_print(info *i, tool_error *err)
