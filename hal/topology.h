@@ -513,7 +513,8 @@ HAL_API hal_status hal_topology_gather(const char *input, FILE *stream);
 
 /** One measured way between two ends. */
 typedef struct hal_measurement {
-    /** Id or alias of a device, id of a memory, or "host": the only memory of the host. */
+    /** Id or alias of a device, id of a memory, or "host": the memory of the host; of several on this machine, that of the
+        NUMA node which the caller runs on when it hands the measurement over. */
     char from[64], to[64];
     /** "read", "write", "copy", "chase" (of a memory by a device that computes in it), or "link". */
     char kind[8];

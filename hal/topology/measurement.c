@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -45,19 +46,30 @@ static bool is_host_memory(const hal_topology_memory *m)
     return m->host_access != 0 && m->numa != HAL_NOWHERE;
 }
 
+/* The kernel's number of the node that the caller runs on: where the kernel puts what it touches first. Of a machine
+   that is only described nothing can be said. */
+static uint32_t node_here(const hal_topology *t)
+{
+    unsigned processor, node;
+    const bool live = t->host.offline == 0 && t->host.origin[0] == '\0';
+    return live && getcpu(&processor, &node) == 0 ? node : HAL_NOWHERE;
+}
+
 static hal_status find_host(const hal_topology *t, const hal_measurement *m, hal_link_end *end)
 {
+    const uint32_t here = node_here(t);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < t->n_memories; i++)
-        if (is_host_memory(&t->memories[i])) {
+    for (uint32_t i = 0; i < t->n_memories; i++) {
+        if (!is_host_memory(&t->memories[i]))
+            continue;
+        if (n++ == 0 || t->memories[i].numa == here)
             *end = (hal_link_end){HAL_END_MEMORY, i};
-            n++;
-        }
-    if (n == 1)
+    }
+    if (n == 1 || (n > 1 && t->memories[end->index].numa == here))
         return HAL_OK;
     return REFUSE(m,
-                  "\"host\" is one memory only where the host has one; here it has %u, and nothing tells which "
-                  "of them was measured",
+                  "\"host\" is the memory of the node that the measuring thread runs on; of %u memories here, nothing "
+                  "tells which that is: name it, such as numa0",
                   n);
 }
 

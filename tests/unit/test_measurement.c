@@ -119,8 +119,29 @@ static void ends_are_ids_aliases_and_the_host(void **state)
 static void host_of_several_memories_is_none(void **state)
 {
     (void)state;
+    hal_draft *draft = machine_with(NULL, 2);
+    hal_draft_host(draft)->offline = 1;
+    hal_topology *t = seal(draft);
+    refused(t, way("read", "host", "cpu0"), "of 2 memories here, nothing tells");
+    hal_topology_release(t);
+}
+
+/* Here the thread that measures is on one of them. */
+static void host_is_the_memory_of_the_node_this_runs_on(void **state)
+{
+    (void)state;
+    unsigned processor, node;
+    char expected[32];
+    hal_measurement settled, m = way("link", "host", "gpu0");
     hal_topology *t = seal(machine_with(NULL, 2));
-    refused(t, way("read", "host", "cpu0"), "here it has 2");
+    assert_int_equal(getcpu(&processor, &node), 0);
+    snprintf(expected, sizeof expected, "numa%u", node);
+    if (node < 2) {
+        assert_ok(hal_measurement_settle(t, &m, &settled));
+        assert_string_equal(settled.from, expected);
+    } else {
+        refused(t, m, "nothing tells");
+    }
     hal_topology_release(t);
 }
 
@@ -594,6 +615,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_are_ids_aliases_and_the_host),
         cmocka_unit_test(host_of_several_memories_is_none),
+        cmocka_unit_test(host_is_the_memory_of_the_node_this_runs_on),
         cmocka_unit_test(ends_that_do_not_fit_are_refused),
         cmocka_unit_test(figures_that_nothing_has_are_refused),
         cmocka_unit_test(figures_without_what_they_need_are_refused),
