@@ -34,6 +34,7 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/api.def \
 	backends/opencl/api.h \
 	backends/opencl/binary.c \
+	backends/opencl/claim.c \
 	backends/opencl/code.c \
 	backends/opencl/copy.c \
 	backends/opencl/device.c \
@@ -42,6 +43,7 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/kernel.c \
 	backends/opencl/kernel.h \
 	backends/opencl/memory.c \
+	backends/opencl/neighbour.c \
 	backends/opencl/opencl.c \
 	backends/opencl/opencl.h \
 	backends/opencl/program.c \

@@ -115,10 +115,10 @@ static hal_status add(hal_opencl_device *d, const hal_portable_program *p, hal_o
 /* One text is built at a time, so that two programs never build the same one. */
 hal_status hal_opencl_binary_get(hal_opencl_device *d, const hal_portable_program *p, hal_opencl_binary **out) {
     hal_status status = HAL_OK;
-    pthread_mutex_lock(&d->lock);
+    pthread_mutex_lock(&d->build);
     hal_opencl_binary *b = find(d, p);
     if (!b) status = add(d, p, &b);
-    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_unlock(&d->build);
     if (status == HAL_OK) *out = b;
     return status;
 }

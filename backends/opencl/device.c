@@ -48,6 +48,7 @@ static void read_traits(hal_opencl_device *d) {
 static void read_all(hal_opencl_device *d) {
     text(d, CL_DEVICE_NAME, d->name, sizeof d->name);
     text(d, CL_DRIVER_VERSION, d->driver, sizeof d->driver);
+    text(d, CL_DEVICE_VERSION, d->version, sizeof d->version);
     d->memory_bytes = number(d, CL_DEVICE_GLOBAL_MEM_SIZE);
     d->most_block = number(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
     read_items(d);
@@ -69,6 +70,7 @@ void hal_opencl_device_close(void *device) {
     hal_opencl_binaries_free(d);
     if (d->queue) d->cl.clReleaseCommandQueue(d->queue);
     if (d->context) d->cl.clReleaseContext(d->context);
+    pthread_mutex_destroy(&d->build);
     pthread_mutex_destroy(&d->lock);
     free(d);
 }
@@ -76,7 +78,8 @@ void hal_opencl_device_close(void *device) {
 hal_status hal_opencl_device_open(void *opaque, uint32_t index, void **device) {
     hal_opencl_state *state = opaque;
     const hal_host *host = state->host;
-    if (index >= state->n_claims)
+    hal_vendor_device claim;
+    if (!hal_opencl_claim_get(state, index, &claim))
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_NOT_FOUND), 0,
             "opencl: there is no device %u", index);
     hal_opencl_device *d = calloc(1, sizeof *d);
@@ -84,9 +87,10 @@ hal_status hal_opencl_device_open(void *opaque, uint32_t index, void **device) {
     d->state = state;
     d->host = host;
     d->index = index;
-    snprintf(d->platform, sizeof d->platform, "%s", state->claim[index].platform);
+    snprintf(d->platform, sizeof d->platform, "%s", claim.platform_name);
     pthread_mutex_init(&d->lock, NULL);
-    hal_status status = hal_opencl_find(host, &state->claim[index], &d->cl, &d->id);
+    pthread_mutex_init(&d->build, NULL);
+    hal_status status = hal_opencl_find(state, &claim, &d->cl, &d->id);
     if (status == HAL_OK) {
         read_all(d);
         status = create_context(d);

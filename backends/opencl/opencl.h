@@ -24,22 +24,15 @@
 
 enum { HAL_OPENCL_MOST_DEVICES = 64 };
 
-/* A device as it was told of, before anything of OpenCL is loaded. */
-typedef struct hal_opencl_claim {
-    /* Of its platform. */
-    uint32_t index;
-    bool cpu;
-    uint64_t memory;
-    char platform[96], name[128], library[256];
-} hal_opencl_claim;
-
 typedef struct hal_opencl_state {
     const hal_host *host;
     bool primitives_only, traced;
     /* HAL_OPENCL_VARIANT: "wide", "gpu", or NULL. */
     const char *variant;
+    /* Guards the claims. */
+    pthread_mutex_t lock;
     uint32_t n_claims;
-    hal_opencl_claim claim[HAL_OPENCL_MOST_DEVICES];
+    hal_vendor_device claim[HAL_OPENCL_MOST_DEVICES];
 } hal_opencl_state;
 
 typedef struct hal_opencl_binary hal_opencl_binary;
@@ -50,12 +43,14 @@ typedef struct hal_opencl_device {
     uint32_t index;
     cl_device_id id;
     cl_context context;
-    /* For zeroing fresh memory; guarded by `lock`, as `binaries` is. */
+    /* For zeroing fresh memory; guarded by `lock`. */
     cl_command_queue queue;
     pthread_mutex_t lock;
+    /* Guarded by `build`, which is held while one is compiled. */
     hal_opencl_binary *binaries;
+    pthread_mutex_t build;
     hal_portable_traits traits;
-    char name[128], driver[64], platform[96];
+    char name[128], driver[64], platform[96], version[64];
     uint64_t memory_bytes, most_block;
     size_t most_items[3];
     _Atomic uint64_t ops, programs, kernels, loaded;
@@ -75,6 +70,17 @@ hal_status hal_opencl_status(cl_int code, hal_damage damage);
 /* Memory of the host ran out while making `what`. */
 hal_status hal_opencl_no_memory(const hal_host *host, const char *what);
 
+/* ------------------------------------------------------------------------------------------ claim.c -- */
+hal_status hal_opencl_claim(void *state, uint32_t capacity, hal_device_record *records, uint32_t *count);
+/* False: there is no such device. */
+bool hal_opencl_claim_get(hal_opencl_state *state, uint32_t index, hal_vendor_device *claim);
+bool hal_opencl_claim_is_cpu(const hal_vendor_device *claim);
+
+/* -------------------------------------------------------------------------------------- neighbour.c -- */
+
+/* Whether every driver that the loader would open told of a device when it was asked; else `silent` names the one. */
+bool hal_opencl_neighbours_sound(hal_opencl_state *state, char *silent, size_t size);
+
 /* ----------------------------------------------------------------------------------------- device.c -- */
 hal_status hal_opencl_device_open(void *state, uint32_t index, void **device);
 void hal_opencl_device_close(void *device);
@@ -82,7 +88,7 @@ void hal_opencl_device_close(void *device);
 /* ------------------------------------------------------------------------------------------- find.c -- */
 
 /* The functions and the device that a claim means; a failure says what has changed. */
-hal_status hal_opencl_find(const hal_host *host, const hal_opencl_claim *claim, hal_opencl_api *api, cl_device_id *id);
+hal_status hal_opencl_find(hal_opencl_state *state, const hal_vendor_device *claim, hal_opencl_api *api, cl_device_id *id);
 
 /* ----------------------------------------------------------------------------------------- memory.c -- */
 hal_status hal_opencl_alloc(void *device, uint64_t bytes, void **memory, void **host);
