@@ -5,17 +5,25 @@ HAL_PORTABLE_SOURCES = \
 	ops/kernel/strided.c \
 	ops/kernel/strided.h \
 	ops/portable/call.c \
+	ops/portable/expr.c \
+	ops/portable/expr.h \
 	ops/portable/move.c \
 	ops/portable/plan.c \
 	ops/portable/planners.h \
+	ops/portable/pointwise.c \
 	ops/portable/portable.h \
 	ops/portable/source.c \
+	ops/portable/space.c \
+	ops/portable/space.h \
 	ops/portable/texts.h
 
-# prelude first: the others stand on it
+# prelude and math first: the others stand on them
 HAL_PORTABLE_KERNELS = \
 	ops/portable/prelude.cl \
-	ops/portable/move.cl
+	ops/portable/math.cl \
+	ops/portable/move.cl \
+	ops/portable/pointwise.cl \
+	ops/portable/step.cl
 
 noinst_LTLIBRARIES += libhal_portable.la
 libhal_portable_la_SOURCES = $(HAL_PORTABLE_SOURCES)

@@ -8,6 +8,9 @@
     [HAL_OP_##ID] = {.planner = hal_portable_plan_##name, .classes = classes_, .integers = integers_},
 const hal_portable_row hal_portable_rows[HAL_OP_LIMIT] = {HAL_PORTABLE_OPS(HAL_PORTABLE_ROW)};
 
+#define HAL_PORTABLE_REFUSER(ID, name) [HAL_OP_##ID] = hal_portable_refuse_##name,
+static hal_portable_refuser *const refusers[HAL_OP_LIMIT] = {HAL_PORTABLE_REFUSERS(HAL_PORTABLE_REFUSER)};
+
 static uint32_t class_of(const hal_portable_traits *traits, uint32_t dtype) {
     switch (dtype) {
     case HAL_F32: case HAL_F16: case HAL_BF16: return HAL_PORTABLE_FLOATS;
@@ -37,7 +40,7 @@ const char *hal_portable_refuse(const hal_portable_traits *traits, const hal_des
         snprintf(reason, size, "no portable kernel for dtype %u of operand %u", t->dtype, i);
         return reason;
     }
-    return NULL;
+    return refusers[op->number] ? refusers[op->number](traits, program, op) : NULL;
 }
 
 const char *hal_portable_type(uint32_t dtype) {

@@ -11,6 +11,7 @@ enum {
     HAL_PORTABLE_WIDE = 2,               /* f64, where the device has doubles */
     HAL_PORTABLE_INTEGERS = 4,           /* integers and bool */
     HAL_PORTABLE_BYTES = 8,              /* moved, never computed with: f8, and f64 without doubles */
+    HAL_PORTABLE_REALS = 3,
     HAL_PORTABLE_NUMBERS = 7,
     HAL_PORTABLE_ANY = 15
 };
@@ -23,7 +24,9 @@ enum {
     X(SLICE, slice, HAL_PORTABLE_ANY, 0) \
     X(BROADCAST, broadcast, HAL_PORTABLE_ANY, 0) \
     X(SPLIT, split, HAL_PORTABLE_ANY, 0) \
-    X(CONCAT, concat, HAL_PORTABLE_ANY, 0)
+    X(CONCAT, concat, HAL_PORTABLE_ANY, 0) \
+    X(POINTWISE, pointwise, HAL_PORTABLE_NUMBERS, 0) \
+    X(GATED, gated, HAL_PORTABLE_REALS, 0)
 
 typedef void hal_portable_planner(hal_portable_call *call);
 
@@ -34,8 +37,13 @@ HAL_PORTABLE_OPS(HAL_PORTABLE_DECLARE)
 typedef struct hal_portable_row { hal_portable_planner *planner; uint32_t classes, integers; } hal_portable_row;
 extern const hal_portable_row hal_portable_rows[HAL_OP_LIMIT];
 
-/* What a planner refuses beyond dtypes, by row; NULL when it refuses nothing. */
+/* What a planner refuses beyond dtypes: NULL, or the reason. X(ID, refuser) */
 typedef const char *hal_portable_refuser(const hal_portable_traits *traits, const hal_description *program,
                                          const hal_description_op *op);
+#define HAL_PORTABLE_REFUSERS(X) \
+    X(POINTWISE, pointwise)
+
+#define HAL_PORTABLE_DECLARE_REFUSER(ID, name) hal_portable_refuser hal_portable_refuse_##name;
+HAL_PORTABLE_REFUSERS(HAL_PORTABLE_DECLARE_REFUSER)
 
 #endif

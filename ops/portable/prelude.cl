@@ -13,6 +13,8 @@
  * LOAD(T)(p, i)   element i of p, where T is F32, F16, BF16 (they give float), F64 (double) or an integer type (long)
  * STORE(T)(p, i, v)  v rounded to nearest even (floats), or as it is (integers hold what fits)
  * REAL(T)         the type LOAD(T) gives
+ * hal_fma, hal_sqrt, hal_abs, hal_floor, hal_copysign: the functions of scalars that loops of vectors may use
+ * HAL_VECTOR_LOOP before a `for` whose turns are independent
  * RAW(w)          an unsigned integer of w bytes, for moving elements as they are
  *
  * Options of every program: HAL_FP64 where the device has doubles; HAL_WIDE where a work-item is a turn of a loop.
@@ -42,17 +44,53 @@ HAL_FUNCTION ulong get_group_id(int d) { return d == 0 ? blockIdx.x : d == 1 ? b
 HAL_FUNCTION ulong get_num_groups(int d) { return d == 0 ? gridDim.x : d == 1 ? gridDim.y : gridDim.z; }
 HAL_FUNCTION float as_float(uint v) { return __uint_as_float(v); }
 HAL_FUNCTION uint as_uint(float v) { return __float_as_uint(v); }
+HAL_FUNCTION double as_double(ulong v) { return __longlong_as_double((long long)v); }
+HAL_FUNCTION ulong as_ulong(double v) { return (ulong)__double_as_longlong(v); }
 HAL_FUNCTION uint mul_hi(uint a, uint b) { return __umulhi(a, b); }
 #else
 #pragma OPENCL FP_CONTRACT OFF
 #define HAL_KERNEL __kernel
+#ifdef __clang__
+#define HAL_FUNCTION static inline __attribute__((always_inline))
+#else
 #define HAL_FUNCTION static inline
+#endif
 #define HAL_GLOBAL __global
 #define HAL_LOCAL __local
 #define HAL_BARRIER() barrier(CLK_LOCAL_MEM_FENCE)
 #ifdef HAL_FP64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 #endif
+#endif
+
+/* Before a loop whose turns do not depend on each other: element i of an output is written after element i of every
+   input was read, which may be the same memory. */
+#if defined(HAL_WIDE) && defined(__clang__)
+#define HAL_VECTOR_LOOP _Pragma("clang loop vectorize(assume_safety) interleave(enable)")
+#else
+#define HAL_VECTOR_LOOP
+#endif
+
+/* Scalar hal_fma, hal_sqrt, hal_abs, hal_floor, hal_copysign of float and double. What they are called in the language is
+   a call into a library until late in a compiler of processors, which then sees no loop of vectors; these are not. */
+#if defined(HAL_WIDE) && defined(__clang__)
+#define HAL_BUILT_IN __attribute__((overloadable)) HAL_FUNCTION
+#define HAL_BUILT_INS(T, end) \
+    HAL_BUILT_IN T hal_fma(T a, T b, T c) { return __builtin_fma##end(a, b, c); } \
+    HAL_BUILT_IN T hal_sqrt(T a) { return __builtin_sqrt##end(a); } \
+    HAL_BUILT_IN T hal_abs(T a) { return __builtin_fabs##end(a); } \
+    HAL_BUILT_IN T hal_floor(T a) { return __builtin_floor##end(a); } \
+    HAL_BUILT_IN T hal_copysign(T a, T b) { return __builtin_copysign##end(a, b); }
+HAL_BUILT_INS(float, f)
+#ifdef HAL_FP64
+HAL_BUILT_INS(double, )
+#endif
+#else
+#define hal_fma(a, b, c) fma(a, b, c)
+#define hal_sqrt(a) sqrt(a)
+#define hal_abs(a) fabs(a)
+#define hal_floor(a) floor(a)
+#define hal_copysign(a, b) copysign(a, b)
 #endif
 
 #define HAL_PASTE_(a, b) a##b
@@ -98,7 +136,30 @@ HAL_FUNCTION ushort hal_to_f16(float v) {
 }
 HAL_FUNCTION float load_F16(HAL_GLOBAL const char *p, long i) { return hal_from_f16(HAL_AS(const ushort, p)[i]); }
 HAL_FUNCTION void store_F16(HAL_GLOBAL char *p, long i, float v) { HAL_AS(ushort, p)[i] = hal_to_f16(v); }
+#elif defined(HAL_WIDE)
+/* By arithmetic on the bits, which becomes vector code; the exponent is shifted by a product, which treats subnormal
+   halves right, and adding 1/2 makes the processor round a subnormal result at the right bit. */
+HAL_FUNCTION float hal_from_f16(ushort v) {
+    const uint magnitude = as_uint(as_float(((uint)v & 0x7fffu) << 13) * 0x1p112f);
+    const uint special = ((uint)v & 0x7c00u) == 0x7c00u ? 0x7f800000u : 0u;
+    return as_float(magnitude | special | ((uint)v & 0x8000u) << 16);
+}
+HAL_FUNCTION ushort hal_to_f16(float v) {
+    const uint u = as_uint(v), sign = u & 0x80000000u, a = u ^ sign;
+    const uint normal = (a + 0xc8000fffu + ((a >> 13) & 1u)) >> 13;
+    const uint subnormal = as_uint(as_float(a) + 0.5f) - 0x3f000000u;
+    const uint large = a > 0x7f800000u ? 0x7e00u : 0x7c00u, finite = a < 0x38800000u ? subnormal : normal;
+    return (ushort)((a >= 0x477ff000u ? large : finite) | sign >> 16);
+}
+HAL_FUNCTION float load_F16(HAL_GLOBAL const char *p, long i) { return hal_from_f16(HAL_AS(const ushort, p)[i]); }
+HAL_FUNCTION void store_F16(HAL_GLOBAL char *p, long i, float v) { HAL_AS(ushort, p)[i] = hal_to_f16(v); }
 #else
+HAL_FUNCTION float hal_from_f16(ushort v) { return vload_half(0, (const half *)&v); }
+HAL_FUNCTION ushort hal_to_f16(float v) {
+    ushort h;
+    vstore_half_rte(v, 0, (half *)&h);
+    return h;
+}
 HAL_FUNCTION float load_F16(HAL_GLOBAL const char *p, long i) { return vload_half((size_t)i, HAL_AS(const half, p)); }
 HAL_FUNCTION void store_F16(HAL_GLOBAL char *p, long i, float v) { vstore_half_rte(v, (size_t)i, HAL_AS(half, p)); }
 #endif
@@ -121,6 +182,11 @@ HAL_INTEGER(U16, ushort)
 HAL_INTEGER(U32, uint)
 HAL_INTEGER(BOOL, uchar)
 
+/* Quotients of what is not negative; 64-bit division is slow on many devices, and rarely needed. */
+HAL_FUNCTION long hal_div(long a, long b) {
+    return (((ulong)a | (ulong)b) >> 32) == 0 ? (long)((uint)a / (uint)b) : a / b;
+}
+
 /* Sizes and strides in elements, outermost first; mirrors hal_portable_walk. */
 typedef struct { int rank, dense; long size[8], stride[8]; } hal_walk;
 /* Where element i in row-major order lies, in elements from the first. */
@@ -128,8 +194,19 @@ HAL_FUNCTION long hal_walk_at(const hal_walk *w, long i) {
     long at = 0;
     if (w->dense) return i;
     for (int d = w->rank - 1; d > 0; d--) {
-        at += i % w->size[d] * w->stride[d];
-        i /= w->size[d];
+        const long q = hal_div(i, w->size[d]);
+        at += (i - q * w->size[d]) * w->stride[d];
+        i = q;
     }
     return at + i * w->stride[0];
+}
+
+/* Axes that several operands share, in four levels, innermost last; mirrors hal_portable_space. Row r of it begins, for
+   an operand of these strides, at hal_row_at, and has size[3] elements at distance stride[3]. */
+typedef struct { long size[4]; } hal_space;
+typedef struct { long of[4]; } hal_strides;
+HAL_FUNCTION long hal_row_at(const hal_space *s, const hal_strides *stride, long row) {
+    if (row == 0) return 0;
+    const long a = hal_div(row, s->size[2]), b = hal_div(a, s->size[1]);
+    return (row - a * s->size[2]) * stride->of[2] + (a - b * s->size[1]) * stride->of[1] + b * stride->of[0];
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text of a program: its options as definitions, the prelude, what was generated, the kernel file. */
+/* The text of a program: its options as definitions, the prelude with its functions, what was generated, the kernel file. */
 #include "portable.h"
 
 #include <stdio.h>
@@ -32,6 +32,7 @@ char *hal_portable_source(const hal_portable_program *program) {
     if (!to) return NULL;
     print_options(to, program->options);
     fputs(text_of("prelude"), to);
+    fputs(text_of("math"), to);
     if (program->body) fputs(program->body, to);
     fputs(text_of(program->file), to);
     bool failed = ferror(to) != 0;
