@@ -200,6 +200,12 @@ const hal_backend *hal_device_backend(const hal_device *device)
     return device->loaded->table;
 }
 
+uint64_t hal_device_counter(const hal_device *device, const char *name)
+{
+    void *opened = atomic_load_explicit(&device->opened, memory_order_acquire);
+    return opened != NULL && device->loaded->table->counter != NULL ? device->loaded->table->counter(opened, name) : 0;
+}
+
 uint32_t hal_device_index(const hal_device *device)
 {
     return device->index;
