@@ -287,8 +287,8 @@ typedef struct hal_case {
     hal_shape in[16], out[16];
     /** Values to draw for each input. */
     struct { double low, high; bool integer; } range[16];
-    /** Not in the quick list. */
-    bool full_only;
+    /** Not in the quick list; of the shapes of a model (model_shapes.def), which are large. */
+    bool full_only, of_model;
 } hal_case;
 /**
  * Cases of one operator and dtype, the same on every machine: what hal-matrix runs. The list belongs to the caller, who

@@ -23,8 +23,9 @@ def main():
         print("0 passed, 1 failed")
         return 1
     if not green and failed == 0:
-        print(f"{sys.argv[1]}: {executed} cases were executed, the floor is {report['floor']}; "
-              f"{report['unexpected_passes']} passed against expectation")
+        for device in report["devices"]:
+            print(f"{sys.argv[1]}: {device['device']}: {device['summary']['executed']} cases were executed, the floor is "
+                  f"{device['floor']}; bounds times {device['loosen']}; {device['incomplete'] or 'complete'}")
         failed = 1
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return failed > 0

@@ -87,16 +87,54 @@ HAL_INFO_SOURCES = \
 	tools/hal-info/watch.c
 
 HAL_MATRIX_SOURCES = \
+	tools/hal-matrix/ask.c \
+	tools/hal-matrix/ask.h \
+	tools/hal-matrix/baseline.c \
+	tools/hal-matrix/baseline.h \
 	tools/hal-matrix/case.c \
 	tools/hal-matrix/compare.c \
+	tools/hal-matrix/devices.c \
+	tools/hal-matrix/devices.h \
+	tools/hal-matrix/diff.c \
+	tools/hal-matrix/expected.c \
+	tools/hal-matrix/expected.h \
+	tools/hal-matrix/facts.c \
+	tools/hal-matrix/facts.h \
+	tools/hal-matrix/grid.c \
+	tools/hal-matrix/grid.h \
+	tools/hal-matrix/interrupt.c \
+	tools/hal-matrix/interrupt.h \
+	tools/hal-matrix/junit.c \
 	tools/hal-matrix/main.c \
+	tools/hal-matrix/markdown.c \
+	tools/hal-matrix/markup.c \
+	tools/hal-matrix/markup.h \
 	tools/hal-matrix/matrix.h \
+	tools/hal-matrix/merge.c \
+	tools/hal-matrix/one.c \
 	tools/hal-matrix/operand.c \
+	tools/hal-matrix/options.c \
+	tools/hal-matrix/options.h \
 	tools/hal-matrix/packed.c \
+	tools/hal-matrix/page.c \
+	tools/hal-matrix/page.h \
+	tools/hal-matrix/page_cases.c \
+	tools/hal-matrix/page_device.c \
+	tools/hal-matrix/page_grid.c \
+	tools/hal-matrix/page_style.c \
+	tools/hal-matrix/read.c \
 	tools/hal-matrix/report.c \
 	tools/hal-matrix/report.h \
 	tools/hal-matrix/repro.c \
-	tools/hal-matrix/repro.h
+	tools/hal-matrix/repro.h \
+	tools/hal-matrix/run.c \
+	tools/hal-matrix/runner.c \
+	tools/hal-matrix/runner.h \
+	tools/hal-matrix/select.c \
+	tools/hal-matrix/select.h \
+	tools/hal-matrix/support.c \
+	tools/hal-matrix/verbs.h \
+	tools/hal-matrix/write.c
 
 include tools/common/local.mk
 

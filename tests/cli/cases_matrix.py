@@ -14,13 +14,18 @@ def report(t, name="report.json"):
     return json.loads(t.path(name).read_text())
 
 
+def cases(t, verdict=None, name="report.json"):
+    """The cases of the first device of a report, of one verdict or all."""
+    return [c for c in report(t, name)["devices"][0]["cases"] if verdict in (None, c["verdict"])]
+
+
 @case
 def matrix_report_has_the_documented_summary(t):
     t.good("hal-matrix", "run", "--op", "softmax", "--json", t.path("report.json"))
     summary = report(t)["summary"]
     expect(list(summary) == SUMMARY, f"{list(summary)}")
     expect(summary["executed"] == summary["passed"] > 20 and summary["failed"] == 0, f"{summary}")
-    expect(len(report(t)["cases"]) == summary["declared"], "cases and summary disagree")
+    expect(len(cases(t)) == summary["declared"], "cases and summary disagree")
 
 
 @variants(
@@ -85,7 +90,7 @@ def gate_closes_on_a_mutated_kernel(t, mode, op, dtype):
     words = ("--op", op, *(("--dtype", dtype) if dtype else ()))
     summary = on_wrong(t, mode, 1, ["cases failed"], *words)
     expect(summary["failed"] > 0, f"{summary}")
-    reasons = [c["reason"] for c in report(t)["cases"] if c["verdict"] == "failed"]
+    reasons = [c["reason"] for c in cases(t, "failed")]
     said = "outside the tensor" if mode == "beyond" else "the reference says"
     expect(reasons and all(said in reason for reason in reasons), f"{reasons[:3]}")
 
@@ -102,7 +107,7 @@ def gate_closes_on_a_loosened_tolerance(t):
     words = ("--op", "softmax", "--dtype", "f32")
     on_wrong(t, "bit 9", 1, ["cases failed"], *words)
     summary = on_wrong(t, "bit 9", 4, ["multiplied by 1e+06", "never green"], *words, "--loosen", "1e6")
-    expect(summary["failed"] == 0 and report(t)["loosen"] == 1e6, f"{summary}")
+    expect(summary["failed"] == 0 and report(t)["devices"][0]["loosen"] == 1e6, f"{summary}")
     t.bad(1, ["cases failed"], "hal-matrix", "run", "--op", "matmul", "--loosen", "0")
 
 
@@ -140,11 +145,11 @@ def gate_closes_when_nothing_is_executed(t):
 def gate_closes_on_an_unexpected_pass(t):
     words = ("--op", "softmax", "--dtype", "f32", "--expect", t.path("expected"))
     on_wrong(t, "last", 1, ["cases failed"], "--op", "softmax", "--dtype", "f32")
-    cases = [c["case"] for c in report(t)["cases"] if c["verdict"] == "failed"]
-    t.path("expected").write_text("# known\n" + "".join(f"{case_}\tmutated\n" for case_ in cases))
+    known = [c["case"] for c in cases(t, "failed")]
+    t.path("expected").write_text("# known\n" + "".join(f"{case_} | wrong | mutated | issue 7 | 2026-11-21\n" for case_ in known))
     summary = on_wrong(t, "last", 0, [], *words)
-    expect(summary["xfail"] == len(cases) and summary["failed"] == 0, f"{summary}")
-    on_wrong(t, None, 1, [f"{len(cases)} passed against expectation"], *words)
+    expect(summary["xfail"] == len(known) and summary["failed"] == 0, f"{summary}")
+    on_wrong(t, None, 1, [f"{len(known)} passed against expectation"], *words)
 
 
 @case
@@ -167,7 +172,7 @@ def summary_of_the_checks_is_red_where_the_runner_is(t):
 @case
 def names_of_cases_are_unique(t):
     t.good("hal-matrix", "run", "--op", "pointwise", "--json", t.path("report.json"))
-    names = [c["case"] for c in report(t)["cases"]]
+    names = [c["case"] for c in cases(t)]
     expect(len(set(names)) == len(names) > 100, f"{len(names) - len(set(names))} of {len(names)} are named twice")
 
 
@@ -196,16 +201,16 @@ def repro_is_a_program_that_passes_where_the_case_does(t):
     for op, layout in (("matmul", "permuted"), ("reduce", "broadcast"), ("attention", "sliced"), ("cast", "contiguous"), ("fill", "contiguous"),
                        ("pointwise", "broadcast"), ("layer_norm", "permuted"), ("adamw", "contiguous")):
         t.good("hal-matrix", "run", "--op", op, "--json", t.path("report.json"))
-        cases = [c["case"] for c in report(t)["cases"] if c["case"].endswith(layout) and c["verdict"] == "passed"]
-        expect(cases, f"{op} has no case that is {layout}")
-        done = run_built(t, built(t, cases[len(cases) // 2]))
-        expect(done.returncode == 0 and done.stdout == "passed\n", f"{cases[len(cases) // 2]}: exit {done.returncode}: {done.stdout}")
+        names = [c["case"] for c in cases(t, "passed") if c["case"].endswith(layout)]
+        expect(names, f"{op} has no case that is {layout}")
+        done = run_built(t, built(t, names[len(names) // 2]))
+        expect(done.returncode == 0 and done.stdout == "passed\n", f"{names[len(names) // 2]}: exit {done.returncode}: {done.stdout}")
 
 
 @case
 def repro_fails_where_the_case_does(t):
     on_wrong(t, "bit 22", 1, [], "--op", "softmax", "--dtype", "f32")
-    name = next(c["case"] for c in report(t)["cases"] if c["verdict"] == "failed")
+    name = cases(t, "failed")[0]["case"]
     program = built(t, name, "--device", "wrong0")
     search = wrong_backend(t)
     for mode, code, says in (("bit 22", 1, "the reference says"), ("beyond", 1, "outside the tensor"), (None, 0, "passed")):

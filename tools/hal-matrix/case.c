@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,16 +21,18 @@ void matrix_case_id(const hal_case *c, hal_dtype dtype, matrix_layout layout, ch
     snprintf(id, size, "%s/%s/%s/%s", hal_op_describe(c->op)->name, hal_dtype_describe(dtype)->name, c->name, matrix_layout_name(layout));
 }
 
-uint64_t matrix_seed(const hal_case *c, uint32_t i) { return 17 * i + c->op; }
+uint64_t matrix_seed(const hal_case *c, uint32_t i, uint64_t seed) { return seed * 0x9e3779b1u + 17 * i + c->op; }
 
 static bool present(const hal_case *c, uint32_t i) { return c->in[i].dtype != HAL_NO_DTYPE; }
 
-static int make_operands(const hal_case *c, matrix_layout layout, work *w, tool_error *err) {
+static int make_operands(const hal_case *c, matrix_layout layout, uint64_t seed, work *w, tool_error *err) {
     int code = TOOL_OK;
     for (uint32_t i = 0; !code && i < c->n_in; i++) {
         if (!present(c, i)) continue;
         code = matrix_operand_create(&c->in[i], layout, &w->in[i], err);
-        if (!code) matrix_operand_fill(&w->in[i], c->range[i].low, c->range[i].high, c->range[i].integer, matrix_seed(c, i));
+        if (!code)
+            matrix_operand_fill(&w->in[i], c->range[i].low, c->range[i].high, c->range[i].integer,
+                                matrix_seed(c, i, seed));
     }
     for (uint32_t i = 0; !code && i < c->n_out; i++) {
         code = matrix_operand_create(&c->out[i], LAYOUT_CONTIGUOUS, &w->out[i], err);
@@ -98,22 +101,68 @@ static hal_status run_op(const matrix_target *target, const hal_case *c, const h
     return status;
 }
 
-static hal_status run_device(const matrix_target *target, const hal_case *c, matrix_layout layout, work *w) {
-    hal_tensor in[MATRIX_MAX_TENSORS] = {0}, out[MATRIX_MAX_TENSORS] = {0};
-    hal_status status = HAL_OK;
-    for (uint32_t i = 0; i < c->n_in && status == HAL_OK; i++)
-        if (present(c, i)) {
-            status = matrix_operand_upload(&w->in[i], target->device);
-            in[i] = w->in[i].device;
-        }
-    for (uint32_t i = 0; i < c->n_out && status == HAL_OK; i++) {
-        status = matrix_operand_upload(&w->out[i], target->device);
-        out[i] = w->out[i].device;
+
+/* Operands in buffers of the device. */
+typedef struct placed { hal_tensor in[MATRIX_MAX_TENSORS], out[MATRIX_MAX_TENSORS]; } placed;
+
+static hal_status place(const matrix_target *target, const hal_case *c, work *w, placed *p) {
+    for (uint32_t i = 0; i < c->n_in; i++) {
+        if (!present(c, i)) continue;
+        HAL_TRY(matrix_operand_upload(&w->in[i], target->device));
+        p->in[i] = w->in[i].device;
     }
-    if (status == HAL_OK)
-        status = matrix_packed_road(c, layout) ? matrix_packed_run(target, c, layout, in, out) : run_op(target, c, in, out);
-    for (uint32_t i = 0; i < c->n_out && status == HAL_OK; i++) status = matrix_operand_download(&w->out[i]);
-    return status;
+    for (uint32_t i = 0; i < c->n_out; i++) {
+        HAL_TRY(matrix_operand_upload(&w->out[i], target->device));
+        p->out[i] = w->out[i].device;
+    }
+    return HAL_OK;
+}
+
+static hal_status call(const matrix_target *target, const hal_case *c, matrix_layout layout, const placed *p) {
+    return matrix_packed_road(c, layout) ? matrix_packed_run(target, c, layout, p->in, p->out)
+                                         : run_op(target, c, p->in, p->out);
+}
+
+static int ascending(const void *a, const void *b) {
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The median of calls after the first, which compiled: at most eleven, fewer once they took 50 ms. */
+static void measure(const matrix_target *target, const hal_case *c, const placed *p, matrix_result *r) {
+    enum { MOST = 11, LEAST = 3 };
+    int64_t took[MOST], all = 0;
+    int n = 0;
+    for (; n < MOST && (n < LEAST || all < 50 * 1000 * 1000); n++) {
+        const int64_t begin = hal_time_now();
+        if (run_op(target, c, p->in, p->out) != HAL_OK) return;
+        took[n] = hal_time_now() - begin;
+        all += took[n];
+    }
+    qsort(took, (size_t)n, sizeof *took, ascending);
+    hal_work done;
+    r->seconds = (double)took[n / 2] * 1e-9;
+    if (hal_op_work(c->op, c->attrs, c->in, c->n_in, c->out, c->n_out, NULL, &done) != HAL_OK) return;
+    r->flops = done.flops;
+    r->bytes = done.bytes;
+}
+
+static hal_status run_device(const matrix_target *target, const hal_case *c, matrix_layout layout, work *w,
+                             matrix_result *r) {
+    placed p = {0};
+    HAL_TRY(place(target, c, w, &p));
+    HAL_TRY(call(target, c, layout, &p));
+    for (uint32_t i = 0; i < c->n_out; i++) HAL_TRY(matrix_operand_download(&w->out[i]));
+    if (target->timed && !matrix_packed_road(c, layout)) measure(target, c, &p, r);
+    return HAL_OK;
+}
+
+static void explain_worst(matrix_result *r) {
+    const matrix_worst *a = &r->at;
+    snprintf(r->reason, sizeof r->reason,
+             "output %u: %lld of %lld elements are beyond the bound; worst is element %lld: it is %.9g, the reference says "
+             "%.9g, error %.3g, allowed %.3g", a->output, (long long)a->wrong, (long long)a->of, (long long)a->element,
+             a->got, a->want, fabs(a->got - a->want), a->allowed);
 }
 
 static void judge(const hal_case *c, work *w, double loosen, matrix_result *r) {
@@ -127,29 +176,56 @@ static void judge(const hal_case *c, work *w, double loosen, matrix_result *r) {
             snprintf(r->reason, sizeof r->reason, "output %u: bytes outside the tensor were written", i);
             return;
         }
-        if (!matrix_compare(&t, &w->out[i].host, w->reference[i].host, w->scale[i], &r->worst, r->reason, sizeof r->reason)) return;
+        if (matrix_compare(&t, &w->out[i].host, w->reference[i].host, w->scale[i], i, &r->worst, &r->at)) continue;
+        explain_worst(r);
+        return;
     }
     r->verdict = VERDICT_PASSED;
 }
 
-int matrix_run_case(const matrix_target *target, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen,
+/* What the device answered instead of a result. */
+static void refused(hal_status status, int64_t begin, matrix_result *r) {
+    const uint32_t code = hal_status_code(status);
+    r->verdict = code == HAL_CODE_UNSUPPORTED ? VERDICT_UNSUPPORTED : VERDICT_FAILED;
+    if (code == HAL_CODE_DEADLINE_EXCEEDED) r->late = (double)(hal_time_now() - begin) * 1e-9;
+    r->lost = code == HAL_CODE_DEVICE_LOST;
+    snprintf(r->reason, sizeof r->reason, "%s: %s", hal_status_name(status), hal_status_last()->text);
+}
+
+/* A device that is too small for the operands is not at fault. */
+static bool fits(const matrix_target *target, const work *w, matrix_result *r) {
+    hal_device_info device;
+    hal_memory_info memory = {0};
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < MATRIX_MAX_TENSORS; i++) bytes += w->in[i].n_bytes + w->out[i].n_bytes;
+    hal_device_describe(target->device, &device);
+    const hal_memory *m = hal_memory_get(target->instance, device.memory);
+    if (m) hal_memory_describe(m, &memory);
+    if (!memory.capacity || bytes <= memory.capacity) return true;
+    r->verdict = VERDICT_SKIPPED;
+    snprintf(r->reason, sizeof r->reason, "its operands take %llu bytes and the device has %llu", (unsigned long long)bytes,
+             (unsigned long long)memory.capacity);
+    return false;
+}
+
+static void run_and_judge(const matrix_target *target, const hal_case *c, matrix_layout layout, work *w, matrix_result *r) {
+    if (!fits(target, w, r)) return;
+    hal_status status = run_reference(c, w);
+    const int64_t begin = hal_time_now();
+    if (status == HAL_OK) status = run_device(target, c, layout, w, r);
+    if (status == HAL_OK) judge(c, w, target->loosen, r);
+    else refused(status, begin, r);
+}
+
+int matrix_run_case(const matrix_target *target, const hal_case *c, hal_dtype dtype, matrix_layout layout,
                     matrix_result *out, tool_error *err) {
     work *w = calloc(1, sizeof *w);
     if (!w) return tool_fail(err, TOOL_INTERNAL, "out of memory for a case");
-    matrix_result r = {.verdict = VERDICT_FAILED};
+    matrix_result r = {.verdict = VERDICT_FAILED, .seed = matrix_seed(c, 0, target->seed)};
     matrix_case_id(c, dtype, layout, r.id, sizeof r.id);
-    int code = make_operands(c, layout, w, err);
+    int code = make_operands(c, layout, target->seed, w, err);
     if (!code) {
-        hal_status status = run_reference(c, w);
-        const int64_t begin = hal_time_now();
-        if (status == HAL_OK) status = run_device(target, c, layout, w);
-        if (status == HAL_OK) {
-            judge(c, w, loosen, &r);
-        } else {
-            if (hal_status_code(status) == HAL_CODE_UNSUPPORTED) r.verdict = VERDICT_UNSUPPORTED;
-            if (hal_status_code(status) == HAL_CODE_DEADLINE_EXCEEDED) r.late = (double)(hal_time_now() - begin) * 1e-9;
-            snprintf(r.reason, sizeof r.reason, "%s: %s", hal_status_name(status), hal_status_last()->text);
-        }
+        run_and_judge(target, c, layout, w, &r);
         *out = r;
     }
     release(c, w);

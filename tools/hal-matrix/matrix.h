@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The conformance runner: cases of the operator table against the fp64 reference, on one device.
  *
- * A case is "op/dtype/name/layout". Inputs and outputs live in device buffers between guard regions; outputs are filled with
- * NaN bytes first. A result passes inside the bound of tolerance.def; see matrix_compare. */
+ * A case is "op/dtype/name/layout". Inputs and outputs live in device buffers between guard regions; outputs are
+ * filled with NaN bytes first. A result passes inside the bound of tolerance.def; see matrix_compare. Nothing here
+ * is shared between calls, so that cases may run on several threads at once. */
 #ifndef HAL_MATRIX_H
 #define HAL_MATRIX_H
 
@@ -10,7 +11,14 @@
 
 #include "tools/common/error.h"
 
-enum { MATRIX_GUARD = 256, MATRIX_MAX_TENSORS = 16, MATRIX_ID_SIZE = 192, MATRIX_MAX_PAIRS = 32, MATRIX_EXPR_SIZE = 8192 };
+enum {
+    MATRIX_GUARD = 256,
+    MATRIX_MAX_TENSORS = 16,
+    MATRIX_ID_SIZE = 192,
+    MATRIX_MAX_PAIRS = 32,
+    MATRIX_EXPR_SIZE = 8192,
+    MATRIX_REASON_SIZE = 320
+};
 
 /* How inputs lie in memory. */
 typedef enum matrix_layout {
@@ -20,15 +28,33 @@ typedef enum matrix_layout {
 const char *matrix_layout_name(matrix_layout layout);
 
 /* What became of a case. */
-typedef enum matrix_verdict { VERDICT_PASSED, VERDICT_FAILED, VERDICT_UNSUPPORTED, VERDICT_SKIPPED, VERDICT_XFAIL } matrix_verdict;
+typedef enum matrix_verdict {
+    VERDICT_PASSED,      /* inside its bound */
+    VERDICT_FAILED,      /* beyond it, an error of the device, or a pass where a failure is on record */
+    VERDICT_UNSUPPORTED, /* the device says that it does not do this, and why: for ever */
+    VERDICT_SKIPPED,     /* not run, and why */
+    VERDICT_XFAIL,       /* failed, and a record says so: for a time */
+    VERDICTS
+} matrix_verdict;
 const char *matrix_verdict_name(matrix_verdict verdict);
+
+/* The element that is furthest beyond its bound, and how many are beyond. */
+typedef struct matrix_worst {
+    uint32_t output;
+    int64_t element, wrong, of;
+    double got, want, allowed;
+} matrix_worst;
 
 typedef struct matrix_result {
     char id[MATRIX_ID_SIZE];
     matrix_verdict verdict;
-    double late;           /* the deadline passed after so many seconds, and the device may still be at work; else 0 */
-    char reason[256];      /* why it failed, is unsupported or was skipped */
-    double worst;          /* largest error as a share of its bound; 0 for exact rows */
+    double late;     /* the deadline passed after so many seconds, and the device may still be at work; else 0 */
+    bool lost;       /* the device is gone: nothing can run on it any more */
+    char reason[MATRIX_REASON_SIZE]; /* why it failed, is unsupported, was skipped, or is expected to fail */
+    double worst;    /* largest error as a share of its bound; 0 for exact rows, infinite where nothing was allowed */
+    uint64_t seed;   /* of the numbers of input 0 */
+    matrix_worst at; /* wrong > 0: where it failed */
+    double seconds, flops, bytes; /* one call, where it was timed; else 0 */
 } matrix_result;
 
 /* One operand: its bytes in host memory with guards, the device buffer, and the view. */
@@ -59,31 +85,35 @@ typedef struct matrix_bound {
 } matrix_bound;
 matrix_bound matrix_bound_of(const hal_tolerance *tolerance, hal_dtype dtype);
 
-/* Compares result with reference (contiguous, same dtype) under `tolerance`; scale as hal_op_reference gives it. `worst` is the
- * largest error over its bound; false with text in `reason` when one is beyond. */
-bool matrix_compare(const hal_tolerance *tolerance, const hal_tensor *result, const void *reference, const double *scale,
-                    double *worst, char *reason, size_t reason_size);
+/* Compares output `number` with its reference (contiguous, same dtype) under `tolerance`; scale as hal_op_reference
+ * gives it. `*worst` grows to the largest error over its bound. Where elements are beyond it, `at` says which is
+ * worst and how many there are, and the answer is false. */
+bool matrix_compare(const hal_tolerance *tolerance, const hal_tensor *result, const void *reference,
+                    const double *scale, uint32_t number, double *worst, matrix_worst *at);
 
-/* What cases run on, and how long one may take. */
+/* What cases run on, how long one may take, and what is wanted of it. */
 typedef struct matrix_target {
     hal_instance *instance;
     hal_device *device;
     int64_t deadline_ms;
+    double loosen;     /* multiplies the bounds: 1, but for the test of the gate itself */
+    uint64_t seed;     /* other numbers for the inputs */
+    bool timed;        /* also measure one call */
 } matrix_target;
 
-/* Runs one case on a device. `loosen` multiplies the bound (1; the gate's own test uses others). */
-int matrix_run_case(const matrix_target *target, const hal_case *c, hal_dtype dtype, matrix_layout layout, double loosen,
+/* Runs one case. What the device does wrong is in the result; errors are those of this process. */
+int matrix_run_case(const matrix_target *target, const hal_case *c, hal_dtype dtype, matrix_layout layout,
                     matrix_result *out, tool_error *err);
-/* packed.c: whether the case also runs with LAYOUT_PACKED; whether it goes through a plan; and that road. Tensors lie in
- * buffers of the device. */
+/* packed.c: whether the case also runs with LAYOUT_PACKED; whether it goes through a plan; and that road. Tensors lie
+ * in buffers of the device. */
 bool matrix_packed_applies(const hal_case *c);
 bool matrix_packed_road(const hal_case *c, matrix_layout layout);
 hal_status matrix_packed_run(const matrix_target *target, const hal_case *c, matrix_layout layout, const hal_tensor *in,
                              const hal_tensor *out);
-/* Seed of the numbers of input i. */
-uint64_t matrix_seed(const hal_case *c, uint32_t i);
-/* Attribute structs become name/value pairs, which is what hal_run takes; expressions are printed into `text`. Returns how
- * many, at most MATRIX_MAX_PAIRS. */
+/* Seed of the numbers of input i in a run with this seed. */
+uint64_t matrix_seed(const hal_case *c, uint32_t i, uint64_t seed);
+/* Attribute structs become name/value pairs, which is what hal_run takes; expressions are printed into `text`. Returns
+ * how many, at most MATRIX_MAX_PAIRS. */
 uint32_t matrix_attr_pairs(const hal_op_info *op, const void *attrs, hal_attr *pairs, char *text, size_t text_size);
 /* "op/dtype/name/layout" */
 void matrix_case_id(const hal_case *c, hal_dtype dtype, matrix_layout layout, char *id, size_t size);

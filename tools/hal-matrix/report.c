@@ -1,88 +1,133 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/hal-matrix/report.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/common/file.h"
+#include "tools/hal-matrix/markup.h"
 
-int matrix_report_read_expected(matrix_report *report, const char *path, tool_error *err) {
-    char *text;
-    size_t bytes;
-    int code = file_read_whole(path, 1 << 24, &text, &bytes, err);
-    if (code) return code;
-    char *save = NULL;
-    for (char *line = strtok_r(text, "\n", &save); line && !code; line = strtok_r(NULL, "\n", &save)) {
-        if (line[0] == '#' || !line[0]) continue;
-        char *id = strndup(line, strcspn(line, " \t"));
-        char **grown = realloc(report->expected, (report->n_expected + 1) * sizeof *grown);
-        if (grown) report->expected = grown;
-        if (id && grown) report->expected[report->n_expected++] = id;
-        else code = tool_fail(err, TOOL_INTERNAL, "out of memory for expected failures");
+matrix_column *matrix_report_column(matrix_report *report, tool_error *err) {
+    matrix_column *grown = realloc(report->columns, (report->count + 1) * sizeof *grown);
+    if (!grown) {
+        tool_fail(err, TOOL_INTERNAL, "out of memory for a device's results");
+        return NULL;
     }
-    free(text);
-    return code;
-}
-
-static bool expected(const matrix_report *report, const char *id) {
-    for (size_t i = 0; i < report->n_expected; i++)
-        if (strcmp(report->expected[i], id) == 0) return true;
-    return false;
-}
-
-int matrix_report_add(matrix_report *report, matrix_result result, tool_error *err) {
-    if (report->count == report->capacity) {
-        const size_t capacity = report->capacity ? 2 * report->capacity : 256;
-        matrix_result *grown = realloc(report->results, capacity * sizeof *grown);
-        if (!grown) return tool_fail(err, TOOL_INTERNAL, "out of memory for %zu results", capacity);
-        report->results = grown;
-        report->capacity = capacity;
-    }
-    if (report->n_expected && expected(report, result.id)) {
-        if (result.verdict == VERDICT_FAILED) result.verdict = VERDICT_XFAIL;
-        else if (result.verdict == VERDICT_PASSED) report->unexpected_passes++;
-    }
-    report->by_verdict[result.verdict]++;
-    report->results[report->count++] = result;
-    return TOOL_OK;
-}
-
-uint64_t matrix_report_executed(const matrix_report *report) {
-    return report->by_verdict[VERDICT_PASSED] + report->by_verdict[VERDICT_FAILED] + report->by_verdict[VERDICT_XFAIL];
-}
-
-bool matrix_report_green(const matrix_report *report, uint64_t floor) {
-    const uint64_t executed = matrix_report_executed(report);
-    return report->by_verdict[VERDICT_FAILED] == 0 && report->unexpected_passes == 0 && executed > 0 && executed >= floor && report->loosen <= 1;
-}
-
-static json_t *summary(const matrix_report *r) {
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "declared", (json_int_t)r->declared, "executed",
-                     (json_int_t)matrix_report_executed(r), "passed", (json_int_t)r->by_verdict[VERDICT_PASSED], "unsupported",
-                     (json_int_t)r->by_verdict[VERDICT_UNSUPPORTED], "xfail", (json_int_t)r->by_verdict[VERDICT_XFAIL], "skipped",
-                     (json_int_t)r->by_verdict[VERDICT_SKIPPED], "failed", (json_int_t)r->by_verdict[VERDICT_FAILED]);
-}
-
-int matrix_report_write(const matrix_report *report, const char *device, const char *list, uint64_t floor, const char *path,
-                        tool_error *err) {
-    json_t *cases = json_array();
-    for (size_t i = 0; cases && i < report->count; i++) {
-        const matrix_result *r = &report->results[i];
-        json_array_append_new(cases, json_pack("{s:s,s:s,s:s,s:f}", "case", r->id, "verdict", matrix_verdict_name(r->verdict),
-                                               "reason", r->reason, "worst", r->worst));
-    }
-    json_t *root = json_pack("{s:s,s:s,s:s,s:I,s:f,s:b,s:I,s:o,s:o}", "schema", "hal-matrix-1", "device", device, "list", list, "floor",
-                             (json_int_t)floor, "loosen", report->loosen, "green", matrix_report_green(report, floor), "unexpected_passes",
-                             (json_int_t)report->unexpected_passes, "summary", summary(report), "cases", cases);
-    int failed = !root || json_dump_file(root, path, JSON_INDENT(1)) != 0;
-    json_decref(root);
-    return failed ? tool_fail(err, TOOL_INTERNAL, "writing %s failed: is its directory there and not full?", path) : TOOL_OK;
+    report->columns = grown;
+    grown[report->count] = (matrix_column){.facts.loosen = 1};
+    return &grown[report->count++];
 }
 
 void matrix_report_clear(matrix_report *report) {
-    for (size_t i = 0; i < report->n_expected; i++) free(report->expected[i]);
-    free(report->expected);
-    free(report->results);
+    for (size_t i = 0; i < report->count; i++) free(report->columns[i].results);
+    free(report->columns);
     *report = (matrix_report){0};
+}
+
+int matrix_column_add(matrix_column *column, const matrix_result *result, tool_error *err) {
+    if (column->count == column->capacity) {
+        const size_t capacity = column->capacity ? 2 * column->capacity : 256;
+        matrix_result *grown = realloc(column->results, capacity * sizeof *grown);
+        if (!grown) return tool_fail(err, TOOL_INTERNAL, "out of memory for %zu results", capacity);
+        column->results = grown;
+        column->capacity = capacity;
+    }
+    column->by_verdict[result->verdict]++;
+    column->results[column->count] = *result;
+    markup_clean(column->results[column->count++].reason);
+    return TOOL_OK;
+}
+
+uint64_t matrix_column_executed(const matrix_column *c) {
+    return c->by_verdict[VERDICT_PASSED] + c->by_verdict[VERDICT_FAILED] + c->by_verdict[VERDICT_XFAIL];
+}
+
+bool matrix_column_green(const matrix_column *c) {
+    const uint64_t executed = matrix_column_executed(c);
+    return c->by_verdict[VERDICT_FAILED] == 0 && executed > 0 && executed >= c->facts.floor && c->facts.loosen <= 1 &&
+           !c->facts.incomplete[0];
+}
+
+bool matrix_report_green(const matrix_report *report) {
+    for (size_t i = 0; i < report->count; i++)
+        if (!matrix_column_green(&report->columns[i])) return false;
+    return report->count > 0;
+}
+
+/* ---------------------------------------------------------------------------------------------------- levels -- */
+
+const char *matrix_level_name(matrix_level level) {
+    static const char *const names[] = {"Experimental", "Conformant-quick", "Conformant-full"};
+    return names[level];
+}
+
+/* What keeps results of any number from counting; "" when nothing does. */
+static void flaw_of(const matrix_column *c, char *why, size_t size) {
+    const matrix_facts *f = &c->facts;
+    const unsigned long long failed = c->by_verdict[VERDICT_FAILED], xfail = c->by_verdict[VERDICT_XFAIL];
+    why[0] = 0;
+    if (failed) snprintf(why, size, "%llu case%s failed", failed, failed == 1 ? "" : "s");
+    else if (xfail) snprintf(why, size, "%llu failure%s on record", xfail, xfail == 1 ? " is" : "s are");
+    else if (f->loosen > 1) snprintf(why, size, "the bounds were multiplied by %g", f->loosen);
+    else if (f->incomplete[0]) snprintf(why, size, "%s", f->incomplete);
+    else if (f->selection[0]) snprintf(why, size, "only a part was run: %s", f->selection);
+    else if (strcmp(f->list, "tiny") == 0) snprintf(why, size, "the tiny list proves no level");
+}
+
+static void short_of(uint64_t executed, uint64_t floor, const char *level, char *why, size_t size) {
+    snprintf(why, size, "%llu cases executed; %s takes %llu", (unsigned long long)executed, level,
+             (unsigned long long)floor);
+}
+
+matrix_level matrix_column_level(const matrix_column *c, char *why, size_t size) {
+    const uint64_t executed = matrix_column_executed(c);
+    flaw_of(c, why, size);
+    if (why[0]) return LEVEL_EXPERIMENTAL;
+    if (executed < MATRIX_FLOOR_QUICK) {
+        short_of(executed, MATRIX_FLOOR_QUICK, "Conformant-quick", why, size);
+        return LEVEL_EXPERIMENTAL;
+    }
+    if (strcmp(c->facts.list, "full")) {
+        snprintf(why, size, "the full list was not run");
+        return LEVEL_QUICK;
+    }
+    if (executed >= MATRIX_FLOOR_FULL) return LEVEL_FULL;
+    short_of(executed, MATRIX_FLOOR_FULL, "Conformant-full", why, size);
+    return LEVEL_QUICK;
+}
+
+/* --------------------------------------------------------------------------------------------------- outputs -- */
+
+typedef int printer(const matrix_report *report, FILE *out, tool_error *err);
+
+static int check_one(const char *path, tool_error *err) {
+    if (!path || strcmp(path, "-") == 0) return TOOL_OK;
+    FILE *out = fopen(path, "a");
+    if (out && fclose(out) == 0) return TOOL_OK;
+    return tool_fail(err, TOOL_BAD_INPUT, "%s cannot be written: %m; is its directory there, and yours?", path);
+}
+
+int matrix_outputs_check(const matrix_outputs *o, tool_error *err) {
+    const char *const paths[] = {o->json, o->html, o->junit, o->md};
+    int code = TOOL_OK;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && !code; i++) code = check_one(paths[i], err);
+    return code;
+}
+
+static int print_to(printer *print, const matrix_report *report, const char *path, tool_error *err) {
+    if (!path) return TOOL_OK;
+    if (strcmp(path, "-") == 0) return print(report, stdout, err);
+    FILE *out = fopen(path, "w");
+    if (!out) return tool_fail(err, TOOL_BAD_INPUT, "%s cannot be written: %m", path);
+    int code = print(report, out, err);
+    const bool failed = ferror(out) != 0;
+    if ((fclose(out) != 0 || failed) && !code)
+        code = tool_fail(err, TOOL_INTERNAL, "%s could not be written whole: %m; is the disk full?", path);
+    return code;
+}
+
+int matrix_outputs_write(const matrix_outputs *o, const matrix_report *report, tool_error *err) {
+    int code = o->json ? matrix_report_write(report, o->json, err) : TOOL_OK;
+    if (!code) code = print_to(matrix_page_print, report, o->html, err);
+    if (!code) code = print_to(matrix_junit_print, report, o->junit, err);
+    return code ? code : print_to(matrix_markdown_print, report, o->md, err);
 }

@@ -135,7 +135,7 @@ static int print_operand(const char *kind, uint32_t i, const hal_shape *shape, m
     return TOOL_OK;
 }
 
-static int print_operands(const hal_case *c, matrix_layout layout, tool_error *err) {
+static int print_operands(const hal_case *c, matrix_layout layout, uint64_t seed, tool_error *err) {
     int code = TOOL_OK;
     for (uint32_t i = 0; i < c->n_in && !code; i++) {
         if (c->in[i].dtype == HAL_NO_DTYPE) continue;
@@ -144,7 +144,7 @@ static int print_operands(const hal_case *c, matrix_layout layout, tool_error *e
         print_real(c->range[i].low);
         printf(", ");
         print_real(c->range[i].high);
-        printf(", %d, %llu);\n", c->range[i].integer, (unsigned long long)matrix_seed(c, i));
+        printf(", %d, %llu);\n", c->range[i].integer, (unsigned long long)matrix_seed(c, i, seed));
         printf("    in[%u] = upload(&in%u, device), in_host[%u] = in%u.host;\n", i, i, i, i);
     }
     for (uint32_t i = 0; i < c->n_out && !code; i++) {
@@ -172,7 +172,8 @@ static void print_judgement(const hal_case *c) {
     }
 }
 
-int matrix_repro(const hal_case *c, hal_dtype dtype, matrix_layout layout, const char *alias, tool_error *err) {
+int matrix_repro(const hal_case *c, hal_dtype dtype, matrix_layout layout, const char *alias, uint64_t seed,
+                 tool_error *err) {
     const hal_op_info *op = hal_op_describe(c->op);
     char id[MATRIX_ID_SIZE];
     matrix_case_id(c, dtype, layout, id, sizeof id);
@@ -188,7 +189,7 @@ int matrix_repro(const hal_case *c, hal_dtype dtype, matrix_layout layout, const
     print_attrs(op, c->attrs);
     printf("    const uint32_t n_attrs = (uint32_t)(sizeof attrs / sizeof attrs[0]) - 1;\n");
     printf("    must(hal_instance_create(NULL, &hal));\n    must(hal_device_find(hal, \"%s\", &device));\n", alias);
-    int code = print_operands(c, layout, err);
+    int code = print_operands(c, layout, seed, err);
     printf("    void *fields = calloc(1, %u);\n    if (!fields) return 1;\n", op->attrs_size);
     printf("    hal_attrs_default(hal_op_describe(%u), fields);\n", c->op);
     printf("    must(hal_attrs_set(hal_op_describe(%u), attrs, n_attrs, %s, fields));\n", c->op, dtype_name(dtype));

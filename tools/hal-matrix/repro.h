@@ -8,6 +8,7 @@
 /* Prints to standard output a program that makes the operands of the case as the runner does, with the same numbers in the
  * same layout and guards around them, runs the operator with its attributes on the device `alias`, and holds each output
  * against the reference under the same bound. It ends with 0 where the case passes and with 1 where it does not. */
-int matrix_repro(const hal_case *c, hal_dtype dtype, matrix_layout layout, const char *alias, tool_error *err);
+int matrix_repro(const hal_case *c, hal_dtype dtype, matrix_layout layout, const char *alias, uint64_t seed,
+                 tool_error *err);
 
 #endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The second gate: the largest share of its bound that each operator and dtype of a backend was ever recorded with.
+ *
+ * The bounds of the contract hold for every backend, so that a good one can get ten times worse inside them. A result is
+ * therefore also held against MATRIX_BASELINE_SLACK times the recorded share. Shares below MATRIX_BASELINE_LEAST are not told
+ * apart: where all that was seen was 0, one rounding in a sum that another machine orders otherwise is no regression. */
+#ifndef HAL_MATRIX_BASELINE_H
+#define HAL_MATRIX_BASELINE_H
+
+#include "tools/hal-matrix/report.h"
+
+#define MATRIX_BASELINE_SLACK 1.25
+#define MATRIX_BASELINE_LEAST 0.05
+
+typedef struct matrix_share {
+    char op[32], dtype[16];
+    double share;
+} matrix_share;
+
+typedef struct matrix_baseline {
+    char backend[32];
+    matrix_share *items;
+    size_t count;
+} matrix_baseline;
+
+/* Errors: TOOL_NOT_FOUND, TOOL_BAD_INPUT with the line. */
+int matrix_baseline_read(const char *path, matrix_baseline *out, tool_error *err);
+void matrix_baseline_clear(matrix_baseline *baseline);
+/* Turns a pass beyond the recorded share, or of an operator and dtype without one, into a failure that says so, and then
+ * the answer is true. */
+bool matrix_baseline_apply(const matrix_baseline *baseline, matrix_result *result);
+/* Writes the largest shares of the column's passed cases; where `path` is there already, the larger of both. */
+int matrix_baseline_write(const matrix_column *column, const char *path, tool_error *err);
+
+#endif
