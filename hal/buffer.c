@@ -14,7 +14,7 @@ static hal_buffer *make(hal_device *device, uint64_t bytes)
 
 static hal_memory *memory_of(const hal_device *device)
 {
-    return device->instance->memories[device->memory];
+    return hal_list_at(&device->instance->memories, device->memory);
 }
 
 hal_status hal_buffer_create(hal_device *device, uint64_t bytes, hal_buffer **buffer)

@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "object.h"
 
+#define PROBE_MS 5000 /* for asking vendors when a device is not there */
+
 /* ---------------------------------------------------------------------------------- discovery -- */
 
-static uint32_t count_alias(const hal_instance *instance, const char *alias)
+static hal_device *make(hal_instance *instance, hal_loaded *loaded, const hal_device_record *record, uint32_t local)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < instance->n_devices; i++)
-        n += strcmp(instance->devices[i]->record.alias, alias) == 0;
-    return n;
-}
-
-static hal_status add_bare(hal_instance *instance, hal_loaded *loaded, const hal_device_record *record,
-                           uint32_t local, hal_device **out)
-{
-    const hal_allocator *a = &instance->config.allocator;
-    if (!hal_array_grow(a, (void **)&instance->devices, instance->n_devices, &instance->devices_capacity,
-                        sizeof(hal_device *)))
-        return hal_status_last()->status;
-    hal_device *d = hal_allocate(a, sizeof *d);
+    hal_device *d = hal_allocate(&instance->config.allocator, sizeof *d);
     if (d == NULL)
-        return hal_status_last()->status;
+        return NULL;
     d->instance = instance;
     d->loaded = loaded;
     d->record = *record;
@@ -29,74 +18,89 @@ static hal_status add_bare(hal_instance *instance, hal_loaded *loaded, const hal
     d->record.name[sizeof record->name - 1] = '\0';
     d->record.memory[sizeof record->memory - 1] = '\0';
     d->record.address[sizeof record->address - 1] = '\0';
-    d->index = instance->n_devices;
     d->local = local;
     atomic_init(&d->state, HAL_DEVICE_PROBED);
     pthread_mutex_init(&d->opening, NULL);
     pthread_mutex_init(&d->lock, NULL);
-    instance->devices[instance->n_devices++] = d;
-    *out = d;
-    return HAL_OK;
+    return d;
 }
 
-static hal_status add_one(hal_instance *instance, hal_loaded *loaded, const hal_device_record *record,
-                          uint32_t local)
+static hal_status make_one(hal_claim *claim, hal_loaded *loaded, const hal_device_record *record)
 {
-    const uint32_t number = count_alias(instance, record->alias);
-    hal_device *d; /* in the list before what may fail: whoever rolls back finds it there */
-    HAL_TRY(add_bare(instance, loaded, record, local, &d));
-    snprintf(d->alias, sizeof d->alias, "%s%u", d->record.alias, number);
-    return hal_memory_add(instance, d->record.memory[0] ? d->record.memory : d->alias, record->memory_bytes,
+    hal_device *d = make(claim->instance, loaded, record, loaded->n_claimed + claim->count);
+    if (d == NULL)
+        return hal_status_last()->status;
+    hal_route_name(claim, d);
+    claim->devices[claim->count++] = d; /* before what may fail: whoever gives up finds it there */
+    return hal_memory_add(claim->instance, d->record.memory[0] ? d->record.memory : d->alias, record->memory_bytes,
                           record->host_access != 0, &d->memory);
 }
 
-/* Drops the devices from `first` on, which nobody has seen yet. */
-static void roll_back(hal_instance *instance, uint32_t first)
+/* At the place of an absent one of that name, else at the end, where there is room. */
+static void enter(hal_instance *instance, hal_device *device)
 {
-    while (instance->n_devices > first)
-        hal_device_close(instance->devices[--instance->n_devices]);
+    hal_list *devices = &instance->devices;
+    uint32_t i = 0, n = hal_list_count(devices);
+    while (i < n && strcmp(((hal_device *)hal_list_at(devices, i))->alias, device->alias) != 0)
+        i++;
+    device->index = i;
+    if (i == n) {
+        hal_list_add(devices, device);
+        return;
+    }
+    hal_device *absent = hal_list_at(devices, i);
+    hal_list_put(devices, i, device);
+    absent->next = instance->replaced;
+    instance->replaced = absent;
 }
 
 hal_status hal_device_add(hal_instance *instance, hal_loaded *loaded, const hal_device_record *records,
                           uint32_t n)
 {
-    const uint32_t first = instance->n_devices;
+    hal_claim claim = {.instance = instance};
+    if (!hal_list_reserve(&instance->config.allocator, &instance->devices, n))
+        return hal_status_last()->status;
     hal_status s = HAL_OK;
     for (uint32_t i = 0; s == HAL_OK && i < n; i++)
-        s = add_one(instance, loaded, &records[i], i);
-    if (s != HAL_OK)
-        roll_back(instance, first);
+        s = make_one(&claim, loaded, &records[i]);
+    for (uint32_t i = 0; i < claim.count; i++)
+        if (s == HAL_OK)
+            enter(instance, claim.devices[i]);
+        else
+            hal_device_close(claim.devices[i]); /* nobody has seen it */
+    loaded->n_claimed += s == HAL_OK ? n : 0;
     return s;
 }
 
 hal_status hal_device_add_absent(hal_instance *instance, const hal_device_record *record, const char *alias,
                                  uint32_t local, const char *why)
 {
-    hal_device *d;
-    HAL_TRY(add_bare(instance, &instance->absent, record, local, &d));
+    if (!hal_list_reserve(&instance->config.allocator, &instance->devices, 1))
+        return hal_status_last()->status;
+    hal_device *d = make(instance, &instance->absent, record, local);
+    if (d == NULL)
+        return hal_status_last()->status;
     snprintf(d->alias, sizeof d->alias, "%s", alias);
     snprintf(d->lost_text, sizeof d->lost_text, "%s", why);
+    d->compute_group = instance->absent.index << 16 | (record->compute_group & 0xffffu);
     d->memory = UINT32_MAX; /* what memory it has is in the topology; nothing can be put there */
     atomic_store(&d->state, HAL_DEVICE_ABSENT);
+    d->index = hal_list_count(&instance->devices);
+    hal_list_add(&instance->devices, d);
     return HAL_OK;
-}
-
-static bool is_absent(const hal_device *device)
-{
-    return device->loaded == &device->instance->absent;
 }
 
 uint32_t hal_device_count(const hal_instance *instance)
 {
-    return instance->n_devices;
+    return hal_list_count(&instance->devices);
 }
 
 hal_status hal_device_get(hal_instance *instance, uint32_t index, hal_device **device)
 {
     HAL_TRY(hal_instance_check(instance));
-    if (index >= instance->n_devices)
-        return HAL_FAIL(NOT_FOUND, "device %u: there are %u", index, instance->n_devices);
-    *device = hal_device_retain(instance->devices[index]);
+    if (index >= hal_device_count(instance))
+        return HAL_FAIL(NOT_FOUND, "device %u: there are %u", index, hal_device_count(instance));
+    *device = hal_device_retain(hal_list_at(&instance->devices, index));
     return HAL_OK;
 }
 
@@ -104,9 +108,9 @@ hal_status hal_device_get(hal_instance *instance, uint32_t index, hal_device **d
 static const hal_device *first_absent(const hal_instance *instance)
 {
     const hal_device *first = NULL;
-    for (uint32_t i = 0; i < instance->n_devices; i++) {
-        const hal_device *d = instance->devices[i];
-        if (!is_absent(d))
+    for (uint32_t i = 0; i < hal_device_count(instance); i++) {
+        const hal_device *d = hal_list_at(&instance->devices, i);
+        if (!hal_device_is_absent(d))
             continue;
         if (hal_topology_device_at(instance->topology, d->local)->usability == HAL_USABLE_BROKEN)
             return d;
@@ -115,42 +119,52 @@ static const hal_device *first_absent(const hal_instance *instance)
     return first;
 }
 
-/* What a person needs when a device is missing: what is there, and why something is not. */
-static hal_status not_found(const hal_instance *instance, const char *alias)
+/* The first backend that could not be loaded; one left out by the allow list is no failure. */
+static void say_unloaded(const hal_instance *instance, char *text, size_t size)
 {
-    char there[256] = "none", why[512] = "";
+    for (uint32_t i = 0; i < instance->n_report && text[0] == '\0'; i++) {
+        const hal_load_entry *e = &instance->report[i];
+        if (e->status != HAL_OK && hal_status_code(e->status) != HAL_CODE_FAILED_PRECONDITION)
+            snprintf(text, size, "; not loaded: %s at %s: %s%s%s", e->path, hal_load_stage_name(e->stage), e->text,
+                     e->hint[0] ? "; try: " : "", e->hint);
+    }
+}
+
+/* What a person needs when a device is missing: what is there, who was asked, and why something is not. */
+static hal_status not_found(hal_instance *instance, const char *alias)
+{
+    char there[256] = "none", asked[640] = "", why[512] = "";
     size_t at = 0;
-    for (uint32_t i = 0; i < instance->n_devices && at < sizeof there; i++)
-        if (!is_absent(instance->devices[i]))
-            at += (size_t)snprintf(there + at, sizeof there - at, "%s%s", at ? ", " : "",
-                                   instance->devices[i]->alias);
+    for (uint32_t i = 0; i < hal_device_count(instance) && at < sizeof there; i++) {
+        const hal_device *d = hal_list_at(&instance->devices, i);
+        if (!hal_device_is_absent(d))
+            at += (size_t)snprintf(there + at, sizeof there - at, "%s%s", at ? ", " : "", d->alias);
+    }
     const hal_device *absent = first_absent(instance);
     if (absent != NULL)
         snprintf(why, sizeof why, "; absent: %s: %s", absent->alias, absent->lost_text);
-    for (uint32_t i = 0; i < instance->n_report && why[0] == '\0'; i++) {
-        const hal_load_entry *e = &instance->report[i];
-        /* A backend left out by the allow list is no failure. */
-        if (e->status != HAL_OK && hal_status_code(e->status) != HAL_CODE_FAILED_PRECONDITION)
-            snprintf(why, sizeof why, "; not loaded: %s at %s: %s%s%s", e->path,
-                     hal_load_stage_name(e->stage), e->text, e->hint[0] ? "; try: " : "", e->hint);
-    }
-    return HAL_FAIL(NOT_FOUND, "device \"%s\" is not there; present: %s%s", alias, there, why);
+    say_unloaded(instance, why, sizeof why);
+    hal_vendor_say(instance, asked, sizeof asked);
+    return HAL_FAIL(NOT_FOUND, "device \"%s\" is not there; present: %s%s%s", alias, there, asked, why);
 }
 
 hal_status hal_device_find(hal_instance *instance, const char *alias, hal_device **device)
 {
+    void *opened;
     HAL_TRY(hal_instance_check(instance));
     if (alias == NULL)
         return HAL_FAIL(INVALID_ARGUMENT, "hal_device_find: alias is NULL; pass one such as \"cpu0\"");
-    for (uint32_t i = 0; i < instance->n_devices; i++)
-        if (strcmp(instance->devices[i]->alias, alias) == 0) {
-            void *opened;
-            if (is_absent(instance->devices[i]))
-                return hal_device_activate(instance->devices[i], &opened);
-            *device = hal_device_retain(instance->devices[i]);
-            return HAL_OK;
-        }
-    return not_found(instance, alias);
+    hal_device *d = hal_route_find(instance, alias);
+    if (d == NULL || hal_device_is_absent(d)) {
+        HAL_TRY(hal_vendor_ask_once(instance, hal_deadline_ms(PROBE_MS)));
+        d = hal_route_find(instance, alias);
+    }
+    if (d == NULL)
+        return not_found(instance, alias);
+    if (hal_device_is_absent(d))
+        return hal_device_activate(d, &opened);
+    *device = hal_device_retain(d);
+    return HAL_OK;
 }
 
 /* A device lives in its instance, so its references are the instance's handles. */
@@ -167,13 +181,6 @@ void hal_device_release(hal_device *device)
         hal_instance_release(device->instance);
 }
 
-/* One number over all backends. */
-static uint32_t compute_group(const hal_device *device)
-{
-    const uint32_t group = device->record.compute_group;
-    return group == HAL_COMPUTE_GROUP_HOST ? UINT32_MAX : device->loaded->index << 16 | (group & 0xffffu);
-}
-
 void hal_device_describe(const hal_device *device, hal_device_info *info)
 {
     bool lost = atomic_load_explicit(&device->lost, memory_order_acquire);
@@ -181,9 +188,9 @@ void hal_device_describe(const hal_device *device, hal_device_info *info)
                               .alias = device->alias,
                               .name = device->record.name,
                               .backend = device->loaded->table->name,
-                              .reason = lost || is_absent(device) ? device->lost_text : "",
+                              .reason = lost || hal_device_is_absent(device) ? device->lost_text : "",
                               .state = (hal_device_state)atomic_load(&device->state),
-                              .compute_group = compute_group(device),
+                              .compute_group = device->compute_group,
                               .memory = device->memory,
                               .emulated = device->record.emulated != 0};
 }

@@ -385,12 +385,26 @@ typedef enum hal_device_state {
     HAL_DEVICE_GONE
 } hal_device_state;
 
-/** Number of devices, absent ones included. Fixed for the life of the instance. */
+/**
+ * Asks the interfaces of vendors that loaded backends need before they can tell their devices (OpenCL), each in a process of
+ * its own that is ended at its deadline, and lists what backends then claim. What is listed keeps its index and its
+ * handles; new devices follow, but for one that takes the place of an absent one of its name. What was answered is kept: on
+ * this machine as it is now, later instances list those devices without asking. Does nothing when no backend needs it.
+ * Any thread, also while others look at the list. Blocking: until `deadline`, at most 4 s. Errors: DEADLINE_EXCEEDED when
+ * that passes first; OUT_OF_MEMORY; that of a backend that fails to claim. A vendor that fails is none: its devices are
+ * not there.
+ */
+HAL_API hal_status hal_instance_probe(hal_instance *instance, int64_t deadline);
+
+/** Number of devices, absent ones included. Grows when one is found by hal_instance_probe, or by hal_device_find. */
 HAL_API uint32_t hal_device_count(const hal_instance *instance);
 /** Device `index` with one reference. Errors: NOT_FOUND past the end. */
 HAL_API hal_status hal_device_get(hal_instance *instance, uint32_t index, hal_device **device);
-/** Device by alias ("cpu0", "null0") with one reference. Errors: NOT_FOUND; the detail lists what is there, and the first
- *  device that is absent or load failure, if any. UNAVAILABLE: it is seen and cannot be used; the detail says why. */
+/** Device by alias ("cpu0", "null0") with one reference. A board that several backends reach has one alias ("gpu0") by the
+ *  fastest route; "gpu0@opencl" names another. One that is not there is looked for once in the life of the instance:
+ *  hal_instance_probe, which then blocks up to 5 s. Errors: NOT_FOUND; the detail lists what is there, who was asked, and
+ *  the first device that is absent or load failure, if any. UNAVAILABLE: it is seen and cannot be used; the detail says
+ *  why; those of hal_instance_probe. */
 HAL_API hal_status hal_device_find(hal_instance *instance, const char *alias, hal_device **device);
 /** One more reference; returns its argument. */
 HAL_API hal_device *hal_device_retain(hal_device *device);
@@ -404,7 +418,7 @@ typedef struct hal_device_id { uint32_t node, process, local; } hal_device_id;
 typedef struct hal_device_info {
     /** Which device of which process. */
     hal_device_id id;
-    /** "cpu0". */
+    /** "cpu0", "gpu0", "gpu0@opencl". */
     const char *alias;
     /** What people call it. */
     const char *name;
@@ -442,7 +456,7 @@ typedef struct hal_memory_info {
     uint32_t contention_group;
 } hal_memory_info;
 
-/** Number of memories of the instance. Fixed for its life. */
+/** Number of memories of the instance. Grows with the devices. */
 HAL_API uint32_t hal_memory_count(const hal_instance *instance);
 /** Memory `index`; belongs to the instance, never NULL inside the count. */
 HAL_API const hal_memory *hal_memory_get(const hal_instance *instance, uint32_t index);

@@ -30,13 +30,23 @@ static void host_complete(void *context, void *completion, hal_status status, co
     hal_slot_complete(completion, status, text);
 }
 
+static hal_device *device_of(const hal_loaded *loaded, uint32_t local)
+{
+    const hal_list *devices = &loaded->instance->devices;
+    for (uint32_t i = 0; i < hal_list_count(devices); i++) {
+        hal_device *d = hal_list_at(devices, i);
+        if (d->loaded == loaded && d->local == local)
+            return d;
+    }
+    return NULL;
+}
+
 static void host_device_lost(void *context, uint32_t device, const char *text)
 {
     hal_loaded *loaded = context;
-    hal_instance *instance = loaded->instance;
-    for (uint32_t i = 0; i < instance->n_devices; i++)
-        if (instance->devices[i]->loaded == loaded && instance->devices[i]->local == device)
-            hal_device_lose(instance->devices[i], text);
+    hal_device *d = device_of(loaded, device);
+    if (d != NULL)
+        hal_device_lose(d, text);
 }
 
 static void host_trace(void *context, const char *name, int64_t begin_ns, int64_t end_ns)
@@ -49,10 +59,9 @@ static void host_trace_device(void *context, uint32_t device, const char *catego
                               int64_t begin_ns, int64_t end_ns)
 {
     hal_loaded *loaded = context;
-    hal_instance *instance = loaded->instance;
-    for (uint32_t i = 0; i < instance->n_devices; i++)
-        if (instance->devices[i]->loaded == loaded && instance->devices[i]->local == device)
-            hal_trace_span(instance, instance->devices[i]->alias, category, name, begin_ns, end_ns);
+    const hal_device *d = device_of(loaded, device);
+    if (d != NULL)
+        hal_trace_span(loaded->instance, d->alias, category, name, begin_ns, end_ns);
 }
 
 static const char *host_option(void *context, const char *name)

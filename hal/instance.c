@@ -59,20 +59,27 @@ static void free_report(hal_instance *instance)
 static void destroy(hal_instance *instance)
 {
     hal_config config = instance->config;
-    for (uint32_t i = instance->n_devices; i-- > 0;)
-        hal_device_close(instance->devices[i]);
-    hal_loader_stop(instance);
-    for (uint32_t i = 0; i < instance->n_memories; i++) {
-        hal_deallocate(&config.allocator, instance->memories[i]->name);
-        hal_deallocate(&config.allocator, instance->memories[i]);
+    for (uint32_t i = hal_list_count(&instance->devices); i-- > 0;)
+        hal_device_close(hal_list_at(&instance->devices, i));
+    for (hal_device *d = instance->replaced, *next; d != NULL; d = next) {
+        next = d->next;
+        hal_device_close(d);
     }
-    hal_deallocate(&config.allocator, instance->memories);
+    hal_loader_stop(instance);
+    for (uint32_t i = 0; i < hal_memory_count(instance); i++) {
+        hal_memory *memory = hal_list_at(&instance->memories, i);
+        hal_deallocate(&config.allocator, memory->name);
+        hal_deallocate(&config.allocator, memory);
+    }
+    hal_list_free(&config.allocator, &instance->memories);
+    hal_vendor_free(instance);
     hal_topology_release(instance->topology);
-    hal_deallocate(&config.allocator, instance->devices);
+    hal_list_free(&config.allocator, &instance->devices);
     free_report(instance);
     hal_trace_free(instance);
     hal_deallocate(&config.allocator, instance->cache.items);
     pthread_mutex_destroy(&instance->cache.lock);
+    pthread_mutex_destroy(&instance->growing);
     hal_deallocate(&config.allocator, instance);
     hal_config_free(&config);
 }
@@ -90,6 +97,8 @@ static hal_status make(hal_config *config, hal_instance **out)
     atomic_init(&instance->handles, 1);
     atomic_init(&instance->objects, 1);
     pthread_mutex_init(&instance->cache.lock, NULL);
+    pthread_mutex_init(&instance->growing, NULL);
+    pthread_mutex_init(&instance->asking, NULL);
     hal_status s = HAL_OK;
     if (config->trace_path != NULL)
         s = hal_trace_open(instance, config->trace_path);
@@ -183,8 +192,8 @@ void hal_instance_release(hal_instance *instance)
     /* In a forked child threads and devices behind the objects do not exist: they are left alone. */
     if (!final || hal_instance_check(instance) != HAL_OK)
         return;
-    for (uint32_t i = instance->n_devices; i-- > 0;)
-        hal_device_drop_caches(instance->devices[i]);
+    for (uint32_t i = hal_list_count(&instance->devices); i-- > 0;)
+        hal_device_drop_caches(hal_list_at(&instance->devices, i));
     hal_cache_clear(instance);
     hal_trace_write(instance);
     hal_instance_drop(instance);

@@ -49,14 +49,20 @@ static bool backend_name(const char *file, char *out, size_t size)
     return true;
 }
 
-/* Order: by name, but fault last so that it finds what it wraps; equal names by directory. */
+static uint32_t rank_of(const candidate *c)
+{
+    char name[256] = "";
+    backend_name(c->file, name, sizeof name);
+    return hal_route_rank(name);
+}
+
+/* Order: as routes are preferred, then by name; equal names by directory. */
 static int compare(const void *x, const void *y)
 {
     const candidate *a = x, *b = y;
-    int fault_a = strcmp(a->file, PREFIX "fault" SUFFIX) == 0,
-        fault_b = strcmp(b->file, PREFIX "fault" SUFFIX) == 0;
-    if (fault_a != fault_b)
-        return fault_a - fault_b;
+    const uint32_t rank_a = rank_of(a), rank_b = rank_of(b);
+    if (rank_a != rank_b)
+        return rank_a < rank_b ? -1 : 1;
     int order = strcmp(a->file, b->file);
     return order != 0 ? order : (a->rank > b->rank) - (a->rank < b->rank);
 }
@@ -265,7 +271,7 @@ static bool complete_work(const hal_backend *t)
     return t->support && t->compile && t->program_free && t->queue_create && t->queue_destroy && t->submit && t->copy;
 }
 
-/* Members this version calls without asking; cost, counter and layout may be NULL. */
+/* Members this version calls without asking; cost, counter, layout and vendors may be NULL. */
 static bool complete_table(const hal_backend *t)
 {
     return t->name && t->description && t->build_id && complete_devices(t) && complete_work(t);
@@ -285,7 +291,7 @@ static hal_status stage_version(candidate *c, hal_backend_query_fn query, const 
         return HAL_FAIL(VERSION_MISMATCH, "the table says sanitizer kind %u, the note %u", t->sanitizer,
                         c->note.sanitizer);
     if (!complete_table(t))
-        return HAL_FAIL(VERSION_MISMATCH, "a function of the table is NULL; only cost, counter and layout may be");
+        return HAL_FAIL(VERSION_MISMATCH, "a function of the table is NULL; only cost, counter, layout and vendors may be");
     if (strcmp(t->name, c->note.name) != 0)
         return HAL_FAIL(VERSION_MISMATCH, "the table is called \"%s\", the note \"%s\"", t->name,
                         c->note.name);
@@ -324,7 +330,7 @@ static hal_status stage_start(hal_instance *instance, candidate *c, const hal_ba
     return HAL_OK;
 }
 
-static hal_status stage_claim(hal_instance *instance, hal_loaded *loaded)
+hal_status hal_loader_claim(hal_instance *instance, hal_loaded *loaded)
 {
     hal_device_record records[HAL_MAX_CLAIMS];
     uint32_t count = 0;
@@ -333,7 +339,10 @@ static hal_status stage_claim(hal_instance *instance, hal_loaded *loaded)
     hal_status s = loaded->table->claim(loaded->state, HAL_MAX_CLAIMS, records, &count);
     if (s != HAL_OK)
         return explain(s, loaded->table, "claim");
-    return hal_device_add(instance, loaded, records, count < HAL_MAX_CLAIMS ? count : HAL_MAX_CLAIMS);
+    count = count < HAL_MAX_CLAIMS ? count : HAL_MAX_CLAIMS;
+    if (count <= loaded->n_claimed)
+        return HAL_OK;
+    return hal_device_add(instance, loaded, records + loaded->n_claimed, count - loaded->n_claimed);
 }
 
 /* Takes a candidate as far as it comes; `stage` is the last one reached. */
@@ -355,7 +364,7 @@ static hal_status advance(hal_instance *instance, candidate *c)
     HAL_TRY(stage_version(c, query, &table));
     c->stage = HAL_LOAD_START;
     HAL_TRY(stage_start(instance, c, table));
-    HAL_TRY(stage_claim(instance, c->loaded));
+    HAL_TRY(hal_loader_claim(instance, c->loaded));
     c->stage = HAL_LOAD_CLAIMED;
     return HAL_OK;
 }

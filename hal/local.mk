@@ -106,6 +106,8 @@ HAL_CORE_SOURCES = \
 	hal/host.c \
 	hal/instance.c \
 	hal/known.c \
+	hal/list.c \
+	hal/list.h \
 	hal/loader.c \
 	hal/machine.c \
 	hal/memory.c \
@@ -115,6 +117,7 @@ HAL_CORE_SOURCES = \
 	hal/probe.h \
 	hal/program.c \
 	hal/queue.c \
+	hal/route.c \
 	hal/slot.c \
 	hal/status.c \
 	hal/tensor.c \

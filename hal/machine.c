@@ -16,8 +16,9 @@ static hal_status add_memories(hal_instance *instance)
         if (!m->host_access || m->numa == HAL_NOWHERE || m->capacity.source == HAL_SOURCE_UNKNOWN)
             continue;
         HAL_TRY(hal_memory_add(instance, m->id, (uint64_t)m->capacity.value, true, &index));
-        if (left < instance->memories[index]->free_at_start)
-            instance->memories[index]->free_at_start = left;
+        hal_memory *memory = hal_list_at(&instance->memories, index);
+        if (left < memory->free_at_start)
+            memory->free_at_start = left;
     }
     return HAL_OK;
 }
@@ -63,14 +64,6 @@ static hal_status refuse(void *state, uint32_t index, void **device)
 
 static const hal_backend nobody = {HAL_HEAD(hal_backend), .name = "", .build_id = "", .device_open = refuse};
 
-static bool is_listed(const hal_instance *instance, const char *alias)
-{
-    for (uint32_t i = 0; i < instance->n_devices; i++)
-        if (strcmp(instance->devices[i]->alias, alias) == 0)
-            return true;
-    return false;
-}
-
 static bool computes(const hal_topology_device *d)
 {
     return d->kind == HAL_DEVICE_GPU || d->kind == HAL_DEVICE_NPU || d->kind == HAL_DEVICE_OTHER;
@@ -81,7 +74,7 @@ hal_status hal_machine_add_absent(hal_instance *instance)
     instance->absent = (hal_loaded){.instance = instance, .table = &nobody, .state = instance, .index = UINT16_MAX};
     for (uint32_t i = 0; i < hal_topology_device_count(instance->topology); i++) {
         const hal_topology_device *d = hal_topology_device_at(instance->topology, i);
-        if (!computes(d) || is_listed(instance, d->alias))
+        if (!computes(d) || hal_route_find(instance, d->alias) != NULL)
             continue;
         hal_device_record record = {.compute_group = d->compute_group};
         snprintf(record.name, sizeof record.name, "%s", d->name[0] != '\0' ? d->name : d->family);

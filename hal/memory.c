@@ -3,12 +3,12 @@
 
 uint32_t hal_memory_count(const hal_instance *instance)
 {
-    return instance->n_memories;
+    return hal_list_count(&instance->memories);
 }
 
 const hal_memory *hal_memory_get(const hal_instance *instance, uint32_t index)
 {
-    return index < instance->n_memories ? instance->memories[index] : NULL;
+    return index < hal_memory_count(instance) ? hal_list_at(&instance->memories, index) : NULL;
 }
 
 void hal_memory_describe(const hal_memory *memory, hal_memory_info *info)
@@ -24,8 +24,7 @@ void hal_memory_describe(const hal_memory *memory, hal_memory_info *info)
 static hal_status make(hal_instance *instance, const char *name, uint64_t bytes, bool host)
 {
     const hal_allocator *a = &instance->config.allocator;
-    if (!hal_array_grow(a, (void **)&instance->memories, instance->n_memories, &instance->memories_capacity,
-                        sizeof(hal_memory *)))
+    if (!hal_list_reserve(a, &instance->memories, 1))
         return hal_status_last()->status;
     hal_memory *m = hal_allocate(a, sizeof *m);
     if (m == NULL)
@@ -34,22 +33,23 @@ static hal_status make(hal_instance *instance, const char *name, uint64_t bytes,
                       .capacity = bytes,
                       .free_at_start = bytes,
                       .host_access = host,
-                      .contention_group = instance->n_memories};
+                      .contention_group = hal_memory_count(instance)};
     if (m->name == NULL) {
         hal_deallocate(a, m);
         return hal_status_last()->status;
     }
-    instance->memories[instance->n_memories++] = m;
+    hal_list_add(&instance->memories, m);
     return HAL_OK;
 }
 
 hal_status hal_memory_add(hal_instance *instance, const char *name, uint64_t bytes, bool host,
                           uint32_t *index)
 {
+    const uint32_t n = hal_memory_count(instance);
     uint32_t i = 0;
-    while (i < instance->n_memories && strcmp(instance->memories[i]->name, name) != 0)
+    while (i < n && strcmp(hal_memory_get(instance, i)->name, name) != 0)
         i++;
-    if (i == instance->n_memories)
+    if (i == n)
         HAL_TRY(make(instance, name, bytes, host));
     *index = i;
     return HAL_OK;

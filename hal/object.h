@@ -11,6 +11,8 @@
 #ifndef HAL_OBJECT_H
 #define HAL_OBJECT_H
 
+#include "list.h"
+
 #include <hal/core.h>
 #include <hal/topology.h>
 #include <pthread.h>
@@ -76,16 +78,24 @@ typedef struct hal_loaded {
     void *state;
     hal_host host;
     uint32_t index;
+    uint32_t n_claimed; /* of its devices that are listed */
 } hal_loaded;
 /* The installed directory, searched last. Variable for tests, which must not find what lies installed already. */
 extern const char *hal_loader_directory;
 /* Whether the list of backends leaves `name` in: "cpu,null" allows only these, "^cuda" all but these, NULL all. */
 bool hal_loader_allows(const char *list, const char *name);
 hal_status hal_loader_run(hal_instance *instance);
+/* Lists the devices a backend claims beyond those that it claimed before. */
+hal_status hal_loader_claim(hal_instance *instance, hal_loaded *loaded);
 void hal_loader_stop(hal_instance *instance);
 void hal_host_fill(hal_loaded *loaded);
 /* hal_host.vendor_devices of this instance. */
 uint32_t hal_vendor_devices(hal_instance *instance, const char *vendor, uint32_t capacity, hal_vendor_device *devices);
+/* hal_instance_probe unless it was called before, or nobody names a vendor. */
+hal_status hal_vendor_ask_once(hal_instance *instance, int64_t deadline);
+/* Adds to `text`, which ends in NUL, whom hal_instance_probe asked and what is wrong with that. */
+void hal_vendor_say(hal_instance *instance, char *text, size_t size);
+void hal_vendor_free(hal_instance *instance);
 /* Opens the canonical directory `path` (O_PATH) when it belongs to root or the caller and neither it nor any
    directory above it lets others change what it holds. Otherwise fails and writes the mending command (or "") into `hint`. */
 hal_status hal_trust_directory(const char *path, char *hint, size_t size, int *out);
@@ -107,8 +117,8 @@ struct hal_device {
     hal_instance *instance;
     hal_loaded *loaded;
     hal_device_record record;
-    char alias[48];
-    uint32_t index, local, memory;
+    char alias[80];
+    uint32_t index, local, memory, compute_group;
     _Atomic uint32_t state; /* hal_device_state */
     _Atomic bool lost;
     char lost_text[240];     /* written once, before `lost`; of an absent one its reason */
@@ -119,8 +129,25 @@ struct hal_device {
     _Atomic(hal_queue *) shared;
     void *eager;
     void (*_Atomic eager_release)(void *);
+    hal_device *next; /* in hal_instance.replaced */
 };
-/* Makes the devices of a claim: all of them, or none. */
+/* Whether no backend claims it. */
+static inline bool hal_device_is_absent(const hal_device *device);
+
+/* Devices on their way into the list. */
+typedef struct hal_claim {
+    hal_instance *instance;
+    hal_device *devices[HAL_MAX_CLAIMS];
+    uint32_t count;
+} hal_claim;
+/* route.c. Smaller numbers claim first. */
+uint32_t hal_route_rank(const char *backend);
+/* Gives the next device of `claim` its alias and compute group. */
+void hal_route_name(const hal_claim *claim, hal_device *device);
+/* The device called "gpu0", "gpu0@opencl"; NULL when there is none. */
+hal_device *hal_route_find(const hal_instance *instance, const char *alias);
+/* Makes the devices of a claim, numbered from loaded->n_claimed on: all of them, or none. One that was absent is replaced,
+   at its index. */
 hal_status hal_device_add(hal_instance *instance, hal_loaded *loaded, const hal_device_record *records,
                           uint32_t n);
 /* One that nothing can use, with that alias; `why` is its reason, `local` what device_open is given. */
@@ -152,12 +179,15 @@ struct hal_instance {
     hal_config config;
     hal_topology *topology;
     hal_loaded absent; /* stands for the backend of devices that none claims */
-    hal_memory **memories;
-    uint32_t n_memories, memories_capacity;
+    hal_list memories; /* hal_memory */
     hal_loaded **loaded;
     uint32_t n_loaded, loaded_capacity;
-    hal_device **devices;
-    uint32_t n_devices, devices_capacity;
+    hal_list devices;     /* hal_device */
+    hal_device *replaced; /* absent once; somebody may still hold them */
+    pthread_mutex_t growing; /* held by who adds to the two lists after the instance was made */
+    bool probed;             /* under `growing` */
+    pthread_mutex_t asking;  /* `answers` */
+    struct hal_answers *answers; /* of the last probe; NULL: what was kept */
     hal_load_entry *report;
     uint32_t n_report, report_capacity;
     _Atomic uint64_t compilations;
@@ -165,6 +195,10 @@ struct hal_instance {
     _Atomic(hal_trace *) trace;
     hal_instance *next;
 };
+static inline bool hal_device_is_absent(const hal_device *device)
+{
+    return device->loaded == &device->instance->absent;
+}
 void hal_instance_hold(hal_instance *instance); /* one more object */
 void hal_instance_drop(hal_instance *instance);
 

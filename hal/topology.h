@@ -124,8 +124,7 @@ typedef struct hal_topology_options {
 HAL_API hal_status hal_topology_create(const hal_topology_options *options, hal_topology **topology);
 /**
  * The description of the machine that `instance` was created on, with one reference: the passive one, with answers that were
- * kept. Its devices that no backend claims are in the instance's list too, absent, with their reason. No backend of this
- * release needs a vendor's library, so that activating a device asks none; only `probe` does.
+ * kept then. Its devices that no backend claims are in the instance's list too, absent, with their reason.
  */
 HAL_API hal_status hal_instance_topology(hal_instance *instance, hal_topology **topology);
 /** One more reference; returns its argument. */

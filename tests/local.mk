@@ -37,6 +37,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_overhead \
 	tests/unit/test_plan \
 	tests/unit/test_plot \
+	tests/unit/test_probe \
 	tests/unit/test_queue \
 	tests/unit/test_reference \
 	tests/unit/test_run \

@@ -128,6 +128,9 @@ typedef struct hal_answers hal_answers;
 hal_status hal_answers_ask(const hal_allocator *allocator, const hal_files *files, int64_t deadline, hal_answers **answers);
 /* What was kept for this machine as it is now, or what was recorded; loads and starts nothing. NOT_FOUND when nothing was. */
 hal_status hal_answers_recall(const hal_allocator *allocator, const hal_files *files, hal_answers **answers);
+/* The same for the vendors named, separated by blanks: what others answered before stays kept. NULL: all. */
+hal_status hal_answers_ask_some(const hal_allocator *allocator, const hal_files *files, const char *vendors, int64_t deadline,
+                                hal_answers **answers);
 void hal_answers_free(hal_answers *answers);
 
 /* When it was asked, in seconds since 1970. */
@@ -139,6 +142,9 @@ const hal_vendor_fact *hal_answers_facts(const hal_answers *answers, uint32_t *c
 /* The first fact about a device's family (hal_topology_device.family) whose end is the best of them; NULL when nobody was
    asked who could know. */
 const hal_vendor_fact *hal_answers_fact_of(const hal_answers *answers, const char *family);
+
+/* Number of the ladder's code that says how asking ended: 804 for D804; 0 where nothing went wrong. */
+uint32_t hal_fact_code(const hal_vendor_fact *fact);
 
 /* Whether what the vendor of fact `fact` told of includes that device: by address, UUID, or else by its number. */
 bool hal_answers_list(const hal_answers *answers, uint32_t fact, const hal_topology_device *device);

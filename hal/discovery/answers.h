@@ -32,7 +32,8 @@ hal_status hal_answers_read(hal_answers *answers, const hal_vendor *vendor, cons
 /* merge_links.c. `device_of` holds the draft's device of each item, HAL_NOWHERE for others. */
 void hal_answers_merge_links(hal_draft *draft, const hal_answers *answers, const uint32_t *device_of);
 
-/* keep.c. Writes answers for hal_answers_recall; whatever goes wrong costs time only. */
-void hal_answers_keep(const hal_answers *answers, const hal_files *files);
+/* keep.c. Writes answers for hal_answers_recall; whatever goes wrong costs time only. `vendors`: who was asked, separated by
+   blanks; what was kept of others stays. NULL: all were. */
+void hal_answers_keep(const hal_answers *answers, const hal_files *files, const char *vendors);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Asks all vendors side by side. None can hold up another: each is a child with a deadline of its own. */
 #include "hal/discovery/answers.h"
+#include "hal/discovery/words.h"
 #include "hal/object.h"
 #include "hal/probe.h"
 
@@ -79,10 +80,12 @@ static void add_opencl(inquiry *r, const hal_vendor *vendor)
         add_question(r, vendor, "");
 }
 
-static void list_questions(inquiry *r)
+static void list_questions(inquiry *r, const char *vendors)
 {
     const hal_vendor *v;
     for (uint32_t i = 0; (v = hal_vendor_at(i)) != NULL; i++) {
+        if (vendors != NULL && !hal_word_listed(vendors, v->name))
+            continue;
         if (strcmp(v->name, "opencl") == 0)
             add_opencl(r, v);
         else
@@ -161,7 +164,6 @@ static hal_status ask_all(const hal_allocator *allocator, inquiry *r, int64_t de
 {
     const int64_t each = hal_deadline_ms(EACH_MS), when = (int64_t)time(NULL);
     hal_status s = HAL_OK;
-    list_questions(r);
     for (uint32_t i = 0; i < r->n; i++) {
         r->tasks[i].verb = "ask";
         r->tasks[i].subject = r->questions[i].subject;
@@ -176,24 +178,32 @@ static hal_status ask_all(const hal_allocator *allocator, inquiry *r, int64_t de
     return s;
 }
 
-static hal_status ask_live(const hal_allocator *allocator, const hal_files *files, int64_t deadline,
-                           hal_answers *answers)
+static hal_status ask_live(const hal_allocator *allocator, const hal_files *files, const char *vendors,
+                           int64_t deadline, hal_answers *answers)
 {
     inquiry r = {.files = files};
     hal_status s = HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     r.questions = hal_allocate_array(allocator, TASKS, sizeof *r.questions);
     r.tasks = hal_allocate_array(allocator, TASKS, sizeof *r.tasks);
-    if (r.questions != NULL && r.tasks != NULL)
+    if (r.questions != NULL && r.tasks != NULL) {
+        list_questions(&r, vendors);
         s = ask_all(allocator, &r, deadline, answers);
+    }
     hal_deallocate(allocator, r.tasks);
     hal_deallocate(allocator, r.questions);
     if (s == HAL_OK)
-        hal_answers_keep(answers, files);
+        hal_answers_keep(answers, files, vendors);
     return s;
 }
 
 hal_status hal_answers_ask(const hal_allocator *allocator, const hal_files *files, int64_t deadline,
                            hal_answers **answers)
+{
+    return hal_answers_ask_some(allocator, files, NULL, deadline, answers);
+}
+
+hal_status hal_answers_ask_some(const hal_allocator *allocator, const hal_files *files, const char *vendors,
+                                int64_t deadline, hal_answers **answers)
 {
     hal_answers *a = NULL;
     if (!hal_files_live(files)) {
@@ -202,7 +212,7 @@ hal_status hal_answers_ask(const hal_allocator *allocator, const hal_files *file
                                                                : recalled;
     }
     HAL_TRY(hal_answers_create(allocator, &a));
-    hal_status s = ask_live(allocator, files, deadline, a);
+    hal_status s = ask_live(allocator, files, vendors, deadline, a);
     if (s == HAL_OK)
         *answers = a;
     else

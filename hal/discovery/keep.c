@@ -6,6 +6,7 @@
  */
 #include "hal/discovery/answers.h"
 #include "hal/discovery/kept.h"
+#include "hal/discovery/words.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -79,12 +80,18 @@ static bool path_of(const hal_files *files, bool make, char *path, size_t size)
 
 /* --------------------------------------------------------------------------------------------- keeping -- */
 
-static bool write_all(const void *context, FILE *out)
+typedef struct keeping {
+    const hal_answers *fresh, *old; /* `old` may be NULL */
+    const char *vendors;            /* that `fresh` replaces */
+} keeping;
+
+/* Those of all vendors but the ones named. */
+static void write_answers(const hal_answers *answers, const char *but, FILE *out)
 {
-    const hal_answers *answers = context;
     char line[HAL_ANSWER_LINE];
-    fputs(HEAD, out);
     for (uint32_t k = 0; k < answers->n_facts; k++) {
+        if (hal_word_listed(but, answers->facts[k].vendor))
+            continue;
         hal_answer_print(&answers->libraries[k], line);
         fputs(line, out);
         for (uint32_t i = 0; i < answers->n_items; i++) {
@@ -94,6 +101,15 @@ static bool write_all(const void *context, FILE *out)
             fputs(line, out);
         }
     }
+}
+
+static bool write_all(const void *context, FILE *out)
+{
+    const keeping *k = context;
+    fputs(HEAD, out);
+    if (k->old != NULL)
+        write_answers(k->old, k->vendors, out);
+    write_answers(k->fresh, "", out);
     return fflush(out) == 0 && ferror(out) == 0;
 }
 
@@ -115,11 +131,16 @@ static void remove_old(const char *path)
     closedir(d);
 }
 
-void hal_answers_keep(const hal_answers *answers, const hal_files *files)
+void hal_answers_keep(const hal_answers *answers, const hal_files *files, const char *vendors)
 {
     char path[PATH_LARGE];
-    if (path_of(files, true, path, sizeof path) && hal_kept_write(path, write_all, answers))
+    hal_answers *old = NULL;
+    if (vendors != NULL)
+        (void)hal_answers_recall(&answers->allocator, files, &old);
+    const keeping k = {answers, old, vendors};
+    if (path_of(files, true, path, sizeof path) && hal_kept_write(path, write_all, &k))
         remove_old(path);
+    hal_answers_free(old);
 }
 
 /* ------------------------------------------------------------------------------------------- recalling -- */

@@ -31,8 +31,7 @@ static uint32_t code_of_status(const hal_vendor_fact *fact, uint32_t otherwise)
     return otherwise;
 }
 
-/* 0 where nothing went wrong. */
-static uint32_t code_of(const hal_vendor_fact *fact)
+uint32_t hal_fact_code(const hal_vendor_fact *fact)
 {
     switch ((hal_fact_end)fact->end) {
     case HAL_FACT_DEVICES: return 0;
@@ -136,7 +135,7 @@ static void add_others(const hal_climb *climb, const hal_vendor_fact *facts, uin
     for (uint32_t i = 0; i < count; i++)
         if (&facts[i] == best) {
             remember(climb->ladder, i);
-        } else if (concerns(climb, &facts[i]) && code_of(&facts[i]) != 0) {
+        } else if (concerns(climb, &facts[i]) && hal_fact_code(&facts[i]) != 0) {
             describe(&facts[i], one, sizeof one);
             hal_words_add(text, size, "; %s", one);
             remember(climb->ladder, i);
@@ -147,7 +146,7 @@ static void report(hal_climb *climb, const hal_vendor_fact *facts, uint32_t coun
                    const hal_vendor_fact *best)
 {
     char text[768], remedy[1024] = "", name[16];
-    uint32_t code = is_old_loader(climb, best) ? 602 : best->end == HAL_FACT_DEVICES ? 807 : code_of(best);
+    uint32_t code = is_old_loader(climb, best) ? 602 : best->end == HAL_FACT_DEVICES ? 807 : hal_fact_code(best);
     describe(best, text, sizeof text);
     add_others(climb, facts, count, best, text, sizeof text);
     snprintf(name, sizeof name, "D%u", code);
@@ -214,7 +213,7 @@ void hal_ladder_survey_answers(hal_ladder *ladder)
         if (is_harmless(ladder, &facts[i]) || (i < 64 && (ladder->told >> i & 1) != 0))
             continue;
         describe(&facts[i], text, sizeof text);
-        hal_ladder_report(ladder, code_of(&facts[i]), "%s", text);
+        hal_ladder_report(ladder, hal_fact_code(&facts[i]), "%s", text);
     }
 }
 

@@ -259,8 +259,19 @@ static void they_lack_a_function(void **state)
     }
 }
 
+/* Where real libraries are: the system's directory, or one that Debian's packages were unpacked to. */
+static bool has_real(const char *file, char *directory, size_t size)
+{
+    const char *given = getenv("HAL_TEST_LIBRARIES");
+    char path[600];
+    snprintf(directory, size, "%s", given != NULL ? given : "/usr/lib/x86_64-linux-gnu");
+    snprintf(path, sizeof path, "%s/%s", directory, file);
+    return access(path, R_OK) == 0;
+}
+
 static void they_are_no_libraries(void **state)
 {
+    char real[512];
     (void)state;
     static const char words[] = "this is no library, but longer than the header of one, which has 64 bytes\n";
     place_all();
@@ -272,7 +283,8 @@ static void they_are_no_libraries(void **state)
         unlink(scratch_path(vendors[i].file));
         place(&vendors[i], vendors[i].file, NULL);
         const hal_vendor_fact *f = fact_of(answers, vendors[i].name);
-        if (f->library[0] != '/' || strncmp(f->library, scratch_root, strlen(scratch_root)) == 0)
+        if (!has_real(vendors[i].file, real, sizeof real) &&
+            (f->library[0] != '/' || strncmp(f->library, scratch_root, strlen(scratch_root)) == 0))
             expect_fact(answers, vendors[i].name, HAL_FACT_ABSENT, ""); /* else a real one took its place */
         expect_others_well(answers, vendors[i].name);
         hal_answers_free(answers);
@@ -313,14 +325,92 @@ static void a_missing_helper_is_told(void **state)
     hal_answers_free(answers);
 }
 
-/* Where real libraries are: the system's directory, or one that Debian's packages were unpacked to. */
-static bool has_real(const char *file, char *directory, size_t size)
+/* -------------------------------------------------------------------------------------- one of them alone -- */
+
+static hal_answers *ask_some(const char *names)
 {
-    const char *given = getenv("HAL_TEST_LIBRARIES");
-    char path[600];
-    snprintf(directory, size, "%s", given != NULL ? given : "/usr/lib/x86_64-linux-gnu");
-    snprintf(path, sizeof path, "%s/%s", directory, file);
-    return access(path, R_OK) == 0;
+    hal_files *files = NULL;
+    hal_answers *answers = NULL;
+    assert_ok(hal_files_open(NULL, NULL, &files));
+    assert_ok(hal_answers_ask_some(NULL, files, names, SOON, &answers));
+    hal_files_close(files);
+    return answers;
+}
+
+static hal_answers *recall(void)
+{
+    hal_files *files = NULL;
+    hal_answers *answers = NULL;
+    assert_ok(hal_files_open(NULL, NULL, &files));
+    assert_ok(hal_answers_recall(NULL, files, &answers));
+    hal_files_close(files);
+    return answers;
+}
+
+/* Who was not asked again keeps what it said. */
+static void one_is_asked_anew(void **state)
+{
+    (void)state;
+    place_all();
+    setenv("XDG_CACHE_HOME", scratch_root, 1);
+    hal_answers_free(ask(SOON));
+    setenv("STUB_OPENCL", "none", 1);
+    setenv("STUB_CUDA", "none", 1);
+    hal_answers *some = ask_some("opencl"), *all = recall();
+    unsetenv("STUB_OPENCL");
+    unsetenv("STUB_CUDA");
+    uint32_t n;
+    hal_answers_facts(some, &n);
+    assert_int_equal(n, 1);
+    expect_fact(some, "opencl", HAL_FACT_NONE, "");
+    expect_fact(all, "opencl", HAL_FACT_NONE, "");
+    expect_others_well(all, "opencl");
+    hal_answers_free(some);
+    hal_answers_free(all);
+    hal_answers_free(ask_some("opencl"));
+    all = recall();
+    expect_others_well(all, "");
+    hal_answers_free(all);
+    setenv("XDG_CACHE_HOME", "/dev/null", 1);
+}
+
+static hal_status told_claim(void *state, uint32_t capacity, hal_device_record *records, uint32_t *count)
+{
+    hal_vendor_device devices[8];
+    (void)state;
+    *count = fake.host->vendor_devices(fake.host->context, "opencl", 8, devices);
+    for (uint32_t i = 0; i < *count && i < capacity; i++)
+        records[i] = (hal_device_record){.alias = "opencl"};
+    return HAL_OK;
+}
+
+/* An instance over a backend that needs OpenCL; where nothing can be kept, what was answered is still told. */
+static void an_instance_asks_when_a_device_is_missing(void **state)
+{
+    (void)state;
+    hal_device *device = NULL, *found = NULL;
+    place_all();
+    hal_backend table = fake_table;
+    table.claim = told_claim;
+    table.vendors = "opencl";
+    device = fake_device(false);
+    hal_instance *instance = hal_device_instance(device);
+    instance->loaded[0]->table = &table;
+    setenv("STUB_OPENCL", "abort", 1);
+    assert_code(hal_device_find(instance, "opencl0", &found), NOT_FOUND);
+    assert_non_null(strstr(hal_status_last()->text, "D804"));
+    assert_non_null(strstr(hal_status_last()->text, "stub.icd"));
+    unsetenv("STUB_OPENCL");
+    assert_code(hal_device_find(instance, "opencl0", &found), NOT_FOUND); /* once is enough */
+    assert_ok(hal_instance_probe(instance, SOON));
+    assert_ok(hal_device_find(instance, "opencl0", &found)); /* the second: the first stands for the fake */
+    hal_device_release(found);
+    write_text("vendors/stub.icd", "libnowhere.so\n");
+    instance->probed = false;
+    assert_code(hal_device_find(instance, "opencl7", &found), NOT_FOUND);
+    assert_non_null(strstr(hal_status_last()->text, "D703"));
+    write_text("vendors/stub.icd", "libstub_driver.so\n");
+    hal_device_release(device);
 }
 
 /* Where the tests shall run against real libraries, not having one is a failure. */
@@ -533,6 +623,8 @@ int main(void)
         cmocka_unit_test(they_hang),
         cmocka_unit_test(everybody_hangs),
         cmocka_unit_test(a_missing_helper_is_told),
+        cmocka_unit_test(one_is_asked_anew),
+        cmocka_unit_test(an_instance_asks_when_a_device_is_missing),
         cmocka_unit_test(one_driver_of_opencl_hides_no_other),
         cmocka_unit_test(the_real_loader_of_level_zero_takes_a_driver),
         cmocka_unit_test(real_libraries_find_nothing),
