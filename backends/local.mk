@@ -34,12 +34,17 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/api.def \
 	backends/opencl/api.h \
 	backends/opencl/binary.c \
+	backends/opencl/build.c \
+	backends/opencl/build.h \
 	backends/opencl/claim.c \
+	backends/opencl/clock.h \
 	backends/opencl/code.c \
 	backends/opencl/copy.c \
 	backends/opencl/device.c \
 	backends/opencl/fail.c \
 	backends/opencl/find.c \
+	backends/opencl/job.c \
+	backends/opencl/job.h \
 	backends/opencl/kernel.c \
 	backends/opencl/kernel.h \
 	backends/opencl/memory.c \
@@ -48,7 +53,11 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/opencl.h \
 	backends/opencl/program.c \
 	backends/opencl/queue.c \
-	backends/opencl/support.c
+	backends/opencl/staging.c \
+	backends/opencl/staging.h \
+	backends/opencl/submit.c \
+	backends/opencl/support.c \
+	backends/opencl/trace.c
 
 if HAVE_OPENCL
 halplugin_LTLIBRARIES += libhal_opencl.la

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "opencl.h"
+#include "clock.h"
+#include "staging.h"
+
+#define CALLBACK_NS INT64_C(1000000000)
 
 /* ------------------------------------------------------------------------------------------ questions -- */
 
@@ -26,6 +29,12 @@ static void read_items(hal_opencl_device *d) {
     size_t items[16] = {0};
     d->cl.clGetDeviceInfo(d->id, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof items, items, NULL);
     for (int i = 0; i < 3; i++) d->most_items[i] = items[i] ? items[i] : 1;
+}
+
+/* Nothing is reassociated, and no denormal is flushed, unless an option asks for it. Division is only near without one. */
+static void read_options(hal_opencl_device *d) {
+    const bool exact = (number(d, CL_DEVICE_SINGLE_FP_CONFIG) & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT) != 0;
+    snprintf(d->options, sizeof d->options, "-cl-std=CL1.2%s", exact ? " -cl-fp32-correctly-rounded-divide-sqrt" : "");
 }
 
 static uint32_t at_least_one(uint64_t value) {
@@ -51,8 +60,96 @@ static void read_all(hal_opencl_device *d) {
     text(d, CL_DEVICE_VERSION, d->version, sizeof d->version);
     d->memory_bytes = number(d, CL_DEVICE_GLOBAL_MEM_SIZE);
     d->most_block = number(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    read_options(d);
     read_items(d);
     read_traits(d);
+    d->stages = !d->traits.wide && (d->state->variant || !number(d, CL_DEVICE_HOST_UNIFIED_MEMORY));
+}
+
+/* -------------------------------------------------------------------------------------------- callbacks -- */
+
+/* Somebody waits for the call; the one of the two that comes last frees it. */
+typedef struct ring { pthread_mutex_t lock; pthread_cond_t rang; bool done, left; } ring;
+
+static void ring_free(ring *r) {
+    pthread_cond_destroy(&r->rang);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}
+
+static void CL_CALLBACK answer(cl_event event, cl_int fate, void *argument) {
+    ring *r = argument;
+    (void)event;
+    (void)fate;
+    pthread_mutex_lock(&r->lock);
+    r->done = true;
+    const bool left = r->left;
+    pthread_cond_signal(&r->rang);
+    pthread_mutex_unlock(&r->lock);
+    if (left) ring_free(r);
+}
+
+static bool rings(ring *r) {
+    const int64_t until = hal_opencl_now() + CALLBACK_NS;
+    const struct timespec deadline = {until / 1000000000, until % 1000000000};
+    int rc = 0;
+    pthread_mutex_lock(&r->lock);
+    while (!r->done && rc == 0) rc = pthread_cond_timedwait(&r->rang, &r->lock, &deadline);
+    const bool done = r->done;
+    r->left = !done;
+    pthread_mutex_unlock(&r->lock);
+    return done;
+}
+
+static ring *ring_create(void) {
+    pthread_condattr_t clock;
+    ring *r = calloc(1, sizeof *r);
+    if (!r) return NULL;
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->rang, &clock);
+    pthread_condattr_destroy(&clock);
+    return r;
+}
+
+/* Some drivers accept a callback and never make it. Tried once, on a marker. */
+static bool calls_back(hal_opencl_device *d) {
+    cl_event event = NULL;
+    ring *r = ring_create();
+    bool done = false;
+    if (!r || d->cl.clEnqueueMarkerWithWaitList(d->queue, 0, NULL, &event) != CL_SUCCESS) event = NULL;
+    if (event && d->cl.clSetEventCallback(event, CL_COMPLETE, answer, r) == CL_SUCCESS) {
+        d->cl.clFlush(d->queue);
+        done = rings(r);
+        if (!done) r = NULL;             /* the callback frees it, should it ever come */
+    }
+    if (event) d->cl.clReleaseEvent(event);
+    if (r) ring_free(r);
+    return done;
+}
+
+/* ------------------------------------------------------------------------------------------------ losing -- */
+
+/* Out of resources is also what a driver says whose device has crashed; then it takes no marker either. */
+static bool is_gone(hal_opencl_device *d, cl_int code) {
+    if (code == CL_DEVICE_NOT_AVAILABLE || code == CL_INVALID_CONTEXT || code == CL_INVALID_COMMAND_QUEUE) return true;
+    if (code != CL_OUT_OF_RESOURCES && code != CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) return false;
+    pthread_mutex_lock(&d->lock);
+    cl_int e = d->cl.clEnqueueMarkerWithWaitList(d->queue, 0, NULL, NULL);
+    if (e == CL_SUCCESS) e = d->cl.clFlush(d->queue);
+    pthread_mutex_unlock(&d->lock);
+    return e != CL_SUCCESS;
+}
+
+void hal_opencl_device_suspect(hal_opencl_device *d, cl_int code, const char *text) {
+    if (is_gone(d, code) && !atomic_exchange(&d->lost, true))
+        d->host->device_lost(d->host->context, d->index, text);
+}
+
+void hal_opencl_device_trim(hal_opencl_device *d) {
+    hal_opencl_binaries_trim(d);
+    hal_opencl_staging_trim(d);
 }
 
 /* ------------------------------------------------------------------------------------- open and close -- */
@@ -67,7 +164,8 @@ static hal_status create_context(hal_opencl_device *d) {
 
 void hal_opencl_device_close(void *device) {
     hal_opencl_device *d = device;
-    hal_opencl_binaries_free(d);
+    hal_opencl_binaries_store(d);
+    hal_opencl_device_trim(d);
     if (d->queue) d->cl.clReleaseCommandQueue(d->queue);
     if (d->context) d->cl.clReleaseContext(d->context);
     pthread_mutex_destroy(&d->build);
@@ -95,7 +193,9 @@ hal_status hal_opencl_device_open(void *opaque, uint32_t index, void **device) {
         read_all(d);
         status = create_context(d);
     }
-    if (status == HAL_OK) *device = d;
-    else hal_opencl_device_close(d);
+    if (status == HAL_OK) {
+        d->calls_back = calls_back(d);
+        *device = d;
+    } else hal_opencl_device_close(d);
     return status;
 }

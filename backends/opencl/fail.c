@@ -5,10 +5,14 @@
 
 #include "opencl.h"
 
+bool hal_opencl_code_is_memory(cl_int code) {
+    return code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_HOST_MEMORY || code == CL_OUT_OF_RESOURCES ||
+        code == CL_INVALID_BUFFER_SIZE;
+}
+
 static hal_code meaning(cl_int code) {
+    if (hal_opencl_code_is_memory(code)) return HAL_CODE_OUT_OF_MEMORY;
     switch (code) {
-    case CL_MEM_OBJECT_ALLOCATION_FAILURE: case CL_OUT_OF_HOST_MEMORY: case CL_OUT_OF_RESOURCES:
-    case CL_INVALID_BUFFER_SIZE: return HAL_CODE_OUT_OF_MEMORY;
     case CL_DEVICE_NOT_AVAILABLE: return HAL_CODE_DEVICE_LOST;
     case CL_DEVICE_NOT_FOUND: return HAL_CODE_NOT_FOUND;
     case CL_COMPILER_NOT_AVAILABLE: return HAL_CODE_UNSUPPORTED;

@@ -25,9 +25,15 @@ void hal_opencl_kernels_begin(hal_opencl_program *p) {
     p->n_launches = p->n_slots = 0;
 }
 
+static void drop(hal_opencl_device *d, hal_opencl_launch *l) {
+    if (l->kernel) d->cl.clReleaseKernel(l->kernel);
+    hal_opencl_binary_put(d, l->binary);
+    l->kernel = NULL;
+    l->binary = NULL;
+}
+
 void hal_opencl_kernels_free(hal_opencl_program *p) {
-    for (uint32_t i = 0; i < p->room_launches; i++)
-        if (p->launches[i].kernel) p->device->cl.clReleaseKernel(p->launches[i].kernel);
+    for (uint32_t i = 0; i < p->room_launches; i++) drop(p->device, &p->launches[i]);
     free(p->launches);
     free(p->slots);
 }
@@ -68,28 +74,29 @@ static hal_status check_group(hal_opencl_program *p, const hal_opencl_launch *l,
 
 /* -------------------------------------------------------------------------------------------- launches -- */
 
-static hal_status create_kernel(hal_opencl_program *p, const hal_portable_program *text, hal_opencl_binary *binary,
-                                const char *entry, hal_opencl_launch *l) {
-    hal_opencl_device *d = p->device;
+/* Kernel `entry` of the text, unless the launch has it from the last time. */
+static hal_status choose_kernel(hal_opencl_device *d, const hal_portable_program *text, const char *entry,
+                                hal_opencl_launch *l) {
+    hal_opencl_binary *binary = NULL;
     cl_int e = CL_SUCCESS;
-    if (l->kernel && l->binary == binary && strcmp(l->entry, entry) == 0) return HAL_OK;
-    if (l->kernel) d->cl.clReleaseKernel(l->kernel);
-    l->kernel = d->cl.clCreateKernel(hal_opencl_binary_program(binary), entry, &e);
-    if (!l->kernel) return hal_opencl_fail(d, e, "clCreateKernel \"%s\" of \"%s\"", entry, text->file);
+    HAL_TRY(hal_opencl_binary_get(d, text, &binary));
+    const bool same = l->kernel && l->binary == binary && strcmp(l->entry, entry) == 0;
+    if (same) hal_opencl_binary_put(d, binary);
+    else drop(d, l);
     l->binary = binary;
+    if (!same) l->kernel = d->cl.clCreateKernel(hal_opencl_binary_program(binary), entry, &e);
+    if (!l->kernel) return hal_opencl_fail(d, e, "clCreateKernel \"%s\" of \"%s\"", entry, text->file);
     snprintf(l->entry, sizeof l->entry, "%s", entry);
     return HAL_OK;
 }
 
 static hal_status add(hal_opencl_program *p, uint32_t op, const hal_portable_launch *from) {
     const hal_portable_program *text = &p->calls[op].programs[from->program];
-    hal_opencl_binary *binary = NULL;
     if (from->global[0] * from->global[1] * from->global[2] == 0) return HAL_OK;
     if (!grow((void **)&p->launches, &p->room_launches, p->n_launches, sizeof *p->launches))
         return hal_opencl_no_memory(p->device->host, "the launches of a program");
     hal_opencl_launch *l = &p->launches[p->n_launches];
-    HAL_TRY(hal_opencl_binary_get(p->device, text, &binary));
-    HAL_TRY(create_kernel(p, text, binary, from->entry, l));
+    HAL_TRY(choose_kernel(p->device, text, from->entry, l));
     l->op = op;
     l->from = (uint32_t)(from - p->calls[op].launches);
     place(p, from, l);
@@ -146,26 +153,32 @@ hal_status hal_opencl_kernels_set(hal_opencl_program *p) {
     return HAL_OK;
 }
 
-static bool differs(const hal_backend_binding *a, const hal_backend_binding *b) {
-    return a->memory != b->memory || a->offset != b->offset;
+/* Marks what is not where it was; a binding without memory has tensors without elements. */
+static bool find_changes(hal_opencl_program *p, const hal_backend_binding *bindings) {
+    bool any = false;
+    for (uint32_t i = 0; i < p->description->n_bindings; i++) {
+        const hal_opencl_block *block = bindings[i].memory;
+        const uint64_t serial = block ? block->serial : 0;
+        struct hal_opencl_bound *b = &p->bound[i];
+        b->stale = b->stale || serial == 0 || b->serial != serial || b->offset != bindings[i].offset;
+        b->serial = serial;
+        b->offset = bindings[i].offset;
+        any = any || b->stale;
+    }
+    return any;
 }
 
 hal_status hal_opencl_program_bind(hal_opencl_program *p, const hal_backend_binding *bindings) {
-    const uint32_t n = p->description->n_bindings;
-    bool changed = !p->bound;
-    for (uint32_t i = 0; i < n && !changed; i++) changed = differs(&bindings[i], &p->bindings[i]);
-    if (!changed) return HAL_OK;
+    if (!find_changes(p, bindings)) return HAL_OK;
     for (uint32_t i = 0; i < p->n_slots; i++) {
         const hal_opencl_slot *s = &p->slots[i];
         const hal_backend_binding *b = &bindings[s->binding];
-        if (p->bound && !differs(b, &p->bindings[s->binding])) continue;
+        const hal_opencl_launch *l = &p->launches[s->launch];
+        if (!p->bound[s->binding].stale) continue;
         const cl_mem mem = b->memory ? ((const hal_opencl_block *)b->memory)->mem : NULL;
-        const cl_int e = set_pointer(p, p->launches[s->launch].kernel, s->at, mem, b->offset + s->offset);
-        if (e == CL_SUCCESS) continue;
-        p->bound = false;
-        return hal_opencl_fail(p->device, e, "clSetKernelArg: operand of \"%s\"", p->launches[s->launch].entry);
+        const cl_int e = set_pointer(p, l->kernel, s->at, mem, b->offset + s->offset);
+        if (e != CL_SUCCESS) return hal_opencl_fail(p->device, e, "clSetKernelArg: an operand of \"%s\"", l->entry);
     }
-    if (n) memcpy(p->bindings, bindings, n * sizeof *bindings);
-    p->bound = true;
+    for (uint32_t i = 0; i < p->description->n_bindings; i++) p->bound[i].stale = false;
     return HAL_OK;
 }

@@ -4,16 +4,33 @@
 
 #include "opencl.h"
 
-hal_status hal_opencl_buffer(hal_opencl_device *d, uint64_t bytes, cl_mem *mem) {
+static hal_status too_large(const hal_opencl_device *d, uint64_t bytes) {
+    return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
+        "opencl: %s: a block of %llu bytes was asked, the device allows at most %llu in one; split the tensor, or use another "
+        "device", d->name, (unsigned long long)bytes, (unsigned long long)d->most_block);
+}
+
+/* A driver that finds no memory gets a second chance once the caches are gone. */
+hal_status hal_opencl_buffer_create(hal_opencl_device *d, uint64_t bytes, cl_mem *mem) {
     cl_int e = CL_SUCCESS;
-    if (d->most_block && bytes > d->most_block)
-        return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
-            "opencl: %s: a block of %llu bytes was asked, the device allows at most %llu in one; split the tensor, or use "
-            "another device", d->name, (unsigned long long)bytes, (unsigned long long)d->most_block);
+    if (d->most_block && bytes > d->most_block) return too_large(d, bytes);
     cl_mem made = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE, bytes, NULL, &e);
-    if (!made) return hal_opencl_fail(d, e, "clCreateBuffer of %llu bytes", (unsigned long long)bytes);
+    if (!made && hal_opencl_code_is_memory(e)) {
+        hal_opencl_device_trim(d);
+        made = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE, bytes, NULL, &e);
+    }
+    if (!made)
+        return hal_opencl_fail(d, e, "a buffer of %llu bytes (the device has given %llu of %llu; release some)",
+            (unsigned long long)bytes, (unsigned long long)d->given, (unsigned long long)d->memory_bytes);
+    d->given += bytes;
     *mem = made;
     return HAL_OK;
+}
+
+void hal_opencl_buffer_free(hal_opencl_device *d, cl_mem mem, uint64_t bytes) {
+    if (!mem) return;
+    d->cl.clReleaseMemObject(mem);
+    d->given -= bytes;
 }
 
 /* Zeroes `mem`. Drivers give memory for good only when it is touched, so this is where most run out of it. */
@@ -38,7 +55,8 @@ hal_status hal_opencl_alloc(void *device, uint64_t bytes, void **memory, void **
     hal_opencl_block *block = calloc(1, sizeof *block);
     if (!block) return hal_opencl_no_memory(d->host, "a handle of device memory");
     block->bytes = bytes;
-    hal_status status = hal_opencl_buffer(d, bytes, &block->mem);
+    block->serial = ++d->serial;
+    hal_status status = hal_opencl_buffer_create(d, bytes, &block->mem);
     if (status == HAL_OK) status = zero(d, block->mem, bytes);
     if (status != HAL_OK) {
         hal_opencl_free(d, block);
@@ -50,9 +68,8 @@ hal_status hal_opencl_alloc(void *device, uint64_t bytes, void **memory, void **
 }
 
 void hal_opencl_free(void *device, void *memory) {
-    const hal_opencl_device *d = device;
     hal_opencl_block *block = memory;
     if (!block) return;
-    if (block->mem) d->cl.clReleaseMemObject(block->mem);
+    hal_opencl_buffer_free(device, block->mem, block->bytes);
     free(block);
 }

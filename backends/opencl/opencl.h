@@ -35,6 +35,10 @@ typedef struct hal_opencl_state {
     hal_vendor_device claim[HAL_OPENCL_MOST_DEVICES];
 } hal_opencl_state;
 
+/* A block of pinned memory; see staging.h. */
+typedef struct hal_opencl_staging { cl_mem mem; char *address; bool taken; } hal_opencl_staging;
+enum { HAL_OPENCL_STAGINGS = 4, HAL_OPENCL_STAGING_BYTES = 1 << 20 };
+
 typedef struct hal_opencl_binary hal_opencl_binary;
 typedef struct hal_opencl_device {
     hal_opencl_state *state;
@@ -43,22 +47,36 @@ typedef struct hal_opencl_device {
     uint32_t index;
     cl_device_id id;
     cl_context context;
-    /* For zeroing fresh memory; guarded by `lock`. */
+    /* For work of our own, such as zeroing; guarded by `lock`. */
     cl_command_queue queue;
     pthread_mutex_t lock;
+    hal_opencl_staging staging[HAL_OPENCL_STAGINGS];
     /* Guarded by `build`, which is held while one is compiled. */
     hal_opencl_binary *binaries;
     pthread_mutex_t build;
     hal_portable_traits traits;
     char name[128], driver[64], platform[96], version[64];
+    /* Of the compiler. */
+    char options[96];
     uint64_t memory_bytes, most_block;
     size_t most_items[3];
-    _Atomic uint64_t ops, programs, kernels, loaded;
+    /* Copies go through pinned memory; the driver calls back when an event is over. */
+    bool stages, calls_back;
+    /* Of traces; guarded by `lock`. */
+    bool clocked;
+    int64_t clock_distance, traced_until;
+    /* Bytes in buffers; counters. */
+    _Atomic uint64_t given, serial, ops, programs, kernels, loaded;
     _Atomic bool lost;
 } hal_opencl_device;
 
 /* A block of device memory: what hal_backend_binding.memory points to. */
-typedef struct hal_opencl_block { cl_mem mem; uint64_t bytes; } hal_opencl_block;
+typedef struct hal_opencl_block {
+    cl_mem mem;
+    uint64_t bytes;
+    /* No other block of the device ever has the same; handles and addresses are used again. */
+    uint64_t serial;
+} hal_opencl_block;
 
 /* ------------------------------------------------------------------------------------------- fail.c -- */
 
@@ -67,6 +85,8 @@ __attribute__((format(printf, 3, 4)))
 hal_status hal_opencl_fail(hal_opencl_device *device, cl_int code, const char *format, ...);
 /* The status of a code, with this damage. */
 hal_status hal_opencl_status(cl_int code, hal_damage damage);
+/* Whether it says that memory ran out, of whatever kind. */
+bool hal_opencl_code_is_memory(cl_int code);
 /* Memory of the host ran out while making `what`. */
 hal_status hal_opencl_no_memory(const hal_host *host, const char *what);
 
@@ -84,6 +104,10 @@ bool hal_opencl_neighbours_sound(hal_opencl_state *state, char *silent, size_t s
 /* ----------------------------------------------------------------------------------------- device.c -- */
 hal_status hal_opencl_device_open(void *state, uint32_t index, void **device);
 void hal_opencl_device_close(void *device);
+/* Gives back what is only kept to be quicker later. */
+void hal_opencl_device_trim(hal_opencl_device *device);
+/* Tells the host that the device is lost, if that is what the code of a failure means; once. */
+void hal_opencl_device_suspect(hal_opencl_device *device, cl_int code, const char *text);
 
 /* ------------------------------------------------------------------------------------------- find.c -- */
 
@@ -93,23 +117,28 @@ hal_status hal_opencl_find(hal_opencl_state *state, const hal_vendor_device *cla
 /* ----------------------------------------------------------------------------------------- memory.c -- */
 hal_status hal_opencl_alloc(void *device, uint64_t bytes, void **memory, void **host);
 void hal_opencl_free(void *device, void *memory);
-/* A buffer, uninitialised. */
-hal_status hal_opencl_buffer(hal_opencl_device *device, uint64_t bytes, cl_mem *mem);
+/* A buffer, uninitialised, and its end. */
+hal_status hal_opencl_buffer_create(hal_opencl_device *device, uint64_t bytes, cl_mem *mem);
+void hal_opencl_buffer_free(hal_opencl_device *device, cl_mem mem, uint64_t bytes);
 
 /* ----------------------------------------------------------------------------------------- binary.c -- */
 
-/* The compiled text of `program`: found, loaded from the host's cache, or built. Lives as long as the device. */
+/* The compiled text of `program`: found, loaded from the host's cache, or built. Given back with _put. */
 hal_status hal_opencl_binary_get(hal_opencl_device *device, const hal_portable_program *program,
                                  hal_opencl_binary **binary);
+void hal_opencl_binary_put(hal_opencl_device *device, hal_opencl_binary *binary);
 cl_program hal_opencl_binary_program(const hal_opencl_binary *binary);
-void hal_opencl_binaries_free(hal_opencl_device *device);
+/* Frees those that nothing uses. */
+void hal_opencl_binaries_trim(hal_opencl_device *device);
+/* Keeps them in the host's cache, for some seconds at most. */
+void hal_opencl_binaries_store(hal_opencl_device *device);
 
 /* ----------------------------------------------------------------------------------------- kernel.c -- */
 
 /* One kernel with the sizes it is enqueued with. */
 typedef struct hal_opencl_launch {
     cl_kernel kernel;
-    const hal_opencl_binary *binary;
+    hal_opencl_binary *binary;
     char entry[36];
     /* The op, and which of its launches. */
     uint32_t op, from;
@@ -134,9 +163,8 @@ typedef struct hal_opencl_program {
     bool planned;
     cl_mem scratch;
     uint64_t scratch_bytes;
-    /* What the kernels' arguments are set to; `bound` false: nothing yet. */
-    hal_backend_binding *bindings;
-    bool bound;
+    /* What the kernels' arguments are set to, a binding each; `stale`: not yet. */
+    struct hal_opencl_bound { uint64_t serial, offset; bool stale; } *bound;
     /* One submission is enqueued at a time; scratch memory is used by one at a time. */
     pthread_mutex_t lock;
     cl_event last;
@@ -151,22 +179,26 @@ hal_status hal_opencl_program_plan(hal_opencl_program *program, const int64_t *s
 hal_status hal_opencl_program_bind(hal_opencl_program *program, const hal_backend_binding *bindings);
 
 /* ------------------------------------------------------------------------------------------ queue.c -- */
+struct hal_opencl_job;
 typedef struct hal_opencl_queue {
     hal_opencl_device *device;
     cl_command_queue queue;
     pthread_mutex_t lock;
-    pthread_cond_t idle;
-    uint64_t pending;
+    pthread_cond_t changed;
+    /* What is under way, in order; `telling`: a thread is completing those that are over. */
+    struct hal_opencl_job *first, *last;
+    bool telling;
+    /* A thread waits for the ends, since the driver does not call back. */
+    bool waits, stopping;
+    pthread_t waiter;
 } hal_opencl_queue;
 
 hal_status hal_opencl_queue_create(void *device, void **queue);
 hal_status hal_opencl_queue_destroy(void *queue, int64_t deadline);
+
+/* ----------------------------------------------------------------------------------------- submit.c -- */
 hal_status hal_opencl_submit(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,
                              const int64_t *symbols, void *completion);
-/* Completes `completion` once `event`, which it takes, is over: with `failure` and `text`, or, where that is HAL_OK, with
-   the fate of the event. */
-void hal_opencl_queue_follow(hal_opencl_queue *queue, cl_event event, hal_status failure, const char *text,
-                             void *completion);
 
 /* ------------------------------------------------------------------------------------------- copy.c -- */
 hal_status hal_opencl_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,

@@ -5,8 +5,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "kernel.h"
 
 /* ------------------------------------------------------------------------------------------- planning -- */
@@ -27,18 +27,12 @@ static void resolve(hal_opencl_program *p, uint32_t index, const int64_t *symbol
     }
 }
 
-static bool late(int64_t deadline) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec > deadline;
-}
-
 /* The launches of op `index` at the end of the list. */
 static hal_status plan_op(hal_opencl_program *p, uint32_t index, const int64_t *symbols, int64_t deadline,
                           uint64_t *scratch) {
     const hal_host *host = p->device->host;
     hal_portable_call *call = &p->calls[index];
-    if (late(deadline))
+    if (hal_opencl_now() > deadline)
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_DEADLINE_EXCEEDED), 0,
             "opencl: %s: the deadline passed at op %u of %u of a program; allow more time to compile", p->device->name,
             index, p->description->n_ops);
@@ -52,8 +46,8 @@ static hal_status plan_op(hal_opencl_program *p, uint32_t index, const int64_t *
 static hal_status grow_scratch(hal_opencl_program *p, uint64_t bytes) {
     cl_mem bigger = NULL;
     if (bytes <= p->scratch_bytes) return HAL_OK;
-    HAL_TRY(hal_opencl_buffer(p->device, bytes, &bigger));
-    if (p->scratch) p->device->cl.clReleaseMemObject(p->scratch);
+    HAL_TRY(hal_opencl_buffer_create(p->device, bytes, &bigger));
+    hal_opencl_buffer_free(p->device, p->scratch, p->scratch_bytes);
     p->scratch = bigger;
     p->scratch_bytes = bytes;
     return HAL_OK;
@@ -63,7 +57,8 @@ hal_status hal_opencl_program_plan(hal_opencl_program *p, const int64_t *symbols
     const size_t bytes = p->description->n_symbols * sizeof *symbols;
     uint64_t scratch = 0;
     if (p->planned && (bytes == 0 || memcmp(symbols, p->symbols, bytes) == 0)) return HAL_OK;
-    p->planned = p->bound = false;
+    p->planned = false;
+    for (uint32_t i = 0; i < p->description->n_bindings; i++) p->bound[i].stale = true;
     hal_opencl_kernels_begin(p);
     for (uint32_t i = 0; i < p->description->n_ops; i++) HAL_TRY(plan_op(p, i, symbols, deadline, &scratch));
     HAL_TRY(grow_scratch(p, scratch));
@@ -77,16 +72,16 @@ hal_status hal_opencl_program_plan(hal_opencl_program *p, const int64_t *symbols
 
 void hal_opencl_program_free(void *device, void *compiled) {
     hal_opencl_program *p = compiled;
-    const hal_opencl_device *d = device;
+    hal_opencl_device *d = device;
     for (uint32_t i = 0; p->calls && i < p->description->n_ops; i++) hal_portable_call_clear(&p->calls[i]);
     hal_opencl_kernels_free(p);
-    if (p->scratch) d->cl.clReleaseMemObject(p->scratch);
+    hal_opencl_buffer_free(d, p->scratch, p->scratch_bytes);
     if (p->last) d->cl.clReleaseEvent(p->last);
     pthread_mutex_destroy(&p->lock);
     free(p->calls);
     free(p->operands);
     free(p->symbols);
-    free(p->bindings);
+    free(p->bound);
     free(p->description);
     free(p);
 }
@@ -102,8 +97,8 @@ static hal_opencl_program *create(hal_opencl_device *device, const hal_descripti
     if (p->description) p->calls = calloc((size_t)d->n_ops + 1, sizeof *p->calls);
     p->operands = calloc((size_t)d->n_operands + 1, sizeof *p->operands);
     p->symbols = calloc((size_t)d->n_symbols + 1, sizeof *p->symbols);
-    p->bindings = calloc((size_t)d->n_bindings + 1, sizeof *p->bindings);
-    if (p->calls && p->operands && p->symbols && p->bindings) return p;
+    p->bound = calloc((size_t)d->n_bindings + 1, sizeof *p->bound);
+    if (p->calls && p->operands && p->symbols && p->bound) return p;
     hal_opencl_program_free(device, p);
     return NULL;
 }

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Building: from what an earlier process left in the host's cache, else from source.
+ *
+ * Binaries are stored when the device is closed, not when they are built: asking a driver for one may make it compile what
+ * was put off until then (PoCL: every kernel for groups of any size), which would double the time to the first result. It
+ * also holds more by then, such as what was compiled for the groups that were launched.
+ */
+#include "build.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOG_SHOWN = 700 };
+
+/* ---------------------------------------------------------------------------------------------- the key -- */
+
+/* All that a binary depends on, as one text. */
+static char *key_of(const hal_opencl_device *d, const char *source, size_t *bytes) {
+    char *key = NULL;
+    FILE *to = open_memstream(&key, bytes);
+    if (!to) return NULL;
+    fprintf(to, "program\n%s\n%s\n%s\n%s\n%s\n%s", d->platform, d->name, d->version, d->driver, d->options, source);
+    if (fclose(to) == 0) return key;
+    free(key);
+    return NULL;
+}
+
+static bool has_cache(const hal_host *host) {
+    return host->size >= offsetof(hal_host, cache_store) + sizeof host->cache_store;
+}
+
+/* ------------------------------------------------------------------------------------------ from a binary -- */
+
+static cl_program from_bytes(const hal_opencl_device *d, const unsigned char *data, size_t bytes) {
+    cl_int fate = CL_SUCCESS, e = CL_SUCCESS;
+    cl_program made = d->cl.clCreateProgramWithBinary(d->context, 1, &d->id, &bytes, &data, &fate, &e);
+    if (!made) return NULL;
+    if (e == CL_SUCCESS && fate == CL_SUCCESS &&
+        d->cl.clBuildProgram(made, 1, &d->id, d->options, NULL, NULL) == CL_SUCCESS) return made;
+    d->cl.clReleaseProgram(made);
+    return NULL;
+}
+
+/* NULL: there is none, or the driver would not have it; then it is built anew and replaced. */
+static cl_program load(const hal_opencl_device *d, const char *source) {
+    const hal_host *host = d->host;
+    size_t key_bytes = 0, bytes = 0;
+    cl_program made = NULL;
+    char *key = has_cache(host) ? key_of(d, source, &key_bytes) : NULL;
+    void *data = key ? host->cache_load(host->context, key, key_bytes, &bytes) : NULL;
+    if (data) made = from_bytes(d, data, bytes);
+    host->release(host->context, data);
+    free(key);
+    return made;
+}
+
+void hal_opencl_build_store(const hal_opencl_device *d, cl_program program, const char *source) {
+    const hal_host *host = d->host;
+    size_t bytes = 0, key_bytes = 0;
+    if (!has_cache(host) || d->cl.clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) !=
+        CL_SUCCESS || bytes == 0) return;
+    unsigned char *data = malloc(bytes);
+    char *key = data ? key_of(d, source, &key_bytes) : NULL;
+    if (key && d->cl.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof data, &data, NULL) == CL_SUCCESS)
+        host->cache_store(host->context, key, key_bytes, data, bytes);
+    free(key);
+    free(data);
+}
+
+/* ------------------------------------------------------------------------------------------- from source -- */
+
+/* The first lines of the compiler's log name the first error. */
+static hal_status failed(hal_opencl_device *d, cl_program program, cl_int e, const char *file) {
+    size_t bytes = 0;
+    d->cl.clGetProgramBuildInfo(program, d->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes);
+    char *log = calloc(bytes + 1, 1);
+    if (log) d->cl.clGetProgramBuildInfo(program, d->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL);
+    const hal_status status = d->host->fail(d->host->context, hal_opencl_status(e, HAL_DAMAGE_CALL), e,
+        "opencl: %s: kernels of \"%s\" do not compile: %s (%d): %.*s", d->name, file, hal_opencl_code_name(e), e, LOG_SHOWN,
+        log ? log : "");
+    free(log);
+    return status;
+}
+
+static hal_status compile(hal_opencl_device *d, const char *source, const char *file, cl_program *program) {
+    cl_int e = CL_SUCCESS;
+    cl_program made = d->cl.clCreateProgramWithSource(d->context, 1, &source, NULL, &e);
+    if (!made) return hal_opencl_fail(d, e, "clCreateProgramWithSource");
+    e = d->cl.clBuildProgram(made, 1, &d->id, d->options, NULL, NULL);
+    if (e != CL_SUCCESS) {
+        const hal_status status = failed(d, made, e, file);
+        d->cl.clReleaseProgram(made);
+        return status;
+    }
+    *program = made;
+    return HAL_OK;
+}
+
+hal_status hal_opencl_build(hal_opencl_device *d, const char *source, const char *file, cl_program *program, bool *loaded) {
+    cl_program made = load(d, source);
+    *loaded = made != NULL;
+    if (!made) HAL_TRY(compile(d, source, file, &made));
+    (*loaded ? &d->loaded : &d->kernels)[0]++;
+    *program = made;
+    return HAL_OK;
+}

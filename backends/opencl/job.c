@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of work is noticed in a callback of its last event; a queue of a driver that does not call back has a thread
+ * that waits instead. Callbacks may come on several threads at once and out of order, so the one that finds the first job
+ * of the list over tells all that are.
+ */
+#include "job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "staging.h"
+
+hal_opencl_job *hal_opencl_job_create(hal_opencl_queue *queue, uint32_t n_events) {
+    hal_opencl_job *j = calloc(1, sizeof *j);
+    if (!j) return NULL;
+    j->queue = queue;
+    if (n_events == 0) return j;
+    j->events = calloc(n_events, sizeof(cl_event));
+    j->ops = calloc(n_events, sizeof *j->ops);
+    if (j->events && j->ops) return j;
+    hal_opencl_job_free(j);
+    return NULL;
+}
+
+void hal_opencl_job_free(hal_opencl_job *j) {
+    if (!j) return;
+    const hal_opencl_api *cl = &j->queue->device->cl;
+    for (uint32_t i = 0; i < j->n_events; i++) cl->clReleaseEvent(j->events[i]);
+    if (j->event) cl->clReleaseEvent(j->event);
+    hal_opencl_staging_give(j);
+    free(j->events);
+    free(j->ops);
+    free(j);
+}
+
+/* ------------------------------------------------------------------------------------------- the end -- */
+
+static void judge(hal_opencl_job *j) {
+    hal_opencl_device *d = j->queue->device;
+    if (j->failure != HAL_OK || j->fate >= 0) return;
+    j->failure = hal_opencl_status(j->fate, HAL_DAMAGE_GRAPH);
+    snprintf(j->text, sizeof j->text, "opencl: %s: %s failed while it ran: %s (%d); it needs %llu bytes, the device has "
+        "given %llu of %llu", d->name, j->program ? "a program" : "a copy", hal_opencl_code_name(j->fate), j->fate,
+        (unsigned long long)j->bytes, (unsigned long long)d->given, (unsigned long long)d->memory_bytes);
+    hal_opencl_device_suspect(d, j->fate, j->text);
+}
+
+static void tell(hal_opencl_job *j) {
+    hal_opencl_device *d = j->queue->device;
+    judge(j);
+    if (j->failure == HAL_OK && j->after) j->after(j);
+    if (d->state->traced) hal_opencl_trace(j);
+    d->host->complete(d->host->context, j->completion, j->failure, j->text);
+    hal_opencl_job_free(j);
+}
+
+/* Once the lock is given back the queue may be gone, unless this thread still tells. */
+static void end(hal_opencl_job *job, cl_int fate) {
+    hal_opencl_queue *q = job->queue;
+    pthread_mutex_lock(&q->lock);
+    job->fate = fate;
+    job->over = true;
+    if (!q->telling) {
+        q->telling = true;
+        while (q->first && q->first->over) {
+            hal_opencl_job *j = q->first;
+            q->first = j->next;
+            if (!q->first) q->last = NULL;
+            pthread_mutex_unlock(&q->lock);
+            tell(j);
+            pthread_mutex_lock(&q->lock);
+        }
+        q->telling = false;
+        if (!q->first) pthread_cond_broadcast(&q->changed);
+    }
+    pthread_mutex_unlock(&q->lock);
+}
+
+static void CL_CALLBACK over(cl_event event, cl_int fate, void *job) {
+    (void)event;
+    end(job, fate);
+}
+
+/* ---------------------------------------------------------------------------------------- the beginning -- */
+
+static void append(hal_opencl_queue *q, hal_opencl_job *j) {
+    pthread_mutex_lock(&q->lock);
+    if (q->last) q->last->next = j;
+    else q->first = j;
+    q->last = j;
+    if (q->waits) pthread_cond_broadcast(&q->changed);
+    pthread_mutex_unlock(&q->lock);
+}
+
+static cl_int wait_for(const hal_opencl_api *cl, cl_event event) {
+    cl_int fate = CL_COMPLETE;
+    const cl_int e = cl->clWaitForEvents(1, &event);
+    if (e == CL_SUCCESS) return CL_COMPLETE;
+    if (cl->clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof fate, &fate, NULL) != CL_SUCCESS) return e;
+    return fate < 0 ? fate : e;
+}
+
+void hal_opencl_job_start(hal_opencl_job *j) {
+    hal_opencl_queue *q = j->queue;
+    const hal_opencl_api *cl = &q->device->cl;
+    cl_event event = j->event;
+    cl->clRetainEvent(event); /* the job may be over and gone before this function is */
+    append(q, j);
+    if (!q->waits && cl->clSetEventCallback(event, CL_COMPLETE, over, j) != CL_SUCCESS) {
+        cl->clFlush(q->queue);
+        end(j, wait_for(cl, event));
+    } else cl->clFlush(q->queue);
+    cl->clReleaseEvent(event);
+}
+
+/* ------------------------------------------------------------------------------------------- the waiter -- */
+
+static void *wait_in_order(void *argument) {
+    hal_opencl_queue *q = argument;
+    pthread_mutex_lock(&q->lock);
+    while (!q->stopping) {
+        hal_opencl_job *j = q->first;
+        if (!j) {
+            pthread_cond_wait(&q->changed, &q->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&q->lock);
+        end(j, wait_for(&q->device->cl, j->event));
+        pthread_mutex_lock(&q->lock);
+    }
+    pthread_mutex_unlock(&q->lock);
+    return NULL;
+}
+
+hal_status hal_opencl_waiter_start(hal_opencl_queue *q) {
+    const hal_host *host = q->device->host;
+    const int rc = pthread_create(&q->waiter, NULL, wait_in_order, q);
+    q->waits = rc == 0;
+    if (rc == 0) return HAL_OK;
+    return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), rc,
+        "opencl: no thread for a queue (error %d); raise the limit of threads", rc);
+}
+
+/* Nothing is under way any more. */
+void hal_opencl_waiter_stop(hal_opencl_queue *q) {
+    if (!q->waits) return;
+    pthread_mutex_lock(&q->lock);
+    q->stopping = true;
+    pthread_cond_broadcast(&q->changed);
+    pthread_mutex_unlock(&q->lock);
+    pthread_join(q->waiter, NULL);
+}

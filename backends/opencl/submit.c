@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting a program: sizes, arguments, launches; its end is the job's. */
+#include <stdio.h>
+
+#include "job.h"
+
+/* ------------------------------------------------------------------------------------------ launches -- */
+
+/* A driver that finds no memory gets a second chance once the caches are gone. */
+static cl_int launch(hal_opencl_queue *q, const hal_opencl_launch *l, cl_event after, cl_event *event) {
+    const hal_opencl_api *cl = &q->device->cl;
+    cl_int e = CL_SUCCESS;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        e = cl->clEnqueueNDRangeKernel(q->queue, l->kernel, 3, NULL, l->global, l->group, after ? 1 : 0,
+            after ? &after : NULL, event);
+        if (e == CL_SUCCESS || !hal_opencl_code_is_memory(e)) return e;
+        hal_opencl_device_trim(q->device);
+    }
+    return e;
+}
+
+/* Only the last launch tells its end, unless each is timed. *done is how many were taken. */
+static cl_int launch_all(hal_opencl_job *j, hal_opencl_program *p, uint32_t *done) {
+    hal_opencl_queue *q = j->queue;
+    cl_event after = p->scratch && p->last && p->last_queue != q ? p->last : NULL;
+    for (*done = 0; *done < p->n_launches; ++*done) {
+        const uint32_t i = *done;
+        cl_event *event = j->events ? &j->events[i] : i + 1 == p->n_launches ? &j->event : NULL;
+        const cl_int e = launch(q, &p->launches[i], after, event);
+        if (e != CL_SUCCESS) return e;
+        after = NULL;
+        if (j->events) j->ops[j->n_events++] = p->launches[i].op;
+    }
+    return CL_SUCCESS;
+}
+
+/* The event that ends the job, where the last launch did not give it. */
+static cl_int close_job(hal_opencl_job *j) {
+    const hal_opencl_api *cl = &j->queue->device->cl;
+    if (j->event) return CL_SUCCESS;
+    if (j->n_events == 0) return cl->clEnqueueMarkerWithWaitList(j->queue->queue, 0, NULL, &j->event);
+    j->event = j->events[j->n_events - 1];
+    return cl->clRetainEvent(j->event);
+}
+
+/* ----------------------------------------------------------------------------------------- submitting -- */
+
+static void describe_failure(hal_opencl_job *j, const hal_opencl_program *p, uint32_t done, cl_int e) {
+    hal_opencl_device *d = j->queue->device;
+    const hal_opencl_launch *l = &p->launches[done];
+    const char *advice = hal_opencl_code_is_memory(e) ? "; release buffers or use a smaller batch" : "";
+    j->failure = hal_opencl_status(e, HAL_DAMAGE_GRAPH);
+    snprintf(j->text, sizeof j->text, "opencl: %s: clEnqueueNDRangeKernel of \"%s\" (op %u): %s (%d); the program needs %llu "
+        "bytes, the device has given %llu of %llu%s", d->name, l->entry, l->op, hal_opencl_code_name(e), e,
+        (unsigned long long)j->bytes, (unsigned long long)d->given, (unsigned long long)d->memory_bytes, advice);
+    hal_opencl_device_suspect(d, e, j->text);
+}
+
+static uint64_t bytes_of(const hal_opencl_program *p) {
+    uint64_t bytes = p->scratch_bytes;
+    for (uint32_t i = 0; i < p->description->n_bindings; i++) bytes += hal_description_bindings(p->description)[i].bytes;
+    return bytes;
+}
+
+/* Launches that were taken before one failed still run, and what they use has to live until then: such a job fails when
+   they are over. */
+static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
+    const hal_host *host = j->queue->device->host;
+    const hal_opencl_api *cl = &j->queue->device->cl;
+    uint32_t done = 0;
+    j->program = p;
+    j->bytes = bytes_of(p);
+    cl_int e = launch_all(j, p, &done);
+    if (e != CL_SUCCESS) describe_failure(j, p, done, e);
+    e = done > 0 || e == CL_SUCCESS ? close_job(j) : e;
+    if (e != CL_SUCCESS) {
+        const hal_status status = HAL_STATUS(HAL_DAMAGE_CALL, hal_status_code(hal_opencl_status(e, HAL_DAMAGE_CALL)));
+        return host->fail(host->context, status, e, "%s", j->text[0] ? j->text : "opencl: no event could be had");
+    }
+    if (p->last) cl->clReleaseEvent(p->last);
+    p->last = j->event;
+    p->last_queue = j->queue;
+    cl->clRetainEvent(p->last);
+    return HAL_OK;
+}
+
+static hal_status prepare(hal_opencl_queue *q, hal_opencl_program *p, const hal_backend_binding *bindings,
+                          const int64_t *symbols, hal_opencl_job **job) {
+    HAL_TRY(hal_opencl_program_plan(p, symbols, INT64_MAX));
+    HAL_TRY(hal_opencl_program_bind(p, bindings));
+    *job = hal_opencl_job_create(q, q->device->state->traced ? p->n_launches : 0);
+    return *job ? HAL_OK : hal_opencl_no_memory(q->device->host, "a submission");
+}
+
+hal_status hal_opencl_submit(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,
+                             const int64_t *symbols, void *completion) {
+    hal_opencl_queue *q = queue;
+    hal_opencl_program *p = compiled;
+    const hal_host *host = q->device->host;
+    hal_opencl_job *j = NULL;
+    if (n_bindings != p->description->n_bindings)
+        return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INVALID_ARGUMENT), 0,
+            "opencl: a submission has %u bindings, the program has %u", n_bindings, p->description->n_bindings);
+    pthread_mutex_lock(&p->lock);
+    hal_status status = prepare(q, p, bindings, symbols, &j);
+    if (status == HAL_OK) status = run(j, p);
+    pthread_mutex_unlock(&p->lock);
+    if (status != HAL_OK) {
+        hal_opencl_job_free(j);
+        return status;
+    }
+    j->completion = completion;
+    q->device->ops += p->description->n_ops;
+    hal_opencl_job_start(j);
+    return HAL_OK;
+}
