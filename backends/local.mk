@@ -43,6 +43,8 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/device.c \
 	backends/opencl/fail.c \
 	backends/opencl/find.c \
+	backends/opencl/guest.c \
+	backends/opencl/guest.h \
 	backends/opencl/job.c \
 	backends/opencl/job.h \
 	backends/opencl/kernel.c \

@@ -38,21 +38,35 @@ static hal_status refresh(hal_opencl_state *state) {
     return HAL_OK;
 }
 
-bool hal_opencl_claim_is_cpu(const hal_vendor_device *claim) { return claim->kind == KIND_CPU; }
+static bool has_feature(const hal_vendor_device *told, const char *name) {
+    const size_t n = strlen(name);
+    for (const char *p = told->features; (p = strstr(p, name)) != NULL; p += n)
+        if ((p == told->features || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0')) return true;
+    return false;
+}
 
-static void describe(const hal_vendor_device *told, uint32_t index, hal_device_record *r) {
+/* A device that computes on the host's processors, and whose driver lets host and kernels use the same addresses. */
+bool hal_opencl_claim_shares(const hal_opencl_state *state, const hal_vendor_device *claim) {
+    return claim->kind == KIND_CPU && has_feature(claim, "svm-fine") && !state->own_memory;
+}
+
+static void describe(const hal_opencl_state *state, uint32_t index, hal_device_record *r) {
+    const hal_vendor_device *told = &state->claim[index];
     *r = (hal_device_record){.alias = "opencl", .memory_bytes = told->memory, .compute_group = index};
     snprintf(r->name, sizeof r->name, "%.95s", told->name);
     snprintf(r->memory, sizeof r->memory, "opencl%u", index);
     snprintf(r->address, sizeof r->address, "%s", told->address);
-    if (hal_opencl_claim_is_cpu(told)) r->compute_group = HAL_COMPUTE_GROUP_HOST;
+    if (told->kind == KIND_CPU) r->compute_group = HAL_COMPUTE_GROUP_HOST;
+    if (!hal_opencl_claim_shares(state, told)) return;
+    r->host_access = 1;
+    snprintf(r->memory, sizeof r->memory, "host"); /* as the cpu backend calls it: nothing is copied between the two */
 }
 
 hal_status hal_opencl_claim(void *opaque, uint32_t capacity, hal_device_record *records, uint32_t *count) {
     hal_opencl_state *state = opaque;
     pthread_mutex_lock(&state->lock);
     const hal_status status = refresh(state);
-    for (uint32_t i = 0; i < state->n_claims && i < capacity; i++) describe(&state->claim[i], i, &records[i]);
+    for (uint32_t i = 0; i < state->n_claims && i < capacity; i++) describe(state, i, &records[i]);
     const uint32_t n = state->n_claims;
     pthread_mutex_unlock(&state->lock);
     if (status == HAL_OK) *count = n;

@@ -72,7 +72,7 @@ static cl_int enqueue(hal_opencl_job *j, const hal_backend_binding *dst, const h
 hal_status hal_opencl_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
                            void *completion) {
     hal_opencl_queue *q = queue;
-    hal_opencl_job *j = hal_opencl_job_create(q, 0);
+    hal_opencl_job *j = hal_opencl_job_create(q, 0, 0);
     if (!j) return hal_opencl_no_memory(q->device->host, "a copy");
     j->bytes = bytes;
     j->completion = completion;

@@ -41,8 +41,17 @@ static uint32_t at_least_one(uint64_t value) {
     return value == 0 ? 1 : value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
 }
 
-/* A CPU runs the work-items of a group one after another; what it gains from is long runs. `lanes` of another device is
-   refined with the first kernel: no query tells it without one. */
+/* Work-items of a GPU that go in step; only its vendor tells without a kernel at hand. */
+static uint32_t read_lanes(const hal_opencl_device *d) {
+    const cl_device_info vendors[] = {0x4003 /* CL_DEVICE_WARP_SIZE_NV */, 0x4043 /* CL_DEVICE_WAVEFRONT_WIDTH_AMD */};
+    for (int i = 0; i < 2; i++) {
+        const uint64_t lanes = number(d, vendors[i]);
+        if (lanes >= 8 && lanes <= 128) return (uint32_t)lanes;
+    }
+    return 32;
+}
+
+/* A CPU runs the work-items of a group one after another; what it gains from is long runs. */
 static void read_traits(hal_opencl_device *d) {
     hal_portable_traits *t = &d->traits;
     t->wide = d->state->variant ? strcmp(d->state->variant, "wide") == 0
@@ -51,7 +60,16 @@ static void read_traits(hal_opencl_device *d) {
     t->group = at_least_one(number(d, CL_DEVICE_MAX_WORK_GROUP_SIZE));
     t->units = at_least_one(number(d, CL_DEVICE_MAX_COMPUTE_UNITS));
     t->local_bytes = number(d, CL_DEVICE_LOCAL_MEM_SIZE);
-    t->lanes = t->wide ? at_least_one(number(d, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT)) : 32;
+    t->lanes = t->wide ? at_least_one(number(d, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT)) : read_lanes(d);
+}
+
+/* What the claim promised has to hold still. */
+static hal_status check_sharing(hal_opencl_device *d) {
+    const bool fine = (number(d, CL_DEVICE_SVM_CAPABILITIES) & CL_DEVICE_SVM_FINE_GRAIN_BUFFER) != 0;
+    if (!d->host_access || (fine && d->cl.clSVMAlloc && d->cl.clSVMFree)) return HAL_OK;
+    return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNAVAILABLE), 0,
+        "opencl: %s: the driver shared memory with the host when it was last asked and does not now; ask again with hal-info "
+        "--probe, or set HAL_OPENCL_MEMORY=device", d->name);
 }
 
 static void read_all(hal_opencl_device *d) {
@@ -191,8 +209,10 @@ hal_status hal_opencl_device_open(void *opaque, uint32_t index, void **device) {
     hal_status status = hal_opencl_find(state, &claim, &d->cl, &d->id);
     if (status == HAL_OK) {
         read_all(d);
-        status = create_context(d);
+        d->host_access = hal_opencl_claim_shares(state, &claim);
+        status = check_sharing(d);
     }
+    if (status == HAL_OK) status = create_context(d);
     if (status == HAL_OK) {
         d->calls_back = calls_back(d);
         *device = d;

@@ -11,14 +11,14 @@
 
 #include "staging.h"
 
-hal_opencl_job *hal_opencl_job_create(hal_opencl_queue *queue, uint32_t n_events) {
+hal_opencl_job *hal_opencl_job_create(hal_opencl_queue *queue, uint32_t n_events, uint32_t n_guests) {
     hal_opencl_job *j = calloc(1, sizeof *j);
     if (!j) return NULL;
     j->queue = queue;
-    if (n_events == 0) return j;
-    j->events = calloc(n_events, sizeof(cl_event));
-    j->ops = calloc(n_events, sizeof *j->ops);
-    if (j->events && j->ops) return j;
+    if (n_events) j->events = calloc(n_events, sizeof(cl_event));
+    if (n_events) j->ops = calloc(n_events, sizeof *j->ops);
+    if (n_guests) j->guests = calloc(n_guests, sizeof(cl_mem));
+    if ((!n_events || (j->events && j->ops)) && (!n_guests || j->guests)) return j;
     hal_opencl_job_free(j);
     return NULL;
 }
@@ -28,9 +28,11 @@ void hal_opencl_job_free(hal_opencl_job *j) {
     const hal_opencl_api *cl = &j->queue->device->cl;
     for (uint32_t i = 0; i < j->n_events; i++) cl->clReleaseEvent(j->events[i]);
     if (j->event) cl->clReleaseEvent(j->event);
+    for (uint32_t i = 0; i < j->n_guests; i++) cl->clReleaseMemObject(j->guests[i]);
     hal_opencl_staging_give(j);
     free(j->events);
     free(j->ops);
+    free(j->guests);
     free(j);
 }
 

@@ -27,10 +27,13 @@ typedef struct hal_opencl_job {
     /* Of each launch, and which op it is of, where somebody traces; else NULL. */
     cl_event *events;
     uint32_t *ops, n_events;
+    /* Buffers that stand for memory of others, and live as long as the job. */
+    cl_mem *guests;
+    uint32_t n_guests;
 } hal_opencl_job;
 
-/* NULL when out of memory. `n_events`: room for so many. */
-hal_opencl_job *hal_opencl_job_create(hal_opencl_queue *queue, uint32_t n_events);
+/* NULL when out of memory. `n_events`, `n_guests`: room for so many. */
+hal_opencl_job *hal_opencl_job_create(hal_opencl_queue *queue, uint32_t n_events, uint32_t n_guests);
 /* Frees a job that was never started; accepts NULL. */
 void hal_opencl_job_free(hal_opencl_job *job);
 /* Tells the host once job->event is over. */

@@ -57,16 +57,42 @@ static void place(const hal_opencl_program *p, const hal_portable_launch *from, 
     if (from->group[0] == 0) choose_group(&p->traits, to->global, to->group);
 }
 
-/* What a device allows differs by kernel: it has only so many registers and so much local memory. */
-static hal_status check_group(hal_opencl_program *p, const hal_opencl_launch *l, const char *file) {
+static size_t power_of_two_below(size_t n) {
+    size_t p = 1;
+    while (p * 2 <= n) p *= 2;
+    return p;
+}
+
+/* Work-items that the device allows in a group of this kernel: it has only so many registers. */
+static hal_status most_items(hal_opencl_program *p, const hal_opencl_launch *l, size_t *most) {
     hal_opencl_device *d = p->device;
-    const size_t items = l->group[0] * l->group[1] * l->group[2];
-    size_t most = items;
-    cl_int e = d->cl.clGetKernelWorkGroupInfo(l->kernel, d->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof most, &most, NULL);
+    size_t n = d->traits.group;
+    cl_ulong local = 0;
+    cl_int e = d->cl.clGetKernelWorkGroupInfo(l->kernel, d->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof n, &n, NULL);
+    if (e == CL_SUCCESS)
+        e = d->cl.clGetKernelWorkGroupInfo(l->kernel, d->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     if (e != CL_SUCCESS) return hal_opencl_fail(d, e, "clGetKernelWorkGroupInfo of \"%s\"", l->entry);
     for (int i = 0; i < 3; i++)
-        if (l->group[i] > d->most_items[i]) most = 0;
+        if (l->group[i] > d->most_items[i]) n = n < d->most_items[i] ? n : d->most_items[i];
+    if (local > d->traits.local_bytes)
+        return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED), 0,
+            "opencl: %s: kernel \"%s\" takes %llu bytes of local memory, the device has %llu; run the op on another device",
+            d->name, l->entry, (unsigned long long)local, (unsigned long long)d->traits.local_bytes);
+    *most = n;
+    return HAL_OK;
+}
+
+/* Where a group is too large, planners are asked again with a smaller limit, until they cannot go below. */
+static hal_status check_group(hal_opencl_program *p, const hal_opencl_launch *l, const char *file) {
+    const hal_opencl_device *d = p->device;
+    const size_t items = l->group[0] * l->group[1] * l->group[2];
+    size_t most = 0;
+    HAL_TRY(most_items(p, l, &most));
     if (items <= most) return HAL_OK;
+    const uint32_t fits = (uint32_t)power_of_two_below(most);
+    p->refit = fits < p->traits.group;
+    p->traits.group = fits < p->traits.group ? fits : p->traits.group;
+    if (p->refit) return HAL_OK;
     return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED), 0,
         "opencl: %s: kernel \"%s\" of \"%s\" runs in groups of %zu x %zu x %zu work-items, the device allows %zu for it; run "
         "the op on another device", d->name, l->entry, file, l->group[0], l->group[1], l->group[2], most);
@@ -153,32 +179,24 @@ hal_status hal_opencl_kernels_set(hal_opencl_program *p) {
     return HAL_OK;
 }
 
-/* Marks what is not where it was; a binding without memory has tensors without elements. */
-static bool find_changes(hal_opencl_program *p, const hal_backend_binding *bindings) {
-    bool any = false;
-    for (uint32_t i = 0; i < p->description->n_bindings; i++) {
-        const hal_opencl_block *block = bindings[i].memory;
-        const uint64_t serial = block ? block->serial : 0;
-        struct hal_opencl_bound *b = &p->bound[i];
-        b->stale = b->stale || serial == 0 || b->serial != serial || b->offset != bindings[i].offset;
-        b->serial = serial;
-        b->offset = bindings[i].offset;
-        any = any || b->stale;
-    }
-    return any;
+void hal_opencl_program_place(hal_opencl_program *p, uint32_t index, hal_opencl_place place) {
+    hal_opencl_place *now = &p->places[index];
+    place.stale = now->stale || place.serial == 0 || now->serial != place.serial || now->offset != place.offset;
+    *now = place;
 }
 
-hal_status hal_opencl_program_bind(hal_opencl_program *p, const hal_backend_binding *bindings) {
-    if (!find_changes(p, bindings)) return HAL_OK;
-    for (uint32_t i = 0; i < p->n_slots; i++) {
+hal_status hal_opencl_program_bind(hal_opencl_program *p) {
+    const uint32_t n = p->description->n_bindings;
+    uint32_t stale = 0;
+    for (uint32_t i = 0; i < n; i++) stale += p->places[i].stale;
+    for (uint32_t i = 0; stale && i < p->n_slots; i++) {
         const hal_opencl_slot *s = &p->slots[i];
-        const hal_backend_binding *b = &bindings[s->binding];
+        const hal_opencl_place *place = &p->places[s->binding];
         const hal_opencl_launch *l = &p->launches[s->launch];
-        if (!p->bound[s->binding].stale) continue;
-        const cl_mem mem = b->memory ? ((const hal_opencl_block *)b->memory)->mem : NULL;
-        const cl_int e = set_pointer(p, l->kernel, s->at, mem, b->offset + s->offset);
+        if (!place->stale) continue;
+        const cl_int e = set_pointer(p, l->kernel, s->at, place->mem, place->offset + s->offset);
         if (e != CL_SUCCESS) return hal_opencl_fail(p->device, e, "clSetKernelArg: an operand of \"%s\"", l->entry);
     }
-    for (uint32_t i = 0; i < p->description->n_bindings; i++) p->bound[i].stale = false;
+    for (uint32_t i = 0; i < n; i++) p->places[i].stale = false;
     return HAL_OK;
 }

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blocks of device memory. */
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "opencl.h"
+
+#define LARGE_PAGE ((uint64_t)2 << 20)
 
 static hal_status too_large(const hal_opencl_device *d, uint64_t bytes) {
     return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY), 0,
         "opencl: %s: a block of %llu bytes was asked, the device allows at most %llu in one; split the tensor, or use another "
         "device", d->name, (unsigned long long)bytes, (unsigned long long)d->most_block);
+}
+
+static hal_status no_memory(hal_opencl_device *d, uint64_t bytes, cl_int e) {
+    return hal_opencl_fail(d, e, "a buffer of %llu bytes (the device has given %llu of %llu; release some)",
+        (unsigned long long)bytes, (unsigned long long)d->given, (unsigned long long)d->memory_bytes);
 }
 
 /* A driver that finds no memory gets a second chance once the caches are gone. */
@@ -19,9 +28,7 @@ hal_status hal_opencl_buffer_create(hal_opencl_device *d, uint64_t bytes, cl_mem
         hal_opencl_device_trim(d);
         made = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE, bytes, NULL, &e);
     }
-    if (!made)
-        return hal_opencl_fail(d, e, "a buffer of %llu bytes (the device has given %llu of %llu; release some)",
-            (unsigned long long)bytes, (unsigned long long)d->given, (unsigned long long)d->memory_bytes);
+    if (!made) return no_memory(d, bytes, e);
     d->given += bytes;
     *mem = made;
     return HAL_OK;
@@ -50,26 +57,60 @@ static hal_status zero(hal_opencl_device *d, cl_mem mem, uint64_t bytes) {
     return e == CL_SUCCESS ? HAL_OK : hal_opencl_fail(d, e, "zeroing a block of %llu bytes", (unsigned long long)bytes);
 }
 
+/* ------------------------------------------------------------------------------- memory of the host -- */
+
+/* Page size is worth a factor where kernels walk through large weights. */
+static void ask_for_large_pages(char *block, uint64_t bytes) {
+    const uintptr_t page = 4096, begin = ((uintptr_t)block + page - 1) & ~(page - 1);
+    const uintptr_t end = ((uintptr_t)block + bytes) & ~(page - 1);
+    if (bytes >= LARGE_PAGE && end > begin) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+}
+
+/* Fine-grained: the host may touch it at any time, and sees what kernels wrote once their event is over. The buffer is the
+   same memory under the name that kernels take. */
+static hal_status share(hal_opencl_device *d, uint64_t bytes, hal_opencl_block *block) {
+    const cl_svm_mem_flags flags = CL_MEM_READ_WRITE | CL_MEM_SVM_FINE_GRAIN_BUFFER;
+    cl_int e = CL_MEM_OBJECT_ALLOCATION_FAILURE;
+    if (d->most_block && bytes > d->most_block) return too_large(d, bytes);
+    block->host = d->cl.clSVMAlloc(d->context, flags, bytes, 0);
+    if (!block->host) {
+        hal_opencl_device_trim(d);
+        block->host = d->cl.clSVMAlloc(d->context, flags, bytes, 0);
+    }
+    if (block->host) {
+        ask_for_large_pages(block->host, bytes);
+        memset(block->host, 0, bytes);
+        block->mem = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, bytes, block->host, &e);
+    }
+    if (!block->mem) return no_memory(d, bytes, e);
+    d->given += bytes;
+    return HAL_OK;
+}
+
+/* --------------------------------------------------------------------------------------------- blocks -- */
+
 hal_status hal_opencl_alloc(void *device, uint64_t bytes, void **memory, void **host) {
     hal_opencl_device *d = device;
     hal_opencl_block *block = calloc(1, sizeof *block);
     if (!block) return hal_opencl_no_memory(d->host, "a handle of device memory");
     block->bytes = bytes;
     block->serial = ++d->serial;
-    hal_status status = hal_opencl_buffer_create(d, bytes, &block->mem);
-    if (status == HAL_OK) status = zero(d, block->mem, bytes);
+    hal_status status = d->host_access ? share(d, bytes, block) : hal_opencl_buffer_create(d, bytes, &block->mem);
+    if (status == HAL_OK && !d->host_access) status = zero(d, block->mem, bytes);
     if (status != HAL_OK) {
         hal_opencl_free(d, block);
         return status;
     }
     *memory = block;
-    *host = NULL;
+    *host = block->host;
     return HAL_OK;
 }
 
 void hal_opencl_free(void *device, void *memory) {
+    const hal_opencl_device *d = device;
     hal_opencl_block *block = memory;
     if (!block) return;
     hal_opencl_buffer_free(device, block->mem, block->bytes);
+    if (block->host) d->cl.clSVMFree(d->context, block->host);
     free(block);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The OpenCL backend: the table that the core loads, and what devices there are. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,10 @@ static hal_status opencl_open(const hal_host *host, void **out) {
     state->host = host;
     state->primitives_only = option_set(host, "primitives_only");
     state->variant = getenv("HAL_OPENCL_VARIANT");
+    const char *memory = getenv("HAL_OPENCL_MEMORY");
+    state->own_memory = memory && strcmp(memory, "device") == 0;
+    /* a host older than the hook has a shorter table */
+    state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
     pthread_mutex_init(&state->lock, NULL);
     *out = state;
     return HAL_OK;

@@ -29,6 +29,8 @@ typedef struct hal_opencl_state {
     bool primitives_only, traced;
     /* HAL_OPENCL_VARIANT: "wide", "gpu", or NULL. */
     const char *variant;
+    /* HAL_OPENCL_MEMORY is "device": memory of its own even for a device that is the host. */
+    bool own_memory;
     /* Guards the claims. */
     pthread_mutex_t lock;
     uint32_t n_claims;
@@ -60,8 +62,9 @@ typedef struct hal_opencl_device {
     char options[96];
     uint64_t memory_bytes, most_block;
     size_t most_items[3];
-    /* Copies go through pinned memory; the driver calls back when an event is over. */
-    bool stages, calls_back;
+    /* Its memory is the host's (hal_device_record.host_access); copies go through pinned memory; the driver calls back when
+       an event is over. */
+    bool host_access, stages, calls_back;
     /* Of traces; guarded by `lock`. */
     bool clocked;
     int64_t clock_distance, traced_until;
@@ -74,6 +77,8 @@ typedef struct hal_opencl_device {
 typedef struct hal_opencl_block {
     cl_mem mem;
     uint64_t bytes;
+    /* Shared virtual memory, where the device has access to the host's; else NULL. */
+    void *host;
     /* No other block of the device ever has the same; handles and addresses are used again. */
     uint64_t serial;
 } hal_opencl_block;
@@ -94,7 +99,8 @@ hal_status hal_opencl_no_memory(const hal_host *host, const char *what);
 hal_status hal_opencl_claim(void *state, uint32_t capacity, hal_device_record *records, uint32_t *count);
 /* False: there is no such device. */
 bool hal_opencl_claim_get(hal_opencl_state *state, uint32_t index, hal_vendor_device *claim);
-bool hal_opencl_claim_is_cpu(const hal_vendor_device *claim);
+/* Whether the host may reach the memory of such a device. */
+bool hal_opencl_claim_shares(const hal_opencl_state *state, const hal_vendor_device *claim);
 
 /* -------------------------------------------------------------------------------------- neighbour.c -- */
 
@@ -148,6 +154,10 @@ typedef struct hal_opencl_launch {
 /* Where an operand is an argument: arguments `at` and `at` + 1 of a launch get buffer and offset of a binding. */
 typedef struct hal_opencl_slot { uint32_t launch, at, binding; uint64_t offset; } hal_opencl_slot;
 
+/* What stands for a binding: a buffer and an offset. Serial 0 belongs to no block: such a place is never the same as
+   another. `stale`: the arguments are not set to it yet. */
+typedef struct hal_opencl_place { cl_mem mem; uint64_t serial, offset; bool stale; } hal_opencl_place;
+
 /* ---------------------------------------------------------------------------------------- program.c -- */
 typedef struct hal_opencl_program {
     hal_opencl_device *device;
@@ -161,10 +171,13 @@ typedef struct hal_opencl_program {
     /* The sizes are for these. */
     int64_t *symbols;
     bool planned;
+    /* A group was too large for a kernel: traits.group is smaller now, and everything is planned again. */
+    bool refit;
     cl_mem scratch;
     uint64_t scratch_bytes;
-    /* What the kernels' arguments are set to, a binding each; `stale`: not yet. */
-    struct hal_opencl_bound { uint64_t serial, offset; bool stale; } *bound;
+    /* A binding each: bytes from its start that the program touches with these sizes, and what the arguments are. */
+    uint64_t *touched;
+    hal_opencl_place *places;
     /* One submission is enqueued at a time; scratch memory is used by one at a time. */
     pthread_mutex_t lock;
     cl_event last;
@@ -175,8 +188,10 @@ hal_status hal_opencl_compile(void *device, const hal_description *description, 
 void hal_opencl_program_free(void *device, void *compiled);
 /* Makes the launches for these symbol values, unless they are there. */
 hal_status hal_opencl_program_plan(hal_opencl_program *program, const int64_t *symbols, int64_t deadline);
+/* Puts binding `index` there. */
+void hal_opencl_program_place(hal_opencl_program *program, uint32_t index, hal_opencl_place place);
 /* Sets the arguments that differ from those of the last submission. */
-hal_status hal_opencl_program_bind(hal_opencl_program *program, const hal_backend_binding *bindings);
+hal_status hal_opencl_program_bind(hal_opencl_program *program);
 
 /* ------------------------------------------------------------------------------------------ queue.c -- */
 struct hal_opencl_job;

@@ -11,6 +11,21 @@
 
 /* ------------------------------------------------------------------------------------------- planning -- */
 
+/* Bytes from the start of its binding to the end of a tensor. */
+static uint64_t end_of(const hal_description_tensor *t, const hal_portable_operand *o) {
+    uint64_t end = t->offset + o->width;
+    for (uint32_t d = 0; d < o->rank; d++)
+        if (o->stride[d] > 0) end += (uint64_t)(o->size[d] - 1) * (uint64_t)o->stride[d];
+    return o->n > 0 ? end : 0;
+}
+
+static void resolve_operand(hal_opencl_program *p, const hal_description_tensor *t, const int64_t *symbols,
+                            hal_portable_operand *o) {
+    hal_portable_operand_resolve(t, symbols, o);
+    const uint64_t end = end_of(t, o);
+    if (end > p->touched[t->binding]) p->touched[t->binding] = end;
+}
+
 static void resolve(hal_opencl_program *p, uint32_t index, const int64_t *symbols) {
     const hal_description_op *op = &hal_description_ops(p->description)[index];
     hal_portable_call *call = &p->calls[index];
@@ -22,7 +37,7 @@ static void resolve(hal_opencl_program *p, uint32_t index, const int64_t *symbol
     call->operand = p->operands + op->first;
     for (uint32_t i = 0; i < op->n_in + op->n_out; i++) {
         const hal_description_tensor *t = hal_description_operand(p->description, op, i);
-        if (t) hal_portable_operand_resolve(t, symbols, &call->operand[i]);
+        if (t) resolve_operand(p, t, symbols, &call->operand[i]);
         else call->operand[i] = (hal_portable_operand){0};
     }
 }
@@ -53,14 +68,28 @@ static hal_status grow_scratch(hal_opencl_program *p, uint64_t bytes) {
     return HAL_OK;
 }
 
+/* All ops, and again as long as groups turn out too large for what the kernels need. */
+static hal_status plan_ops(hal_opencl_program *p, const int64_t *symbols, int64_t deadline, uint64_t *scratch) {
+    do {
+        *scratch = 0;
+        p->refit = false;
+        hal_opencl_kernels_begin(p);
+        for (uint32_t i = 0; i < p->description->n_ops && !p->refit; i++)
+            HAL_TRY(plan_op(p, i, symbols, deadline, scratch));
+    } while (p->refit);
+    return HAL_OK;
+}
+
 hal_status hal_opencl_program_plan(hal_opencl_program *p, const int64_t *symbols, int64_t deadline) {
     const size_t bytes = p->description->n_symbols * sizeof *symbols;
     uint64_t scratch = 0;
     if (p->planned && (bytes == 0 || memcmp(symbols, p->symbols, bytes) == 0)) return HAL_OK;
     p->planned = false;
-    for (uint32_t i = 0; i < p->description->n_bindings; i++) p->bound[i].stale = true;
-    hal_opencl_kernels_begin(p);
-    for (uint32_t i = 0; i < p->description->n_ops; i++) HAL_TRY(plan_op(p, i, symbols, deadline, &scratch));
+    for (uint32_t i = 0; i < p->description->n_bindings; i++) {
+        p->places[i].stale = true;
+        p->touched[i] = 0;
+    }
+    HAL_TRY(plan_ops(p, symbols, deadline, &scratch));
     HAL_TRY(grow_scratch(p, scratch));
     HAL_TRY(hal_opencl_kernels_set(p));
     if (bytes) memmove(p->symbols, symbols, bytes);
@@ -81,7 +110,8 @@ void hal_opencl_program_free(void *device, void *compiled) {
     free(p->calls);
     free(p->operands);
     free(p->symbols);
-    free(p->bound);
+    free(p->places);
+    free(p->touched);
     free(p->description);
     free(p);
 }
@@ -97,8 +127,9 @@ static hal_opencl_program *create(hal_opencl_device *device, const hal_descripti
     if (p->description) p->calls = calloc((size_t)d->n_ops + 1, sizeof *p->calls);
     p->operands = calloc((size_t)d->n_operands + 1, sizeof *p->operands);
     p->symbols = calloc((size_t)d->n_symbols + 1, sizeof *p->symbols);
-    p->bound = calloc((size_t)d->n_bindings + 1, sizeof *p->bound);
-    if (p->calls && p->operands && p->symbols && p->bound) return p;
+    p->places = calloc((size_t)d->n_bindings + 1, sizeof *p->places);
+    p->touched = calloc((size_t)d->n_bindings + 1, sizeof *p->touched);
+    if (p->calls && p->operands && p->symbols && p->places && p->touched) return p;
     hal_opencl_program_free(device, p);
     return NULL;
 }

@@ -2,7 +2,7 @@
 /* Starting a program: sizes, arguments, launches; its end is the job's. */
 #include <stdio.h>
 
-#include "job.h"
+#include "guest.h"
 
 /* ------------------------------------------------------------------------------------------ launches -- */
 
@@ -25,7 +25,8 @@ static cl_int launch_all(hal_opencl_job *j, hal_opencl_program *p, uint32_t *don
     cl_event after = p->scratch && p->last && p->last_queue != q ? p->last : NULL;
     for (*done = 0; *done < p->n_launches; ++*done) {
         const uint32_t i = *done;
-        cl_event *event = j->events ? &j->events[i] : i + 1 == p->n_launches ? &j->event : NULL;
+        const bool last = i + 1 == p->n_launches && j->n_guests == 0;
+        cl_event *event = j->events ? &j->events[i] : last ? &j->event : NULL;
         const cl_int e = launch(q, &p->launches[i], after, event);
         if (e != CL_SUCCESS) return e;
         after = NULL;
@@ -38,6 +39,7 @@ static cl_int launch_all(hal_opencl_job *j, hal_opencl_program *p, uint32_t *don
 static cl_int close_job(hal_opencl_job *j) {
     const hal_opencl_api *cl = &j->queue->device->cl;
     if (j->event) return CL_SUCCESS;
+    if (j->n_guests > 0) return hal_opencl_guests_leave(j);
     if (j->n_events == 0) return cl->clEnqueueMarkerWithWaitList(j->queue->queue, 0, NULL, &j->event);
     j->event = j->events[j->n_events - 1];
     return cl->clRetainEvent(j->event);
@@ -87,9 +89,11 @@ static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
 static hal_status prepare(hal_opencl_queue *q, hal_opencl_program *p, const hal_backend_binding *bindings,
                           const int64_t *symbols, hal_opencl_job **job) {
     HAL_TRY(hal_opencl_program_plan(p, symbols, INT64_MAX));
-    HAL_TRY(hal_opencl_program_bind(p, bindings));
-    *job = hal_opencl_job_create(q, q->device->state->traced ? p->n_launches : 0);
-    return *job ? HAL_OK : hal_opencl_no_memory(q->device->host, "a submission");
+    const uint32_t guests = hal_opencl_guests_count(bindings, p->description->n_bindings);
+    *job = hal_opencl_job_create(q, q->device->state->traced ? p->n_launches : 0, guests);
+    if (!*job) return hal_opencl_no_memory(q->device->host, "a submission");
+    HAL_TRY(hal_opencl_guests_place(*job, p, bindings));
+    return hal_opencl_program_bind(p);
 }
 
 hal_status hal_opencl_submit(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest.h"
+
+static bool is_guest(const hal_backend_binding *b) { return !b->memory && b->host; }
+
+uint32_t hal_opencl_guests_count(const hal_backend_binding *bindings, uint32_t n) {
+    uint32_t guests = 0;
+    for (uint32_t i = 0; i < n; i++) guests += is_guest(&bindings[i]);
+    return guests;
+}
+
+/* Only what this submission touches: what lies behind may belong to nobody. */
+static hal_status invite(hal_opencl_job *j, hal_opencl_program *p, uint32_t index, const hal_backend_binding *b) {
+    hal_opencl_device *d = j->queue->device;
+    cl_int e = CL_SUCCESS;
+    if (p->touched[index] == 0) {
+        hal_opencl_program_place(p, index, (hal_opencl_place){0});
+        return HAL_OK;
+    }
+    cl_mem mem = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, p->touched[index],
+        (char *)b->host + b->offset, &e);
+    if (!mem) return hal_opencl_fail(d, e, "clCreateBuffer around %llu bytes of the host",
+        (unsigned long long)p->touched[index]);
+    j->guests[j->n_guests++] = mem;
+    hal_opencl_program_place(p, index, (hal_opencl_place){.mem = mem});
+    return HAL_OK;
+}
+
+hal_status hal_opencl_guests_place(hal_opencl_job *j, hal_opencl_program *p, const hal_backend_binding *bindings) {
+    for (uint32_t i = 0; i < p->description->n_bindings; i++) {
+        const hal_backend_binding *b = &bindings[i];
+        const hal_opencl_block *block = b->memory;
+        if (is_guest(b)) HAL_TRY(invite(j, p, i, b));
+        else hal_opencl_program_place(p, i, block ? (hal_opencl_place){block->mem, block->serial, b->offset, false}
+            : (hal_opencl_place){0});
+    }
+    return HAL_OK;
+}
+
+cl_int hal_opencl_guests_leave(hal_opencl_job *j) {
+    const hal_opencl_api *cl = &j->queue->device->cl;
+    cl_command_queue queue = j->queue->queue;
+    cl_int e = CL_SUCCESS;
+    for (uint32_t i = 0; i < j->n_guests && e == CL_SUCCESS; i++) {
+        const bool last = i + 1 == j->n_guests;
+        size_t bytes = 0;
+        e = cl->clGetMemObjectInfo(j->guests[i], CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+        if (e != CL_SUCCESS) break;
+        void *at = cl->clEnqueueMapBuffer(queue, j->guests[i], CL_FALSE, CL_MAP_READ, 0, bytes, 0, NULL, NULL, &e);
+        if (!at) break;
+        e = cl->clEnqueueUnmapMemObject(queue, j->guests[i], at, 0, NULL, last ? &j->event : NULL);
+    }
+    return e;
+}
