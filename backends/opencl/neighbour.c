@@ -43,9 +43,9 @@ static bool all_told(hal_opencl_state *state, const char *directory, char *silen
 }
 
 bool hal_opencl_neighbours_sound(hal_opencl_state *state, char *silent, size_t size) {
-    const char *vendors = getenv("OCL_ICD_VENDORS"), *path = getenv("OPENCL_VENDOR_PATH");
+    const char *vendors = secure_getenv("OCL_ICD_VENDORS"), *path = secure_getenv("OPENCL_VENDOR_PATH");
     struct stat facts;
-    if (is_set(getenv("OCL_ICD_FILENAMES"))) {
+    if (is_set(secure_getenv("OCL_ICD_FILENAMES"))) {
         snprintf(silent, size, "OCL_ICD_FILENAMES");
         return false;
     }

@@ -16,8 +16,8 @@ static hal_status opencl_open(const hal_host *host, void **out) {
     if (!state) return hal_opencl_no_memory(host, "starting");
     state->host = host;
     state->primitives_only = option_set(host, "primitives_only");
-    state->variant = getenv("HAL_OPENCL_VARIANT");
-    const char *memory = getenv("HAL_OPENCL_MEMORY");
+    state->variant = secure_getenv("HAL_OPENCL_VARIANT");
+    const char *memory = secure_getenv("HAL_OPENCL_MEMORY");
     state->own_memory = memory && strcmp(memory, "device") == 0;
     /* a host older than the hook has a shorter table */
     state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;

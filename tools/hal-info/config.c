@@ -18,6 +18,8 @@ static const variable variables[] = {
     {"HAL_CPU_BIND", "1", "0: workers are not bound to cores"},
     {"HAL_CPU_ISA", "best", "most that kernels may use: plain, avx2 or best"},
     {"HAL_CPU_PRIMITIVES", "0", "1: the cpu refuses operators that are not primitive"},
+    {"HAL_OPENCL_VARIANT", "by device", "kernels of OpenCL devices: wide (processors) or gpu"},
+    {"HAL_OPENCL_MEMORY", "shared", "device: OpenCL devices that are the host have a memory of their own"},
     {"HAL_CACHE_BYTES", "268435456", "bytes of compiled programs kept on disk; 0: none are"},
     {"HAL_FAULT", "none", "script of the fault backend"},
     {"HAL_TRACE", "none", "file a trace is written to"},
