@@ -217,13 +217,13 @@ static void run_scan(const hal_cpu_call *call, int64_t chunk, void *scratch) {
     double *row = scratch;
     int64_t n = call->row;
     for (int64_t r = chunk * call->grain; r < hal_cpu_rows_end(call, chunk); r++) {
-        double sum = 0;
+        double sum = 0, lost = 0;
         hal_rows_read_double(&x->flat, x->data, r * n, n, row);
         for (int64_t j = 0; j < n; j++) {
             int64_t i = attrs->reverse ? n - 1 - j : j;
-            double before = sum;
-            sum += row[i];
-            row[i] = attrs->exclusive ? before : sum;
+            double before = sum + lost;
+            sum = hal_sum_add(sum, row[i], &lost);
+            row[i] = attrs->exclusive ? before : sum + lost;
         }
         hal_rows_write_double(&y->flat, y->data, r * n, n, row);
     }

@@ -12,6 +12,7 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/planners.h \
 	ops/portable/pointwise.c \
 	ops/portable/portable.h \
+	ops/portable/reduce.c \
 	ops/portable/source.c \
 	ops/portable/space.c \
 	ops/portable/space.h \
@@ -23,6 +24,8 @@ HAL_PORTABLE_KERNELS = \
 	ops/portable/math.cl \
 	ops/portable/move.cl \
 	ops/portable/pointwise.cl \
+	ops/portable/reduce.cl \
+	ops/portable/scan.cl \
 	ops/portable/step.cl
 
 noinst_LTLIBRARIES += libhal_portable.la

@@ -437,3 +437,48 @@ HAL_FUNCTION void hal_d_store_BF16(HAL_GLOBAL char *p, long i, double v) { store
 HAL_FUNCTION float hal_f_load_F64(HAL_GLOBAL const char *p, long i) { return (float)load_F64(p, i); }
 HAL_FUNCTION void hal_f_store_F64(HAL_GLOBAL char *p, long i, float v) { store_F64(p, i, (double)v); }
 #endif
+
+/* --------------------------------------------------------------------------- kernels of any compute type */
+
+/* Programs with the option IN = f, d or l: HAL_REAL is the type, HAL_OF(exp) one of the functions above, HAL_LOAD(T) and
+   HAL_STORE(T) convert elements of T. */
+#define HAL_REAL_f float
+#define HAL_REAL_d double
+#define HAL_REAL_l long
+#define HAL_LOWEST_f (-INFINITY)
+#define HAL_LOWEST_d (-INFINITY)
+#define HAL_LOWEST_l HAL_LONG_MIN
+#define HAL_HIGHEST_f INFINITY
+#define HAL_HIGHEST_d INFINITY
+#define HAL_HIGHEST_l HAL_LONG_MAX
+#define HAL_NOTHING_f NAN              /* the mean of nothing */
+#define HAL_NOTHING_d NAN
+#define HAL_NOTHING_l 0
+#define HAL_IN HAL_PASTE(hal_, IN)
+#define HAL_OF(name) HAL_PASTE(HAL_IN, _##name)
+#define HAL_REAL HAL_PASTE(HAL_REAL_, IN)
+#define HAL_LOWEST HAL_PASTE(HAL_LOWEST_, IN)
+#define HAL_HIGHEST HAL_PASTE(HAL_HIGHEST_, IN)
+#define HAL_NOTHING HAL_PASTE(HAL_NOTHING_, IN)
+#define HAL_LOAD(T) HAL_PASTE(HAL_OF(load_), T)
+#define HAL_STORE(T) HAL_PASTE(HAL_OF(store_), T)
+#define HAL_AS_T(T) HAL_PASTE(HAL_OF(as_), T)
+
+/* n elements of T at distance `by`, from element `from` on, as numbers; what repeats is read once. */
+#define HAL_READ(T, p, from, by, n, to) { \
+    if ((by) == 1) { \
+        HAL_VECTOR_LOOP for (long hal_j = 0; hal_j < (n); hal_j++) (to)[hal_j] = HAL_LOAD(T)(p, (from) + hal_j); \
+    } else if ((by) == 0) { \
+        const HAL_REAL hal_same = HAL_LOAD(T)(p, from); \
+        for (long hal_j = 0; hal_j < (n); hal_j++) (to)[hal_j] = hal_same; \
+    } else { \
+        for (long hal_j = 0; hal_j < (n); hal_j++) (to)[hal_j] = HAL_LOAD(T)(p, (from) + hal_j * (by)); \
+    } \
+}
+#define HAL_WRITE(T, p, from, by, n, with) { \
+    if ((by) == 1) { \
+        HAL_VECTOR_LOOP for (long hal_j = 0; hal_j < (n); hal_j++) HAL_STORE(T)(p, (from) + hal_j, (with)[hal_j]); \
+    } else { \
+        for (long hal_j = 0; hal_j < (n); hal_j++) HAL_STORE(T)(p, (from) + hal_j * (by), (with)[hal_j]); \
+    } \
+}

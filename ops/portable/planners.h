@@ -26,6 +26,9 @@ enum {
     X(SPLIT, split, HAL_PORTABLE_ANY, 0) \
     X(CONCAT, concat, HAL_PORTABLE_ANY, 0) \
     X(POINTWISE, pointwise, HAL_PORTABLE_NUMBERS, 0) \
+    X(REDUCE, reduce, HAL_PORTABLE_NUMBERS, 0) \
+    X(SQUARE_SUM, square_sum, HAL_PORTABLE_REALS, 0) \
+    X(SCAN, scan, HAL_PORTABLE_NUMBERS, 0) \
     X(GATED, gated, HAL_PORTABLE_REALS, 0)
 
 typedef void hal_portable_planner(hal_portable_call *call);

@@ -64,11 +64,16 @@ bool hal_portable_space_next(hal_portable_space *s) {
     return false;
 }
 
+int64_t hal_portable_group_size(const hal_portable_traits *traits) {
+    int64_t size = 1;
+    while (size < 128 && size * 2 <= (int64_t)traits->group) size *= 2;
+    return size;
+}
+
 void hal_portable_launch_runs(hal_portable_call *call, uint32_t program, const char *entry, int64_t n, int64_t run) {
-    const hal_portable_traits *traits = call->traits;
-    const uint32_t group = traits->wide ? 1 : traits->group > 128 ? 128 : traits->group ? traits->group : 1;
+    const int64_t group = call->traits->wide ? 1 : hal_portable_group_size(call->traits);
     hal_portable_launch_add(call, program, entry, (uint64_t)((n + run - 1) / run), 1, 1);
-    hal_portable_group(call, group, 1, 1);
+    hal_portable_group(call, (uint64_t)group, 1, 1);
 }
 
 void hal_portable_launch_space(hal_portable_call *call, uint32_t program, const char *entry, const hal_portable_space *s) {

@@ -41,6 +41,8 @@ void hal_portable_launch_space(hal_portable_call *call, uint32_t program, const 
 /* Appends an operand of the call and its strides. */
 void hal_portable_pass_space(hal_portable_call *call, const hal_portable_space *space, uint32_t operand);
 
+/* Work-items in a group: a power of two that never varies on a device, at most 128. */
+int64_t hal_portable_group_size(const hal_portable_traits *traits);
 /* Work-items that share `n` pieces of work, none less than `least` of them on a device whose work-items are loops, one
    each elsewhere: the pieces of one. */
 int64_t hal_portable_run(const hal_portable_traits *traits, int64_t n, int64_t least);

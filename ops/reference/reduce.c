@@ -71,14 +71,14 @@ hal_status hal_op_reference_reduce(const hal_reference_call *call) {
 }
 
 static void scan_row(const hal_scan_attrs *a, const double *x, double *y, double *scale, int64_t n) {
-    double sum = 0.0, absolute = 0.0;
+    double sum = 0.0, absolute = 0.0, lost = 0.0;
     for (int64_t k = 0; k < n; k++) {
         int64_t i = a->reverse ? n - 1 - k : k;
-        if (a->exclusive) y[i] = sum;
+        if (a->exclusive) y[i] = sum + lost;
         if (a->exclusive && scale) scale[i] = hal_grown(absolute, k);
-        sum += x[i];
+        sum = hal_reference_add(sum, x[i], &lost);
         absolute += fabs(x[i]);
-        if (!a->exclusive) y[i] = sum;
+        if (!a->exclusive) y[i] = sum + lost;
         if (!a->exclusive && scale) scale[i] = hal_grown(absolute, k + 1);
     }
 }
