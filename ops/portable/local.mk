@@ -5,6 +5,7 @@ HAL_PORTABLE_SOURCES = \
 	ops/kernel/strided.c \
 	ops/kernel/strided.h \
 	ops/portable/call.c \
+	ops/portable/cast.c \
 	ops/portable/expr.c \
 	ops/portable/expr.h \
 	ops/portable/move.c \
@@ -22,6 +23,7 @@ HAL_PORTABLE_SOURCES = \
 HAL_PORTABLE_KERNELS = \
 	ops/portable/prelude.cl \
 	ops/portable/math.cl \
+	ops/portable/cast.cl \
 	ops/portable/move.cl \
 	ops/portable/pointwise.cl \
 	ops/portable/reduce.cl \

@@ -399,9 +399,21 @@ HAL_FUNCTION float hal_f_as_BF16(float v) { return hal_from_bf16(hal_to_bf16(v))
     HAL_FUNCTION T hal_##k##_as_BOOL(T v) { return v != (T)0 ? (T)1 : (T)0; } \
     HAL_FUNCTION T hal_##k##_load_BOOL(HAL_GLOBAL const char *p, long i) { return load_BOOL(p, i) ? (T)1 : (T)0; } \
     HAL_FUNCTION void hal_##k##_store_BOOL(HAL_GLOBAL char *p, long i, T v) { store_BOOL(p, i, v != (T)0); }
+/* An integer as a float from which one further rounding gives what rounding it directly gives: what its 24 upper bits
+   leave over makes the last of them odd. */
+HAL_FUNCTION float hal_long_odd(long v) {
+    ulong a = v < 0 ? 0 - (ulong)v : (ulong)v, rest = 0;
+    uint places = 0;
+    for (; a >= (1ul << 24); places++) {
+        rest |= a & 1;
+        a >>= 1;
+    }
+    const float f = (float)(uint)(a | rest) * as_float((127 + places) << 23);
+    return v < 0 ? -f : f;
+}
 HAL_FUNCTION void hal_l_store_F32(HAL_GLOBAL char *p, long i, long v) { store_F32(p, i, (float)v); }
-HAL_FUNCTION void hal_l_store_F16(HAL_GLOBAL char *p, long i, long v) { store_F16(p, i, (float)v); }
-HAL_FUNCTION void hal_l_store_BF16(HAL_GLOBAL char *p, long i, long v) { store_BF16(p, i, (float)v); }
+HAL_FUNCTION void hal_l_store_F16(HAL_GLOBAL char *p, long i, long v) { store_F16(p, i, hal_long_odd(v)); }
+HAL_FUNCTION void hal_l_store_BF16(HAL_GLOBAL char *p, long i, long v) { store_BF16(p, i, hal_long_odd(v)); }
 HAL_BOOLS(f, float)
 HAL_BOOLS(l, long)
 
@@ -434,6 +446,7 @@ HAL_FUNCTION void hal_d_store_F64(HAL_GLOBAL char *p, long i, double v) { store_
 HAL_FUNCTION void hal_d_store_F32(HAL_GLOBAL char *p, long i, double v) { store_F32(p, i, (float)v); }
 HAL_FUNCTION void hal_d_store_F16(HAL_GLOBAL char *p, long i, double v) { store_F16(p, i, hal_float_odd(v)); }
 HAL_FUNCTION void hal_d_store_BF16(HAL_GLOBAL char *p, long i, double v) { store_BF16(p, i, hal_float_odd(v)); }
+HAL_FUNCTION void hal_l_store_F64(HAL_GLOBAL char *p, long i, long v) { store_F64(p, i, (double)v); }
 HAL_FUNCTION float hal_f_load_F64(HAL_GLOBAL const char *p, long i) { return (float)load_F64(p, i); }
 HAL_FUNCTION void hal_f_store_F64(HAL_GLOBAL char *p, long i, float v) { store_F64(p, i, (double)v); }
 #endif

@@ -2,26 +2,27 @@
 /* Rows that move elements: every one is a copy between two views, or a few of them. Kernels: move.cl. */
 #include <string.h>
 
+#include "ops/cpu/element.h"
 #include "planners.h"
+#include "space.h"
 
-#define RUN_WIDE 1024                    /* elements of a work-item that is a loop */
+#define RUN_LEAST 4096                   /* elements that are worth a work-item that is a loop */
 
 /* `n` elements of input `in`, from `from_bytes` on, to output `out`. */
 static void move(hal_portable_call *call, uint32_t in, const hal_strided *from, int64_t from_bytes, uint32_t out,
     const hal_strided *to, int64_t to_bytes, int64_t n) {
     const uint32_t program = hal_portable_use(call, "move", NULL, "W=%u", to->width);
-    const int64_t run = call->traits->wide ? RUN_WIDE : 1;
+    const int64_t run = hal_portable_run(call->traits, n, RUN_LEAST);
     const bool dense = from->dense && to->dense;
     if (n == 0) return;
-    hal_portable_launch_add(call, program, dense ? "move_dense" : "move_strided",
-        (uint64_t)(dense ? (n + run - 1) / run : n), 1, 1);
+    hal_portable_launch_runs(call, program, dense ? "move_dense" : "move_strided", n, run);
     hal_portable_pass_from(call, in, from_bytes);
     hal_portable_pass_from(call, call->n_in + out, to_bytes);
-    if (dense) hal_portable_pass_long(call, run);
-    else {
+    if (!dense) {
         hal_portable_pass_walk(call, from);
         hal_portable_pass_walk(call, to);
     }
+    hal_portable_pass_long(call, run);
     hal_portable_pass_long(call, n);
 }
 
@@ -94,4 +95,19 @@ void hal_portable_plan_concat(hal_portable_call *call) {
         move(call, i, &x->flat, 0, 0, &to, at * y->stride[axis], x->n);
         at += x->size[axis];
     }
+}
+
+void hal_portable_plan_fill(hal_portable_call *call) {
+    const hal_portable_operand *y = hal_portable_out(call, 0);
+    const uint32_t program = hal_portable_use(call, "move", NULL, "W=%u", y->width);
+    const int64_t run = hal_portable_run(call->traits, y->n, RUN_LEAST);
+    uint64_t bits = 0;
+    hal_store_double(y->dtype, (char *)&bits, ((const hal_fill_attrs *)call->attrs)->value);
+    if (y->n == 0) return;
+    hal_portable_launch_runs(call, program, "fill", y->n, run);
+    hal_portable_pass(call, 0);
+    hal_portable_pass_walk(call, &y->flat);
+    hal_portable_pass_long(call, (int64_t)bits);
+    hal_portable_pass_long(call, run);
+    hal_portable_pass_long(call, y->n);
 }

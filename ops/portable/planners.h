@@ -25,6 +25,9 @@ enum {
     X(BROADCAST, broadcast, HAL_PORTABLE_ANY, 0) \
     X(SPLIT, split, HAL_PORTABLE_ANY, 0) \
     X(CONCAT, concat, HAL_PORTABLE_ANY, 0) \
+    X(CAST, cast, HAL_PORTABLE_NUMBERS, 0) \
+    X(FILL, fill, HAL_PORTABLE_NUMBERS, 0) \
+    X(IOTA, iota, HAL_PORTABLE_NUMBERS, 0) \
     X(POINTWISE, pointwise, HAL_PORTABLE_NUMBERS, 0) \
     X(REDUCE, reduce, HAL_PORTABLE_NUMBERS, 0) \
     X(SQUARE_SUM, square_sum, HAL_PORTABLE_REALS, 0) \
