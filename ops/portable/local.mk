@@ -8,6 +8,7 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/cast.c \
 	ops/portable/expr.c \
 	ops/portable/expr.h \
+	ops/portable/index.c \
 	ops/portable/move.c \
 	ops/portable/plan.c \
 	ops/portable/planners.h \
@@ -24,10 +25,12 @@ HAL_PORTABLE_KERNELS = \
 	ops/portable/prelude.cl \
 	ops/portable/math.cl \
 	ops/portable/cast.cl \
+	ops/portable/index.cl \
 	ops/portable/move.cl \
 	ops/portable/pointwise.cl \
 	ops/portable/reduce.cl \
 	ops/portable/scan.cl \
+	ops/portable/scatter.cl \
 	ops/portable/step.cl
 
 noinst_LTLIBRARIES += libhal_portable.la

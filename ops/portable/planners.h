@@ -29,6 +29,11 @@ enum {
     X(FILL, fill, HAL_PORTABLE_NUMBERS, 0) \
     X(IOTA, iota, HAL_PORTABLE_NUMBERS, 0) \
     X(POINTWISE, pointwise, HAL_PORTABLE_NUMBERS, 0) \
+    X(GATHER, gather, HAL_PORTABLE_ANY, 2) \
+    X(EMBEDDING, gather, HAL_PORTABLE_ANY, 2) \
+    X(SET_ROWS, set_rows, HAL_PORTABLE_ANY, 4) \
+    X(SCATTER_ADD, scatter_add, HAL_PORTABLE_NUMBERS, 2) \
+    X(EMBEDDING_GRAD, embedding_grad, HAL_PORTABLE_NUMBERS, 2) \
     X(REDUCE, reduce, HAL_PORTABLE_NUMBERS, 0) \
     X(SQUARE_SUM, square_sum, HAL_PORTABLE_REALS, 0) \
     X(SCAN, scan, HAL_PORTABLE_NUMBERS, 0) \

@@ -15,6 +15,7 @@
  * REAL(T)         the type LOAD(T) gives
  * hal_fma, hal_sqrt, hal_abs, hal_floor, hal_copysign: the functions of scalars that loops of vectors may use
  * HAL_VECTOR_LOOP before a `for` whose turns are independent
+ * HAL_BARRIER()   of a group, for what it shares in local memory; HAL_BARRIER_GLOBAL() for global memory
  * RAW(w)          an unsigned integer of w bytes, for moving elements as they are
  *
  * Options of every program: HAL_FP64 where the device has doubles; HAL_WIDE where a work-item is a turn of a loop.
@@ -27,6 +28,8 @@
 #define HAL_GLOBAL
 #define HAL_LOCAL __shared__
 #define HAL_BARRIER() __syncthreads()
+#define HAL_BARRIER_GLOBAL() __syncthreads()
+#define HAL_ATOMIC_MAX(p, v) atomicMax(p, v)
 typedef unsigned char uchar;
 typedef unsigned short ushort;
 typedef unsigned int uint;
@@ -58,6 +61,8 @@ HAL_FUNCTION uint mul_hi(uint a, uint b) { return __umulhi(a, b); }
 #define HAL_GLOBAL __global
 #define HAL_LOCAL __local
 #define HAL_BARRIER() barrier(CLK_LOCAL_MEM_FENCE)
+#define HAL_BARRIER_GLOBAL() barrier(CLK_GLOBAL_MEM_FENCE)
+#define HAL_ATOMIC_MAX(p, v) atomic_max(p, v)
 #ifdef HAL_FP64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 #endif
