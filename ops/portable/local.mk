@@ -10,6 +10,7 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/expr.h \
 	ops/portable/index.c \
 	ops/portable/move.c \
+	ops/portable/order.c \
 	ops/portable/plan.c \
 	ops/portable/planners.h \
 	ops/portable/pointwise.c \
@@ -27,6 +28,7 @@ HAL_PORTABLE_KERNELS = \
 	ops/portable/cast.cl \
 	ops/portable/index.cl \
 	ops/portable/move.cl \
+	ops/portable/order.cl \
 	ops/portable/pointwise.cl \
 	ops/portable/reduce.cl \
 	ops/portable/scan.cl \

@@ -37,6 +37,10 @@ enum {
     X(REDUCE, reduce, HAL_PORTABLE_NUMBERS, 0) \
     X(SQUARE_SUM, square_sum, HAL_PORTABLE_REALS, 0) \
     X(SCAN, scan, HAL_PORTABLE_NUMBERS, 0) \
+    X(ARG_MAX, arg_max, HAL_PORTABLE_NUMBERS, 0) \
+    X(TOP_K, top_k, HAL_PORTABLE_NUMBERS, 0) \
+    X(SORT, sort, HAL_PORTABLE_NUMBERS, 0) \
+    X(SAMPLE, sample, HAL_PORTABLE_REALS, 16) \
     X(GATED, gated, HAL_PORTABLE_REALS, 0)
 
 typedef void hal_portable_planner(hal_portable_call *call);
