@@ -15,6 +15,7 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/planners.h \
 	ops/portable/pointwise.c \
 	ops/portable/portable.h \
+	ops/portable/random.c \
 	ops/portable/reduce.c \
 	ops/portable/source.c \
 	ops/portable/space.c \
@@ -30,6 +31,7 @@ HAL_PORTABLE_KERNELS = \
 	ops/portable/move.cl \
 	ops/portable/order.cl \
 	ops/portable/pointwise.cl \
+	ops/portable/random.cl \
 	ops/portable/reduce.cl \
 	ops/portable/scan.cl \
 	ops/portable/scatter.cl \

@@ -41,6 +41,8 @@ enum {
     X(TOP_K, top_k, HAL_PORTABLE_NUMBERS, 0) \
     X(SORT, sort, HAL_PORTABLE_NUMBERS, 0) \
     X(SAMPLE, sample, HAL_PORTABLE_REALS, 16) \
+    X(RANDOM, random, HAL_PORTABLE_REALS, 1) \
+    X(DROPOUT, dropout, HAL_PORTABLE_REALS, 2) \
     X(GATED, gated, HAL_PORTABLE_REALS, 0)
 
 typedef void hal_portable_planner(hal_portable_call *call);
