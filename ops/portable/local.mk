@@ -9,7 +9,10 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/expr.c \
 	ops/portable/expr.h \
 	ops/portable/index.c \
+	ops/portable/loss.c \
 	ops/portable/move.c \
+	ops/portable/norm.c \
+	ops/portable/optimizer.c \
 	ops/portable/order.c \
 	ops/portable/plan.c \
 	ops/portable/planners.h \
@@ -17,6 +20,10 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/portable.h \
 	ops/portable/random.c \
 	ops/portable/reduce.c \
+	ops/portable/rotary.c \
+	ops/portable/rows.c \
+	ops/portable/rows.h \
+	ops/portable/softmax.c \
 	ops/portable/source.c \
 	ops/portable/space.c \
 	ops/portable/space.h \
@@ -28,18 +35,25 @@ HAL_PORTABLE_KERNELS = \
 	ops/portable/math.cl \
 	ops/portable/cast.cl \
 	ops/portable/index.cl \
+	ops/portable/loss.cl \
 	ops/portable/move.cl \
+	ops/portable/norm.cl \
+	ops/portable/optimizer.cl \
 	ops/portable/order.cl \
 	ops/portable/pointwise.cl \
 	ops/portable/random.cl \
 	ops/portable/reduce.cl \
+	ops/portable/rotary.cl \
+	ops/portable/rows.cl \
 	ops/portable/scan.cl \
 	ops/portable/scatter.cl \
+	ops/portable/softmax.cl \
 	ops/portable/step.cl
 
 noinst_LTLIBRARIES += libhal_portable.la
 libhal_portable_la_SOURCES = $(HAL_PORTABLE_SOURCES)
 nodist_libhal_portable_la_SOURCES = ops/portable/texts.c
+libhal_portable_la_LIBADD = $(LIBM)
 
 ops/portable/texts.c: $(HAL_PORTABLE_KERNELS) ops/portable/embed.sh
 	$(AM_V_GEN)$(MKDIR_P) ops/portable && cd $(top_srcdir) && \

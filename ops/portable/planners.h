@@ -43,7 +43,20 @@ enum {
     X(SAMPLE, sample, HAL_PORTABLE_REALS, 16) \
     X(RANDOM, random, HAL_PORTABLE_REALS, 1) \
     X(DROPOUT, dropout, HAL_PORTABLE_REALS, 2) \
-    X(GATED, gated, HAL_PORTABLE_REALS, 0)
+    X(GATED, gated, HAL_PORTABLE_REALS, 0) \
+    X(SOFTMAX, softmax, HAL_PORTABLE_FLOATS, 0) \
+    X(SOFTMAX_GRAD, softmax_grad, HAL_PORTABLE_FLOATS, 0) \
+    X(LOG_SOFTMAX, log_softmax, HAL_PORTABLE_FLOATS, 0) \
+    X(LOG_SOFTMAX_GRAD, log_softmax_grad, HAL_PORTABLE_FLOATS, 0) \
+    X(LAYER_NORM, layer_norm, HAL_PORTABLE_FLOATS, 0) \
+    X(LAYER_NORM_GRAD, layer_norm_grad, HAL_PORTABLE_FLOATS, 0) \
+    X(RMS_NORM, rms_norm, HAL_PORTABLE_FLOATS, 0) \
+    X(RMS_NORM_GRAD, rms_norm_grad, HAL_PORTABLE_FLOATS, 0) \
+    X(CROSS_ENTROPY, cross_entropy, HAL_PORTABLE_FLOATS, 1u << 1) \
+    X(CROSS_ENTROPY_GRAD, cross_entropy_grad, HAL_PORTABLE_FLOATS, 1u << 2) \
+    X(ROTARY, rotary, HAL_PORTABLE_FLOATS, 1u << 1) \
+    X(ADAMW, adamw, HAL_PORTABLE_FLOATS, 0) \
+    X(SGD, sgd, HAL_PORTABLE_FLOATS, 0)
 
 typedef void hal_portable_planner(hal_portable_call *call);
 

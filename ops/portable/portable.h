@@ -71,7 +71,7 @@ typedef struct hal_portable_argument { uint32_t kind, index, bytes; uint64_t at;
 
 /** What is compiled as one: two are the same when file, options and body are. */
 typedef struct hal_portable_program {
-    /** Name of the kernel file; static. */
+    /** Name of the kernel file, or names with a + between when one stands on another; static. */
     const char *file;
     /** "X=F32 Y=BF16": definitions, separated by blanks. */
     char options[160];

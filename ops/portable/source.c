@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The text of a program: its options as definitions, the prelude with its functions, what was generated, the kernel file. */
+/* The text of a program: its options as definitions, the prelude with its functions, what was generated, the kernel files. */
 #include "portable.h"
 
 #include <stdio.h>
@@ -8,11 +8,19 @@
 
 #include "texts.h"
 
-static const char *text_of(const char *file) {
+static const char *text_of(const char *file, size_t length) {
     for (const hal_portable_text *t = hal_portable_texts; t->name; t++) {
-        if (strcmp(t->name, file) == 0) return t->text;
+        if (strlen(t->name) == length && memcmp(t->name, file, length) == 0) return t->text;
     }
     return "#error \"hal: no such kernel file\"\n";
+}
+
+/* "rows+softmax": one after the other. */
+static void print_files(FILE *to, const char *files) {
+    for (size_t n; *files; files += n + (files[n] == '+')) {
+        n = strcspn(files, "+");
+        fputs(text_of(files, n), to);
+    }
 }
 
 /* "X=F32 Y=BF16" as lines of the preprocessor. */
@@ -31,10 +39,9 @@ char *hal_portable_source(const hal_portable_program *program) {
     FILE *to = open_memstream(&text, &bytes);
     if (!to) return NULL;
     print_options(to, program->options);
-    fputs(text_of("prelude"), to);
-    fputs(text_of("math"), to);
+    print_files(to, "prelude+math");
     if (program->body) fputs(program->body, to);
-    fputs(text_of(program->file), to);
+    print_files(to, program->file);
     bool failed = ferror(to) != 0;
     failed |= fclose(to) != 0;
     if (!failed) return text;
