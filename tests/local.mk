@@ -62,6 +62,14 @@ HAL_FAULT_TESTS = \
 	tests/fault/test_plugins \
 	tests/fault/test_vendors
 
+# The driver's sources with a host of the tests' own, on the OpenCL devices of this machine; skipped where there are none.
+HAL_OPENCL_TESTS =
+if HAVE_OPENCL
+HAL_OPENCL_TESTS += \
+	tests/opencl/test_driver \
+	tests/opencl/test_failures
+endif
+
 HAL_FUZZ_TARGETS = \
 	tests/fuzz/fuzz_answers \
 	tests/fuzz/fuzz_cache \
@@ -96,8 +104,8 @@ HAL_TEST_SOURCES = \
 	tests/unit/tree_text.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS)
-TESTS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS)
+check_PROGRAMS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS) $(HAL_OPENCL_TESTS)
+TESTS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS) $(HAL_OPENCL_TESTS)
 endif
 check_PROGRAMS += $(HAL_FUZZ_TARGETS)
 
@@ -114,6 +122,13 @@ tests_unit_test_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_gemm_CFLAGS = $(HAL_KERNEL_CFLAGS) -Wno-psabi -Og
 tests_unit_test_gemm_LDADD = libhal_cpu_avx2.la libhal_cpu_avx512.la libhal_cpu_avx512bf16.la \
 	libhal_cpu_amx.la $(LDADD)
+
+tests_opencl_test_driver_SOURCES = tests/opencl/test_driver.c tests/opencl/driver_test.h $(HAL_OPENCL_SOURCES)
+tests_opencl_test_driver_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS) $(CMOCKA_CFLAGS)
+tests_opencl_test_driver_LDADD = libhal_portable.la $(LDADD)
+tests_opencl_test_failures_SOURCES = tests/opencl/test_failures.c tests/opencl/driver_test.h $(HAL_OPENCL_SOURCES)
+tests_opencl_test_failures_CFLAGS = $(tests_opencl_test_driver_CFLAGS)
+tests_opencl_test_failures_LDADD = $(tests_opencl_test_driver_LDADD)
 
 tests_unit_test_sample_SOURCES = tests/unit/test_sample.c tools/hal-bench/sample.c
 
@@ -247,7 +262,7 @@ run_tests = $(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(1)'; status=$$?; \
 	$(top_srcdir)/tests/count $(addsuffix .log,$(1)); exit $$status
 
 check-unit: check-programs
-	+@$(call run_tests,$(HAL_UNIT_TESTS))
+	+@$(call run_tests,$(HAL_UNIT_TESTS) $(HAL_OPENCL_TESTS))
 
 check-lint: all
 	+@$(call run_tests,$(HAL_LINT_TESTS))
