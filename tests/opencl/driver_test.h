@@ -28,6 +28,12 @@
 
 extern hal_status hal_backend_query(uint32_t min, uint32_t max, const hal_backend **out);
 
+#if HAL_BACKEND_SANITIZER == 1
+/* What PoCL and its compiler keep until the process ends is not ours to free. */
+extern const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) { return "leak:libpocl\nleak:libLLVM\nleak:libclang\nleak:libOpenCL\n"; }
+#endif
+
 /* ------------------------------------------------------------------------------------------- the host -- */
 
 enum { MOST_KEPT = 64, MOST_SPANS = 64 };
