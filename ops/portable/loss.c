@@ -14,7 +14,7 @@ static loss loss_of(hal_portable_call *call, const uint32_t *grid, uint32_t coun
     hal_portable_rows_make(list, count, &l.rows);
     if (l.rows.n == 0) l.rows.rows = 0;
     l.grain = hal_portable_rows_grain(&l.rows);
-    l.program = hal_portable_rows_use(call, "rows+loss", "X=%s", hal_portable_type(list[0]->dtype));
+    l.program = hal_portable_rows_use(call, "rows+loss", l.rows.dense, "X=%s", hal_portable_type(list[0]->dtype));
     return l;
 }
 

@@ -24,13 +24,8 @@ HAL_KERNEL void loss_rows(HAL_TENSOR(x), HAL_TENSOR(targets), HAL_TENSOR(lse), H
     FOR_ROWS(r, rows, grain) {
         const long n = TEAM_LENGTH(r, rows, size);
         const hal_row x = row_at(&grid, 0, AT(x), r);
-        lanes most = EACH(-INFINITY), sum = NO_LANES;
-        FOR_LANES(i, n) {
-            const lanes v = ROW_LOAD(X)(x, i, n, -INFINITY);
-            most = v > most ? v : most;
-        }
-        const float m = team_max(most, part);
-        FOR_LANES(i, n) sum += lanes_exp(ROW_LOAD(X)(x, i, n, -INFINITY) - EACH(m));
+        const float m = HAL_PASTE(row_max_, X)(x, n, part);
+        ROW_SUM(sum, i, n, last + lanes_exp_down(ROW_LOAD(X)(x, i, n, -INFINITY) - EACH(m)))
         const float lse = m + log(team_sum(sum, part));
         if (TEAM_HEAD(r, rows)) {
             const long target = load_index(index_bytes, AT(targets), row_at(&grid, 1, 0, r).at);
@@ -46,11 +41,8 @@ HAL_KERNEL void loss_mean(HAL_TENSOR(parts), HAL_TENSOR(loss), long rows)
 {
     TEAM_MEMORY(part);
     const hal_row losses = list_at(AT(parts), 0), counts = list_at(AT(parts), rows);
-    lanes sum = NO_LANES, counted = NO_LANES;
-    FOR_LANES(i, rows) {
-        sum += row_load_F32(losses, i, rows, 0.0f);
-        counted += row_load_F32(counts, i, rows, 0.0f);
-    }
+    ROW_SUM(sum, i, rows, last + row_load_F32(losses, i, rows, 0.0f))
+    ROW_SUM(counted, i, rows, last + row_load_F32(counts, i, rows, 0.0f))
     const float total = team_sum(sum, part), n = team_sum(counted, part);
     if (get_local_id(0) == 0) store_F32(AT(loss), 0, n > 0.0f ? total / n : 0.0f);
 }

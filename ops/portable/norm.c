@@ -31,7 +31,8 @@ static void forward(hal_portable_call *call, bool centred) {
     hal_portable_rows_make(list, 3 + centred, &rows);
     if (o->n == 0) return;
     const int64_t grain = hal_portable_rows_grain(&rows);
-    const uint32_t program = hal_portable_rows_use(call, "rows+norm", "X=%s W=%s B=%s", hal_portable_type(o->dtype),
+    const bool dense = rows.dense && step_of(o + 1) == 1 && step_of(o + bias) == 1;
+    const uint32_t program = hal_portable_rows_use(call, "rows+norm", dense, "X=%s W=%s B=%s", hal_portable_type(o->dtype),
         hal_portable_type(o[1].dtype), hal_portable_type(o[bias].dtype));
     hal_portable_rows_launch(call, program, "norm_rows", rows.rows, rows.n, grain);
     const uint32_t order[] = {0, 1, bias, y, mean, rstd};
@@ -69,7 +70,8 @@ static grad grad_of(hal_portable_call *call, bool centred) {
                                  : most(BLOCK, cut(rows, BLOCKS));
     g.blocks = cut(rows, g.block);
     g.parts = hal_portable_scratch(call, (uint64_t)(most(g.blocks, 1) * 2 * g.rows.n) * sizeof(float));
-    g.program = hal_portable_rows_use(call, "rows+norm", "X=%s W=%s B=%s", hal_portable_type(o->dtype),
+    const bool dense = g.rows.dense && step_of(o + 2) == 1 && step_of(o + g.dweight) == 1 && step_of(o + g.dbias) == 1;
+    g.program = hal_portable_rows_use(call, "rows+norm", dense, "X=%s W=%s B=%s", hal_portable_type(o->dtype),
         hal_portable_type(o[2].dtype), hal_portable_type(o[2].dtype));
     return g;
 }

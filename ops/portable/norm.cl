@@ -18,13 +18,16 @@ HAL_FUNCTION hal_row vector_at(HAL_GLOBAL char *p, long step) {
     return row;
 }
 
+HAL_FUNCTION float row_mean(hal_row x, long n, float d, team_memory part) {
+    ROW_SUM(sum, i, n, last + ROW_LOAD(X)(x, i, n, 0.0f))
+    return team_sum(sum, part) / d;
+}
+
+HAL_FUNCTION lanes plus_square(lanes away, lanes sum) { return FMA(away, away, sum); }
+
 /* 1 / sqrt(sum (x - mean)^2 / d + eps) of a row. */
 HAL_FUNCTION float row_rstd(hal_row x, long n, float mean, float d, float eps, team_memory part) {
-    lanes square = NO_LANES;
-    FOR_LANES(i, n) {
-        const lanes away = ROW_LOAD(X)(x, i, n, mean) - EACH(mean);
-        square = FMA(away, away, square);
-    }
+    ROW_SUM(square, i, n, plus_square(ROW_LOAD(X)(x, i, n, mean) - EACH(mean), last))
     return 1.0f / sqrt(team_sum(square, part) / d + eps);
 }
 
@@ -37,9 +40,7 @@ HAL_KERNEL void norm_rows(HAL_TENSOR(x), HAL_TENSOR(weight), HAL_TENSOR(bias), H
     FOR_ROWS(r, rows, grain) {
         const long n = TEAM_LENGTH(r, rows, size);
         const hal_row x = row_at(&grid, 0, AT(x), r), y = row_at(&grid, 1, AT(y), r);
-        lanes sum = NO_LANES;
-        if (centred) FOR_LANES(i, n) sum += ROW_LOAD(X)(x, i, n, 0.0f);
-        const float mean = centred ? team_sum(sum, part) / (float)size : 0.0f;
+        const float mean = centred ? row_mean(x, n, (float)size, part) : 0.0f;
         const float rstd = row_rstd(x, n, mean, (float)size, eps, part);
         if (biased) FOR_LANES(i, n) {
             const lanes h = (ROW_LOAD(X)(x, i, n, 0.0f) - EACH(mean)) * EACH(rstd);
@@ -53,6 +54,17 @@ HAL_KERNEL void norm_rows(HAL_TENSOR(x), HAL_TENSOR(weight), HAL_TENSOR(bias), H
             if (centred) store_F32(AT(mean), row_at(&grid, 3, 0, r).at, mean);
         }
     }
+}
+
+/* sum g, and sum g (x - mean). */
+HAL_FUNCTION float slope_sum(hal_row dy, hal_row weight, long n, team_memory part) {
+    ROW_SUM(sum, i, n, FMA(ROW_LOAD(X)(dy, i, n, 0.0f), ROW_LOAD(W)(weight, i, n, 0.0f), last))
+    return team_sum(sum, part);
+}
+HAL_FUNCTION float slope_along(hal_row dy, hal_row weight, hal_row x, long n, float mean, team_memory part) {
+    ROW_SUM(sum, i, n, FMA(ROW_LOAD(X)(dy, i, n, 0.0f) * ROW_LOAD(W)(weight, i, n, 0.0f),
+        ROW_LOAD(X)(x, i, n, mean) - EACH(mean), last))
+    return team_sum(sum, part);
 }
 
 /* Operands of the grid: dy, x, dx, rstd, mean. */
@@ -74,14 +86,8 @@ HAL_KERNEL void norm_grad(HAL_TENSOR(dy), HAL_TENSOR(x), HAL_TENSOR(weight), HAL
         const hal_row dy = row_at(&grid, 0, AT(dy), r), x = row_at(&grid, 1, AT(x), r), dx = row_at(&grid, 2, AT(dx), r);
         const float rstd = load_F32(AT(rstd), row_at(&grid, 3, 0, stat).at);
         const float mean = centred ? load_F32(AT(mean), row_at(&grid, 4, 0, stat).at) : 0.0f;
-        lanes sum = NO_LANES, along = NO_LANES;
-        FOR_LANES(i, n) {
-            const lanes g = ROW_LOAD(X)(dy, i, n, 0.0f) * ROW_LOAD(W)(weight, i, n, 0.0f);
-            along = FMA(g, ROW_LOAD(X)(x, i, n, mean) - EACH(mean), along);
-            sum += g;
-        }
-        const lanes mean_g = EACH(centred ? team_sum(sum, part) / (float)size : 0.0f);
-        const lanes mean_gh = EACH(team_sum(along, part) * rstd / (float)size);
+        const lanes mean_g = EACH(centred ? slope_sum(dy, weight, n, part) / (float)size : 0.0f);
+        const lanes mean_gh = EACH(slope_along(dy, weight, x, n, mean, part) * rstd / (float)size);
         FOR_LANES(i, n) {
             const lanes h = (ROW_LOAD(X)(x, i, n, mean) - EACH(mean)) * EACH(rstd), g = ROW_LOAD(X)(dy, i, n, 0.0f);
             const lanes away = FMA(g, ROW_LOAD(W)(weight, i, n, 0.0f), -mean_g);

@@ -10,13 +10,16 @@
 /* ln beta in two parts; mirrors the kernel's struct. */
 typedef struct factors { float b1, c1, b2, c2, eps, decay, log_b1, log_b1_low, log_b2, log_b2_low; } factors;
 
-/* Launches `entry` over the elements of `count` operands, given by index. */
-static void launch(hal_portable_call *call, uint32_t program, const char *entry, const uint32_t *order, uint32_t count) {
+/* Launches `entry` over the elements of `count` operands, given by index: p, g, m, v (m again where there is none). */
+static void launch(hal_portable_call *call, const char *entry, const uint32_t *order, uint32_t count, uint32_t v) {
     const int64_t run = call->traits->wide ? RUN_WIDE : RUN;
-    const hal_portable_operand *list[HAL_PORTABLE_GRID_OPERANDS];
+    const hal_portable_operand *list[HAL_PORTABLE_GRID_OPERANDS], *o = call->operand;
     hal_portable_row_plan rows;
     for (uint32_t i = 0; i < count; i++) list[i] = &call->operand[order[i]];
     hal_portable_rows_flat(list, count, &rows);
+    const uint32_t program = hal_portable_rows_use(call, "rows+optimizer", rows.dense, "P=%s G=%s M=%s V=%s",
+        hal_portable_type(o[0].dtype), hal_portable_type(o[1].dtype), hal_portable_type(o[2].dtype),
+        hal_portable_type(o[v].dtype));
     const int64_t teams = rows.rows * ((rows.n + run - 1) / run), grain = hal_portable_rows_grain(&rows);
     hal_portable_rows_launch(call, program, entry, teams, rows.n < run ? rows.n : run, grain);
     for (uint32_t i = 0; i < call->n_in + call->n_out; i++) hal_portable_pass(call, i);
@@ -43,15 +46,12 @@ static void split_log(double beta, float *high, float *low) {
 void hal_portable_plan_adamw(hal_portable_call *call) {
     static const uint32_t order[] = {0, 1, 2, 3, 7, 8, 9};
     const hal_adamw_attrs *a = call->attrs;
-    const hal_portable_operand *o = call->operand;
     factors f = {.b1 = (float)a->beta1, .c1 = (float)(1 - a->beta1), .b2 = (float)a->beta2, .c2 = (float)(1 - a->beta2),
         .eps = (float)a->eps, .decay = (float)a->decay};
-    if (o->n == 0) return;
+    if (call->operand[0].n == 0) return;
     split_log(a->beta1, &f.log_b1, &f.log_b1_low);
     split_log(a->beta2, &f.log_b2, &f.log_b2_low);
-    const uint32_t program = hal_portable_rows_use(call, "rows+optimizer", "P=%s G=%s M=%s V=%s", hal_portable_type(o->dtype),
-        hal_portable_type(o[1].dtype), hal_portable_type(o[2].dtype), hal_portable_type(o[3].dtype));
-    launch(call, program, "adamw", order, 7);
+    launch(call, "adamw", order, 7, 3);
     pass_dtypes(call, 4, 7);
     hal_portable_pass_bytes(call, &f, sizeof f);
 }
@@ -59,11 +59,8 @@ void hal_portable_plan_adamw(hal_portable_call *call) {
 void hal_portable_plan_sgd(hal_portable_call *call) {
     static const uint32_t order[] = {0, 1, 2, 5, 6};
     const hal_sgd_attrs *a = call->attrs;
-    const hal_portable_operand *o = call->operand;
-    if (o->n == 0) return;
-    const uint32_t program = hal_portable_rows_use(call, "rows+optimizer", "P=%s G=%s M=%s V=%s", hal_portable_type(o->dtype),
-        hal_portable_type(o[1].dtype), hal_portable_type(o[2].dtype), hal_portable_type(o[2].dtype));
-    launch(call, program, "sgd", order, 5);
+    if (call->operand[0].n == 0) return;
+    launch(call, "sgd", order, 5, 2);
     pass_dtypes(call, 3, 5);
     hal_portable_pass_float(call, a->momentum);
     hal_portable_pass_float(call, a->decay);

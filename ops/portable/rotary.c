@@ -39,7 +39,7 @@ void hal_portable_plan_rotary(hal_portable_call *call) {
     const int64_t block = least(rows.rows, call->traits->wide ? hal_portable_rows_grain(&rows) : BLOCK);
     const int64_t teams = t * ((rows.rows + block - 1) / block), share = hal_portable_rows_grain(&rows) / block;
     const int64_t grain = share > 1 ? share : 1;
-    const uint32_t program = hal_portable_rows_use(call, "rows+rotary", "X=%s", hal_portable_type(x->dtype));
+    const uint32_t program = hal_portable_rows_use(call, "rows+rotary", rows.dense, "X=%s", hal_portable_type(x->dtype));
     hal_portable_rows_launch(call, program, "rotary", teams, half, grain);
     for (uint32_t i = 0; i < 3; i++) hal_portable_pass(call, i);
     hal_portable_pass_bytes(call, &rows.grid, sizeof rows.grid);

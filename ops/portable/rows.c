@@ -51,8 +51,12 @@ void hal_portable_rows_make(const hal_portable_operand *const *list, uint32_t co
     merge(list, count, lead, &a);
     lay(&a, a.rank, count, rows);
     rows->n = rank ? list[0]->size[lead] : 1;
-    for (uint32_t k = 0; k < count; k++)
-        rows->grid.step[k] = list[k]->rank > lead ? list[k]->stride[lead] / (int64_t)list[k]->width : 0;
+    rows->dense = rank > 0;
+    for (uint32_t k = 0; k < count; k++) {
+        if (list[k]->rank == lead) continue;
+        rows->grid.step[k] = list[k]->stride[lead] / (int64_t)list[k]->width;
+        rows->dense = rows->dense && rows->grid.step[k] == 1;
+    }
 }
 
 void hal_portable_rows_flat(const hal_portable_operand *const *list, uint32_t count, hal_portable_row_plan *rows) {
@@ -60,7 +64,11 @@ void hal_portable_rows_flat(const hal_portable_operand *const *list, uint32_t co
     merge(list, count, list[0]->rank, &a);
     lay(&a, a.rank - 1, count, rows);
     rows->n = a.size[a.rank - 1];
-    for (uint32_t k = 0; k < count; k++) rows->grid.step[k] = a.stride[k][a.rank - 1];
+    rows->dense = true;
+    for (uint32_t k = 0; k < count; k++) {
+        rows->grid.step[k] = a.stride[k][a.rank - 1];
+        rows->dense = rows->dense && rows->grid.step[k] == 1;
+    }
 }
 
 uint32_t hal_portable_rows_group(const hal_portable_traits *traits) {
@@ -69,13 +77,13 @@ uint32_t hal_portable_rows_group(const hal_portable_traits *traits) {
     return group;
 }
 
-uint32_t hal_portable_rows_use(hal_portable_call *call, const char *files, const char *format, ...) {
+uint32_t hal_portable_rows_use(hal_portable_call *call, const char *files, bool dense, const char *format, ...) {
     char options[128];
     va_list list;
     va_start(list, format);
     vsnprintf(options, sizeof options, format, list);
     va_end(list);
-    if (call->traits->wide) return hal_portable_use(call, files, NULL, "%s", options);
+    if (call->traits->wide) return hal_portable_use(call, files, NULL, dense ? "DENSE %s" : "%s", options);
     return hal_portable_use(call, files, NULL, "GROUP=%u %s", hal_portable_rows_group(call->traits), options);
 }
 

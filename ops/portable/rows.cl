@@ -10,16 +10,17 @@
  *   FOR_ROWS(r, rows, grain) {
  *       const long n = TEAM_LENGTH(r, rows, size);      0 for a team beyond the last row: it meets the same barriers
  *       const hal_row x = row_at(&grid, 0, AT(x), r);
- *       lanes sum = NO_LANES;
- *       FOR_LANES(i, n) sum += ROW_LOAD(X)(x, i, n, 0.0f);
+ *       ROW_SUM(sum, i, n, last + ROW_LOAD(X)(x, i, n, 0.0f))
  *       const float total = team_sum(sum, part);
+ *       FOR_LANES(i, n) ...
  *   }
  *
  * ROW_LOAD(T)(x, i, n, fill)   elements i and on as lanes; `fill` where the row has ended
  * ROW_STORE(T)(y, i, n, v)     likewise; nothing is written beyond the row
  * lanes                        float16 or float
  *
- * Sums have the order that n and the team's size give.
+ * DENSE (with HAL_WIDE only): elements of rows, and of vectors beside them, follow each other in memory.
+ * Sums have the order that n, the team's size and the variant give.
  */
 
 /* Sizes that the operands of a kernel have in common, outermost first, and for each operand the strides of these axes and
@@ -55,7 +56,8 @@ HAL_FUNCTION long load_index(int bytes, HAL_GLOBAL const char *p, long i) {
     return bytes == 8 ? load_I64(p, i) : load_I32(p, i);
 }
 
-#if defined(HAL_CUDA) || defined(FP_FAST_FMAF)
+/* a b + c, rounded once where that is fast. */
+#if defined(HAL_CUDA) || defined(FP_FAST_FMAF) || defined(__FMA__) || defined(__aarch64__)
 #define FMA(a, b, c) fma(a, b, c)
 #else
 #define FMA(a, b, c) ((a) * (b) + (c))
@@ -94,33 +96,53 @@ HAL_FUNCTION float team_max(lanes v, team_memory part) {
     return c.x > c.y ? c.x : c.y;
 }
 
-HAL_FUNCTION lanes lanes_load_F32(HAL_GLOBAL const char *p, long i) { return vload16(0, HAL_AS(const float, p) + i); }
-HAL_FUNCTION void lanes_store_F32(HAL_GLOBAL char *p, long i, lanes v) { vstore16(v, 0, HAL_AS(float, p) + i); }
-HAL_FUNCTION lanes lanes_load_F16(HAL_GLOBAL const char *p, long i) { return vload_half16(0, HAL_AS(const half, p) + i); }
-HAL_FUNCTION void lanes_store_F16(HAL_GLOBAL char *p, long i, lanes v) { vstore_half16_rte(v, 0, HAL_AS(half, p) + i); }
+/* A vector at the address of any element. vload16 and vstore16 promise the same, but are taken apart by some compilers. */
+typedef struct __attribute__((packed)) { float16 v; } packed_float16;
+typedef struct __attribute__((packed)) { ushort16 v; } packed_ushort16;
+
+HAL_FUNCTION lanes lanes_load_F32(HAL_GLOBAL const char *p, long i) {
+    return ((HAL_GLOBAL const packed_float16 *)(HAL_AS(const float, p) + i))->v;
+}
+HAL_FUNCTION void lanes_store_F32(HAL_GLOBAL char *p, long i, lanes v) {
+    ((HAL_GLOBAL packed_float16 *)(HAL_AS(float, p) + i))->v = v;
+}
+HAL_FUNCTION lanes lanes_load_F16(HAL_GLOBAL const char *p, long i) {
+    return vload_half16(0, HAL_AS(const half, p) + i);
+}
+HAL_FUNCTION void lanes_store_F16(HAL_GLOBAL char *p, long i, lanes v) {
+    vstore_half16_rte(v, 0, HAL_AS(half, p) + i);
+}
 HAL_FUNCTION lanes lanes_load_BF16(HAL_GLOBAL const char *p, long i) {
-    return as_float16(convert_uint16(vload16(0, HAL_AS(const ushort, p) + i)) << 16);
+    const ushort16 bits = ((HAL_GLOBAL const packed_ushort16 *)(HAL_AS(const ushort, p) + i))->v;
+    return as_float16(convert_uint16(bits) << 16);
 }
 HAL_FUNCTION void lanes_store_BF16(HAL_GLOBAL char *p, long i, lanes v) {
     const uint16 bits = as_uint16(v), rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-    vstore16(convert_ushort16(v != v ? bits >> 16 | 0x40u : rounded), 0, HAL_AS(ushort, p) + i);
+    ((HAL_GLOBAL packed_ushort16 *)(HAL_AS(ushort, p) + i))->v = convert_ushort16(v != v ? bits >> 16 | 0x40u : rounded);
 }
 
+#ifdef DENSE
+#define ROW_FULL(i, n) ((i) + LANES <= (n))
+#define ROW_STEP(row) 1
+#else
+#define ROW_FULL(i, n) false
+#define ROW_STEP(row) (row).step
+#endif
 #define ROW_ACCESS(T) \
     HAL_FUNCTION lanes row_load_##T(hal_row x, long i, long n, float fill) { \
         float t[LANES]; \
-        if (x.step == 1 && i + LANES <= n) return lanes_load_##T(x.p, x.at + i); \
-        for (int l = 0; l < LANES; l++) t[l] = i + l < n ? load_##T(x.p, x.at + (i + l) * x.step) : fill; \
+        if (ROW_FULL(i, n)) return lanes_load_##T(x.p, x.at + i); \
+        for (int l = 0; l < LANES; l++) t[l] = i + l < n ? load_##T(x.p, x.at + (i + l) * ROW_STEP(x)) : fill; \
         return vload16(0, t); \
     } \
     HAL_FUNCTION void row_store_##T(hal_row y, long i, long n, lanes v) { \
         float t[LANES]; \
-        if (y.step == 1 && i + LANES <= n) { \
+        if (ROW_FULL(i, n)) { \
             lanes_store_##T(y.p, y.at + i, v); \
             return; \
         } \
         vstore16(v, 0, t); \
-        for (int l = 0; l < LANES && i + l < n; l++) store_##T(y.p, y.at + (i + l) * y.step, t[l]); \
+        for (int l = 0; l < LANES && i + l < n; l++) store_##T(y.p, y.at + (i + l) * ROW_STEP(y), t[l]); \
     }
 
 /* v with element `index` of the row, if it lies in these lanes, taken from w. */
@@ -191,16 +213,76 @@ ROW_ACCESS(BF16)
 #define FOR_SPAN(i, begin, end) for (long i = (begin) + TEAM_FIRST; i < (end); i += TEAM_STEP)
 #define FOR_LANES(i, n) FOR_SPAN(i, 0L, n)
 
+/* lanes total: `next` for each i in turn, which finds in `last` what it gave before (at first: start). */
+#ifdef DENSE
+/* Four such chains side by side hide how long an addition takes; `join` brings them, as `last` and `other`, together. In
+   their loop the row seems to end with them, so that nothing is checked. */
+#define CHAIN(k, i, n, next) \
+    { \
+        const long i = full + k * LANES, n = full + 4 * LANES; \
+        const lanes last = chain_##k; \
+        chain_##k = next; \
+    }
+#define CHAIN_JOIN(a, b, join) \
+    { \
+        const lanes last = a, other = b; \
+        a = join; \
+    }
+#define ROW_FOLD(total, start, i, n, next, join) \
+    lanes total; \
+    { \
+        lanes chain_0 = start, chain_1 = start, chain_2 = start, chain_3 = start; \
+        long full = 0; \
+        for (; full + 4 * LANES <= (n); full += 4 * LANES) { \
+            CHAIN(0, i, n, next) \
+            CHAIN(1, i, n, next) \
+            CHAIN(2, i, n, next) \
+            CHAIN(3, i, n, next) \
+        } \
+        for (long i = full; i < (n); i += LANES) { \
+            const lanes last = chain_0; \
+            chain_0 = next; \
+        } \
+        CHAIN_JOIN(chain_0, chain_1, join) \
+        CHAIN_JOIN(chain_2, chain_3, join) \
+        CHAIN_JOIN(chain_0, chain_2, join) \
+        total = chain_0; \
+    }
+#else
+#define ROW_FOLD(total, start, i, n, next, join) \
+    lanes total = start; \
+    FOR_LANES(i, n) { \
+        const lanes last = total; \
+        total = next; \
+    }
+#endif
+#define ROW_SUM(total, i, n, next) ROW_FOLD(total, NO_LANES, i, n, next, last + other)
+
+/* The largest of a row of dtype T; a NaN is passed over. */
+#define ROW_MAX(T) \
+    HAL_FUNCTION float row_max_##T(hal_row x, long n, team_memory part) { \
+        ROW_FOLD(most, EACH(-INFINITY), i, n, lanes_max(row_load_##T(x, i, n, -INFINITY), last), lanes_max(other, last)) \
+        return team_max(most, part); \
+    }
+HAL_FUNCTION lanes lanes_max(lanes a, lanes b) { return a > b ? a : b; }
+ROW_MAX(F32)
+ROW_MAX(F16)
+ROW_MAX(BF16)
+
 /* --------------------------------------------------------------------------------------------------- maths -- */
 
-/* e^r - 1 for |r| <= ln 2 / 2: a power series. */
-HAL_FUNCTION lanes lanes_exp_series(lanes r) {
+/* (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2: a power series. */
+HAL_FUNCTION lanes lanes_exp_slope(lanes r) {
     lanes p = FMA(r, EACH(1.98412698e-4f), EACH(1.38888889e-3f));
     p = FMA(p, r, EACH(8.33333333e-3f));
     p = FMA(p, r, EACH(4.16666667e-2f));
     p = FMA(p, r, EACH(1.66666667e-1f));
-    p = FMA(p, r, EACH(0.5f));
-    return FMA(r * r, p, r);
+    return FMA(p, r, EACH(0.5f));
+}
+
+/* e^r - 1 there. */
+HAL_FUNCTION lanes lanes_exp_series(lanes r) {
+    return FMA(r * r, lanes_exp_slope(r), r);
 }
 
 /* v 2^n for whole n, -252 <= n <= 254: in two factors, so that a subnormal result is rounded once. */
@@ -215,18 +297,23 @@ HAL_FUNCTION lanes lanes_scale(lanes v, lanes n) {
     const lanes n = FMA(c, EACH(1.44269504f), EACH(12582912.0f)) - EACH(12582912.0f); \
     const lanes r = FMA(-n, EACH(1.428606820e-6f), FMA(-n, EACH(0.693145752f), c))
 
-/* e^x; beyond the clamps it is 0 or infinite. */
+/* e^x; beyond the clamps it is 0 or infinite. A NaN passes every comparison and stays one. */
 HAL_FUNCTION lanes lanes_exp(lanes x) {
     const lanes high = x > EACH(89.0f) ? EACH(89.0f) : x, c = high < EACH(-104.0f) ? EACH(-104.0f) : high;
     LANES_REDUCE(c, n, r);
-    const lanes y = lanes_scale(EACH(1.0f) + lanes_exp_series(r), n);
-    return x != x ? x : y;
+    return lanes_scale(EACH(1.0f) + lanes_exp_series(r), n);
+}
+
+/* e^x for x <= 88, cheaper: what would be subnormal is 0. */
+HAL_FUNCTION lanes lanes_exp_down(lanes x) {
+    const lanes c = x < EACH(-88.0f) ? EACH(-88.0f) : x;
+    LANES_REDUCE(c, n, r);
+    return FMA(r * r, lanes_exp_slope(r), r + EACH(1.0f)) * AS_LANES((TO_INT(n) + 127) << 23);
 }
 
 HAL_FUNCTION lanes lanes_expm1(lanes x) {
     const lanes high = x > EACH(88.0f) ? EACH(88.0f) : x, c = high < EACH(-30.0f) ? EACH(-30.0f) : high;
     LANES_REDUCE(c, n, r);
-    const lanes e = lanes_exp_series(r), s = lanes_scale(EACH(1.0f), n);
-    const lanes y = FMA(s, e, s - EACH(1.0f));
-    return x != x ? x : y;
+    const lanes s = lanes_scale(EACH(1.0f), n);
+    return FMA(s, lanes_exp_series(r), s - EACH(1.0f));
 }

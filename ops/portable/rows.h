@@ -13,8 +13,8 @@ typedef struct hal_portable_grid {
     int64_t size[HAL_MAX_RANK], stride[HAL_PORTABLE_GRID_OPERANDS][HAL_MAX_RANK], step[HAL_PORTABLE_GRID_OPERANDS];
 } hal_portable_grid;
 
-/* `rows` rows of `n` elements. */
-typedef struct hal_portable_row_plan { hal_portable_grid grid; int64_t rows, n; } hal_portable_row_plan;
+/* `rows` rows of `n` elements. dense: elements of every operand's rows follow each other. */
+typedef struct hal_portable_row_plan { hal_portable_grid grid; int64_t rows, n; bool dense; } hal_portable_row_plan;
 
 /* The rows along the innermost axis of list[0], with a place for each of `count` operands: they have its leading sizes, and
    either its innermost axis too, or none, like statistics. Leading axes that merge for all of them are merged. */
@@ -22,9 +22,9 @@ void hal_portable_rows_make(const hal_portable_operand *const *list, uint32_t co
 /* One row of as many elements as merge for all operands, and leading axes for what does not; all have equal sizes. */
 void hal_portable_rows_flat(const hal_portable_operand *const *list, uint32_t count, hal_portable_row_plan *rows);
 
-/* The program of kernel files `files`, which begin with rows.cl. */
-uint32_t hal_portable_rows_use(hal_portable_call *call, const char *files, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* The program of kernel files `files`, which begin with rows.cl; dense: all that it reads and writes as rows is. */
+uint32_t hal_portable_rows_use(hal_portable_call *call, const char *files, bool dense, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* Launches a kernel whose teams take a row each, or `grain` rows where work-items are loops. */
 void hal_portable_rows_launch(hal_portable_call *call, uint32_t program, const char *entry, int64_t rows, int64_t n,
     int64_t grain);

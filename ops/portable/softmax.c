@@ -12,8 +12,8 @@ static void plan(hal_portable_call *call, const char *entry) {
     if (list[0]->n == 0) return;
     const bool keep = call->traits->wide && list[0]->dtype == HAL_F32;
     const int64_t grain = hal_portable_rows_grain(&rows);
-    const uint32_t program = hal_portable_rows_use(call, "rows+softmax", "X=%s%s", hal_portable_type(list[0]->dtype),
-        keep ? " KEEP" : "");
+    const uint32_t program = hal_portable_rows_use(call, "rows+softmax", rows.dense, "X=%s%s",
+        hal_portable_type(list[0]->dtype), keep ? " KEEP" : "");
     hal_portable_rows_launch(call, program, entry, rows.rows, rows.n, grain);
     for (uint32_t i = 0; i < count; i++) hal_portable_pass(call, i);
     hal_portable_rows_pass(call, &rows, grain);
