@@ -10,6 +10,7 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/expr.h \
 	ops/portable/index.c \
 	ops/portable/loss.c \
+	ops/portable/matmul.c \
 	ops/portable/move.c \
 	ops/portable/norm.c \
 	ops/portable/optimizer.c \
@@ -36,6 +37,7 @@ HAL_PORTABLE_KERNELS = \
 	ops/portable/cast.cl \
 	ops/portable/index.cl \
 	ops/portable/loss.cl \
+	ops/portable/matmul.cl \
 	ops/portable/move.cl \
 	ops/portable/norm.cl \
 	ops/portable/optimizer.cl \
@@ -48,7 +50,8 @@ HAL_PORTABLE_KERNELS = \
 	ops/portable/scan.cl \
 	ops/portable/scatter.cl \
 	ops/portable/softmax.cl \
-	ops/portable/step.cl
+	ops/portable/step.cl \
+	ops/portable/tile.cl
 
 noinst_LTLIBRARIES += libhal_portable.la
 libhal_portable_la_SOURCES = $(HAL_PORTABLE_SOURCES)

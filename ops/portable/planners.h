@@ -56,7 +56,8 @@ enum {
     X(CROSS_ENTROPY_GRAD, cross_entropy_grad, HAL_PORTABLE_FLOATS, 1u << 2) \
     X(ROTARY, rotary, HAL_PORTABLE_FLOATS, 1u << 1) \
     X(ADAMW, adamw, HAL_PORTABLE_FLOATS, 0) \
-    X(SGD, sgd, HAL_PORTABLE_FLOATS, 0)
+    X(SGD, sgd, HAL_PORTABLE_FLOATS, 0) \
+    X(MATMUL, matmul, HAL_PORTABLE_NUMBERS, 0)
 
 typedef void hal_portable_planner(hal_portable_call *call);
 
@@ -71,7 +72,8 @@ extern const hal_portable_row hal_portable_rows[HAL_OP_LIMIT];
 typedef const char *hal_portable_refuser(const hal_portable_traits *traits, const hal_description *program,
                                          const hal_description_op *op);
 #define HAL_PORTABLE_REFUSERS(X) \
-    X(POINTWISE, pointwise)
+    X(POINTWISE, pointwise) \
+    X(MATMUL, matmul)
 
 #define HAL_PORTABLE_DECLARE_REFUSER(ID, name) hal_portable_refuser hal_portable_refuse_##name;
 HAL_PORTABLE_REFUSERS(HAL_PORTABLE_DECLARE_REFUSER)
