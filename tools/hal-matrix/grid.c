@@ -178,7 +178,7 @@ uint64_t matrix_cell_executed(const matrix_cell *cell) {
 
 matrix_look matrix_cell_look(const matrix_cell *cell) {
     const uint64_t n = matrix_cell_count(cell), passed = cell->by[VERDICT_PASSED];
-    if (!n) return (matrix_look){"none", "–", "no cases"};
+    if (!n) return (matrix_look){"none", "–", "not run"};
     if (cell->by[VERDICT_FAILED]) return (matrix_look){"fail", "✖", "failed"};
     if (cell->by[VERDICT_XFAIL]) return (matrix_look){"xfail", "△", "expected failure"};
     if (passed == n) return (matrix_look){"pass", "✔", "passed"};
@@ -193,10 +193,10 @@ void matrix_cell_figures(const matrix_cell *cell, const char *between, char *tex
     text[0] = 0;
     if (!n) return;
     if (!passed) {
-        snprintf(text, size, "0 of %llu", n);
+        snprintf(text, size, "0/%llu", n);
         return;
     }
     if (cell->worst > 0) snprintf(share, sizeof share, "%.2f", cell->worst);
     if (passed == n) snprintf(text, size, "%s%s%llu", share, between, n);
-    else snprintf(text, size, "%s%s%llu of %llu", share, between, passed, n);
+    else snprintf(text, size, "%s%s%llu/%llu", share, between, passed, n);
 }

@@ -45,7 +45,7 @@ typedef struct matrix_look { const char *class, *mark, *word; } matrix_look;
 matrix_look matrix_cell_look(const matrix_cell *cell);
 uint64_t matrix_cell_count(const matrix_cell *cell);
 uint64_t matrix_cell_executed(const matrix_cell *cell);
-/* "0.31 | 34 of 40", the figures of a cell; "" when it has none. */
+/* "0.31, 34/40", the figures of a cell; "" when it has none. */
 void matrix_cell_figures(const matrix_cell *cell, const char *between, char *text, size_t size);
 
 #endif

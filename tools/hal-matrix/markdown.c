@@ -79,7 +79,7 @@ int matrix_markdown_print(const matrix_report *report, FILE *out, tool_error *er
     for (size_t i = 0; i < report->count; i++) device_row(out, &report->columns[i]);
     grid_header(out, &g);
     for (size_t r = 0; r < g.n_rows; r++) grid_row(out, &g, r);
-    fputs("\n✔ passed, ◐ in part, ✖ failed, △ expected failure, ○ unsupported, ‖ skipped, – no cases. The figure is the "
+    fputs("\n✔ passed, ◐ in part, ✖ failed, △ expected failure, ○ unsupported, ‖ skipped, – not run. The figure is the "
           "largest share of the bound that a passed case used, behind it the number of cases.\n", out);
     for (size_t i = 0; i < report->count; i++) failures(out, &report->columns[i]);
     matrix_grid_clear(&g);

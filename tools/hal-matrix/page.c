@@ -42,7 +42,7 @@ static void print_legend(FILE *out) {
     fputs("<div class=\"legend\"><span class=\"pass\">✔ passed</span><span class=\"part\">◐ in part: the rest is unsupported or "
           "skipped</span><span class=\"fail\">✖ failed</span><span class=\"xfail\">△ expected failure: on record, for a time</span>"
           "<span class=\"no\">○ unsupported: the device says so, for good</span><span class=\"skip\">‖ skipped</span>"
-          "<span class=\"none\">– no cases of this dtype</span></div>\n"
+          "<span class=\"none\">– not run: no such cases, or not in this run</span></div>\n"
           "<p class=\"faint\">Figures: the largest share of its error bound that a passed case used, and the number of cases. "
           "A row opens to its worst case, the reasons, and the command that reproduces it.</p>\n", out);
 }

@@ -42,11 +42,11 @@ static void badges(const matrix_report *report, const matrix_column *c, FILE *ou
     }
     if (f->emulated) badge(out, "part", "⚑", "emulated: not run on hardware");
     age(report, f, &stale, text, sizeof text);
-    if (stale) badge(out, "part", "⌛", "old result");
+    if (stale) badge(out, "part", "◷", "old result");
     if (f->incomplete[0]) badge(out, "fail", "‖", "incomplete");
     if (f->loosen > 1) badge(out, "fail", "✖", "bounds loosened");
     if (why[0]) {
-        fputs("<p class=\"faint\">", out);
+        fprintf(out, "<p class=\"faint\">%s", level ? "to the next level: " : "because: ");
         markup_escape(out, why);
         fputs("</p>", out);
     }

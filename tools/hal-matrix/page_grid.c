@@ -9,17 +9,19 @@ enum { REASONS = 4 };
 /* Dtypes of few devices are shown, those of many folded away at first. */
 static bool unfolded(const matrix_report *report) { return report->count <= 2; }
 
+/* A browser that does not know :has() shows all dtypes. */
 void page_grid_switches(const matrix_report *report, FILE *out) {
+    fputs("<style>", out);
+    for (size_t c = 0; c < report->count; c++)
+        fprintf(out, ".folds:has(#fold-%zu:not(:checked))~.scroll .g%zu .t{display:none}", c, c);
+    fputs("</style><div class=\"folds\">\n", out);
     for (size_t c = 0; c < report->count; c++) {
-        fprintf(out, "<input class=\"fold\" type=\"checkbox\" id=\"fold-%zu\"%s><label class=\"fold\" for=\"fold-%zu\">", c,
-                unfolded(report) ? " checked" : "", c);
+        fprintf(out, "<label class=\"fold\"><input type=\"checkbox\" id=\"fold-%zu\"%s>", c,
+                unfolded(report) ? " checked" : "");
         markup_escape(out, report->columns[c].facts.alias);
         fputs(" by dtype</label>\n", out);
     }
-    fputs("<style>", out);
-    for (size_t c = 0; c < report->count; c++)
-        fprintf(out, "#fold-%zu:not(:checked)~.scroll .g%zu .t{display:none}", c, c);
-    fputs("</style>\n", out);
+    fputs("</div>\n", out);
 }
 
 /* ---------------------------------------------------------------------------------------------------- cells -- */
@@ -82,7 +84,7 @@ static void print_head(const matrix_grid *g, FILE *out) {
 static void print_closest(const matrix_grid *g, size_t row, size_t column, FILE *out) {
     const matrix_column *c = &g->report->columns[column];
     const matrix_cell all = matrix_grid_sum(g, row, 1, column);
-    if (!all.closest) return;
+    if (!all.closest || all.worst <= 0) return;
     fprintf(out, "<li>closest to its bound, %.3f of it: <code>", all.worst);
     markup_escape(out, all.closest->id);
     fputs("</code> · <code>", out);

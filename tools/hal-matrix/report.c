@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/hal-matrix/report.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tools/hal-matrix/markup.h"
 
@@ -99,10 +102,18 @@ matrix_level matrix_column_level(const matrix_column *c, char *why, size_t size)
 
 typedef int printer(const matrix_report *report, FILE *out, tool_error *err);
 
+/* Whether the file, or where it is not there yet its directory, may be written. */
 static int check_one(const char *path, tool_error *err) {
+    char directory[PATH_MAX];
+    const char *slash = path ? strrchr(path, '/') : NULL;
     if (!path || strcmp(path, "-") == 0) return TOOL_OK;
-    FILE *out = fopen(path, "a");
-    if (out && fclose(out) == 0) return TOOL_OK;
+    if (!path[0] || strlen(path) >= sizeof directory)
+        return tool_fail(err, TOOL_BAD_INPUT, "\"%.80s\" is no name of a file", path);
+    snprintf(directory, sizeof directory, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    struct stat about;
+    const bool there = stat(path, &about) == 0;
+    if (there && S_ISDIR(about.st_mode)) return tool_fail(err, TOOL_BAD_INPUT, "%s cannot be written: it is a directory", path);
+    if (access(there ? path : directory, W_OK) == 0) return TOOL_OK;
     return tool_fail(err, TOOL_BAD_INPUT, "%s cannot be written: %m; is its directory there, and yours?", path);
 }
 
