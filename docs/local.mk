@@ -15,6 +15,7 @@ HAL_DOCS = \
 	docs/adding-an-operator.md \
 	docs/atlas.svg \
 	docs/concepts.md \
+	docs/conformance.md \
 	docs/decisions \
 	docs/discovery.md \
 	docs/discovery.py \

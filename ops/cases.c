@@ -112,6 +112,7 @@ hal_status hal_op_cases(uint32_t number, hal_dtype dtype, hal_case **cases, uint
         return HAL_FAIL(INVALID_ARGUMENT, "cases of %s: dtype %d is unknown", row->info.name, (int)dtype);
     hal_case_list list = {.n = 0};
     if (row->cases) list.status = row->cases(&list, &row->info, dtype);
+    if (list.status == HAL_OK) list.status = hal_case_models(&list, &row->info, dtype);
     if (list.status != HAL_OK) {
         hal_op_cases_release(list.items, list.n);
         return list.status;

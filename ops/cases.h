@@ -27,6 +27,9 @@ void hal_case_range(hal_case *c, double low, double high, bool integer);
 /* Computes the output shapes. A shape rule that says no is a failure of the list: each case must be legal. */
 void hal_case_end(hal_case_list *list, hal_case *c, uint32_t n_out);
 
+/* Adds the cases of an operator with the shapes that models give it (model_shapes.def); of the full list only. */
+hal_status hal_case_models(hal_case_list *list, const hal_op_info *op, hal_dtype dtype);
+
 /* An input with constant sizes: HAL_CASE_INPUT(c, HAL_F32, 2, 3). */
 #define HAL_CASE_INPUT(c, dtype, ...)                                                                        \
     hal_case_input(c, dtype, (uint32_t)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),           \

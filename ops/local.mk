@@ -42,6 +42,8 @@ HAL_OPS_SOURCES = \
 	ops/graph_optimiser.c \
 	ops/graph_parse.c \
 	ops/graph_text.c \
+	ops/model_cases.c \
+	ops/model_shapes.def \
 	ops/pass_decompose.c \
 	ops/pass_fuse.c \
 	ops/pass_simplify.c \

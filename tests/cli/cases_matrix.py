@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The conformance runner: what it counts, and that each of its gates closes."""
+import html.parser
 import json
 import re
+import signal
 import subprocess
 import sys
+import xml.etree.ElementTree
 
 from support import case, compiled, compiler, expect, place, variants
 
@@ -218,3 +221,419 @@ def repro_fails_where_the_case_does(t):
         expect(done.returncode == code and says in done.stdout, f"{mode}: exit {done.returncode}: {done.stdout}")
     explained = t.good("hal-matrix", "explain", name, "--device", "wrong0", HAL_PLUGIN_PATH=search, HAL_WRONG="bit 22").out
     expect("failed: " in explained and "tolerance SOFTMAX" in explained, explained)
+
+
+# --- the second gate, and records of failures ---
+
+
+def recorded(t, *words):
+    """A baseline of the right backend, whose results are those of the reference."""
+    on_wrong(t, None, 0, [], *words, "--write-baseline", t.path("baseline"))
+    return t.path("baseline").read_text()
+
+
+@case
+def gate_closes_beyond_the_baseline_inside_the_contract(t):
+    words = ("--op", "softmax", "--dtype", "f32")
+    text = recorded(t, *words)
+    expect("backend wrong" in text and "softmax f32 0.0000" in text, text)
+    on_wrong(t, None, 0, [], *words, "--baseline", t.path("baseline"))
+    summary = on_wrong(t, "bit 3", 0, [], *words)
+    expect(summary["failed"] == 0, f"the contract does not allow bit 3: {summary}")
+    on_wrong(t, "bit 3", 1, ["beyond the baseline"], *words, "--baseline", t.path("baseline"))
+    reasons = [c["reason"] for c in cases(t, "failed")]
+    expect(reasons and all("inside the contract, but the recorded maximum" in reason for reason in reasons), f"{reasons[:2]}")
+    expect(report(t)["devices"][0]["beyond_baseline"] == len(reasons), "the count of the second gate")
+
+
+@case
+def baseline_has_a_record_of_everything_or_the_run_is_red(t):
+    recorded(t, "--op", "softmax", "--dtype", "f32")
+    on_wrong(t, None, 1, ["beyond the baseline"], "--op", "softmax", "--dtype", "bf16", "--baseline", t.path("baseline"))
+    expect("no record of softmax/bf16" in cases(t, "failed")[0]["reason"], cases(t, "failed")[0]["reason"])
+
+
+@case
+def baseline_rises_and_never_sinks(t):
+    words = ("--op", "softmax", "--dtype", "f32", "--write-baseline", t.path("baseline"))
+    on_wrong(t, None, 0, [], *words)
+    on_wrong(t, "bit 3", 0, [], *words)
+    raised = t.path("baseline").read_text()
+    share = float(re.search(r"softmax f32 ([\d.]+)", raised).group(1))
+    expect(share > 0.1, raised)
+    on_wrong(t, None, 0, [], *words)
+    expect(t.path("baseline").read_text() == raised, "a better run lowered the record")
+    on_wrong(t, "bit 3", 0, [], *words[:4], "--baseline", t.path("baseline"))
+
+
+@variants(
+    ("no backend", "softmax f32 0.1\n", "no line"),
+    ("no number", "backend cpu\nsoftmax f32 much\n", "line 2"),
+    ("beyond the bound", "backend cpu\nsoftmax f32 1.5\n", "from 0 to 1"),
+    ("twice", "backend cpu\nsoftmax f32 0.1\nsoftmax f32 0.2\n", "twice"),
+    ("another backend", "backend acme\nsoftmax f32 0.1\n", "no device here"),
+    ("binary", "backend cpu\nfill f32\0 0\n", "not text"),
+)
+def matrix_refuses_a_baseline(t, text, says):
+    t.path("baseline").write_text(text)
+    t.bad(2, ["baseline", says], "hal-matrix", "run", "--op", "softmax", "--baseline", t.path("baseline"))
+
+
+@case
+def baseline_is_for_the_numbers_of_one_seed(t):
+    t.path("baseline").write_text("backend cpu\nfill f32 0\n")
+    t.bad(2, ["seed 0"], "hal-matrix", "run", "--op", "fill", "--seed", 3, "--baseline", t.path("baseline"))
+
+
+@case
+def records_match_by_star_and_backend(t):
+    words = ("--op", "softmax", "--dtype", "f32", "--expect", t.path("expected"))
+    t.path("expected").write_text("softmax/*/*/* | other | another backend | 1 | 2026-01-01\n"
+                                  "  # a word\n\n softmax/f32/*/* | wr*g | by star | issue 8 | 2026-11-21 \n")
+    summary = on_wrong(t, "last", 1, ["passed against expectation"], *words)
+    expect(summary["xfail"] > 5 and report(t)["devices"][0]["unexpected_passes"] == summary["failed"], f"{summary}")
+    expect(cases(t, "xfail")[0]["reason"] == "by star (issue 8, 2026-11-21)", cases(t, "xfail")[0]["reason"])
+    expect("remove line 4" in cases(t, "failed")[0]["reason"], cases(t, "failed")[0]["reason"])
+
+
+@variants(
+    ("a field is missing", "softmax/* | cpu | why | 2026-11-21\n", "DATE is missing"),
+    ("a field is empty", "softmax/* | cpu | | issue 1 | 2026-11-21\n", "REASON is missing"),
+    ("a field too many", "a/b | cpu | why | 1 | 2026-11-21 | more\n", "more than 5"),
+    ("no date", "softmax/* | cpu | why | issue 1 | soon\n", "no date"),
+    ("a long field", f"{'x' * 300} | cpu | why | issue 1 | 2026-11-21\n", "longer than"),
+)
+def matrix_refuses_a_record(t, text, says):
+    t.path("expected").write_text("# one\n" + text)
+    t.bad(2, ["expected: line 2", says], "hal-matrix", "run", "--op", "fill", "--expect", t.path("expected"))
+
+
+# --- runs ---
+
+
+@case
+def jobs_change_neither_results_nor_order(t):
+    words = ("run", "--op", "softmax", "--op", "matmul", "--device", "cpu0")
+    t.good("hal-matrix", *words, "--json", t.path("one.json"))
+    t.good("hal-matrix", *words, "--json", t.path("many.json"), "--jobs", 5)
+    one, many = cases(t, name="one.json"), cases(t, name="many.json")
+    expect(one == many and len(one) > 100, "results differ between one thread and five")
+
+
+@case
+def devices_and_backends_are_columns_in_order(t):
+    t.good("hal-matrix", "--backend", "mock-npu", "--device", "cpu0", "--device", "cpu0", "--op", "copy", "--dtype", "f32", "--dtype", "i32",
+           "--json", t.path("report.json"))
+    devices = report(t)["devices"]
+    expect([d["device"] for d in devices] == ["mock-npu0", "cpu0"], f"{[d['device'] for d in devices]}")
+    expect([d["emulated"] for d in devices] == [True, False], "what is emulated has to say so")
+    expect({c["case"].split("/")[1] for c in devices[1]["cases"]} == {"f32", "i32"}, "only the dtypes asked for")
+    expect(all(d["programs"] > 0 and d["selection"] == "--op copy --dtype f32 i32" for d in devices), f"{devices[0]['selection']}")
+
+
+@case
+def lists_contain_each_other(t):
+    names, versions = {}, set()
+    for list_ in ("tiny", "quick", "full"):
+        t.good("hal-matrix", "--op", "softmax", "--op", "gated", "--list", list_, "--json", t.path("report.json"))
+        names[list_] = {c["case"] for c in cases(t)}
+        versions.add(report(t)["devices"][0]["list_version"])
+    expect(names["tiny"] < names["quick"] < names["full"], f"{ {k: len(v) for k, v in names.items()} }")
+    expect(len(versions) == 3 and all(re.fullmatch("[0-9a-f]{8}", v) for v in versions), f"{versions}")
+    expect({"gpt2", "bert", "whisper"} <= {n.split("/")[2].split(",")[0] for n in names["full"]}, "no shapes of models")
+
+
+@case
+def levels_follow_from_results(t):
+    def level():
+        device = report(t)["devices"][0]
+        return device["level"], device["level_missing"]
+
+    t.good("hal-matrix", "--list", "quick", "--jobs", 2, "--json", t.path("report.json"), "--floor", 4313)
+    expect(level() == ("Conformant-quick", "the full list was not run"), f"{level()}")
+    t.good("hal-matrix", "--op", "fill", "--json", t.path("report.json"))
+    expect(level()[0] == "Experimental" and "only a part was run: --op fill" in level()[1], f"{level()}")
+    t.good("hal-matrix", "--list", "tiny", "--jobs", 2, "--json", t.path("report.json"))
+    expect(level()[0] == "Experimental" and "tiny" in level()[1], f"{level()}")
+    on_wrong(t, "last", 1, [], "--op", "softmax")
+    expect(level()[0] == "Experimental" and "failed" in level()[1], f"{level()}")
+
+
+@case
+def interrupted_run_reports_what_it_has(t):
+    command = t.command("hal-matrix", "--backend", "mock-npu", "--list", "full", "--verbose", "--json", t.path("report.json"), "--html",
+                        t.path("page.html"))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=t.environment(), cwd=t.directory) as tool:
+        tool.stdout.readline()  # it has begun
+        tool.send_signal(signal.SIGINT)
+        err = tool.communicate(timeout=60)[1]
+    expect(tool.returncode == 4 and "interrupted; the report has what was run" in err, f"exit {tool.returncode}: {err}")
+    device = report(t)["devices"][0]
+    expect(device["complete"] is False and device["incomplete"] == "interrupted" and not device["green"], "it has to say so")
+    expect(device["summary"]["skipped"] > 1000 and len(device["cases"]) == device["summary"]["declared"], f"{device['summary']}")
+    expect(device["level"] == "Experimental" and "incomplete" in t.path("page.html").read_text(), "no level, and a label")
+
+
+@case
+def failure_has_element_command_and_seed(t):
+    out = on_wrong_out(t, "bit 22", "--op", "softmax", "--dtype", "f32")
+    one = cases(t, "failed")[-1]
+    at = one["at"]
+    expect(at["wrong"] == 1 and at["of"] >= 1 and at["element"] == 0 and abs(at["got"] - at["want"]) > at["allowed"], f"{at}")
+    expect(one["worst"] > 1 and f"element {at['element']}:" in one["reason"], f"{one}")
+    expect(f"hal-matrix repro '{one['case']}' --device wrong0" in out and f"seed of input 0: {one['seed']}" in out, out[-400:])
+
+
+def on_wrong_out(t, mode, *words):
+    """What a run that fails prints."""
+    return t.bad(1, [], "hal-matrix", "run", "--device", "wrong0", "--json", t.path("report.json"), *words,
+                 HAL_PLUGIN_PATH=wrong_backend(t), HAL_WRONG=mode).out
+
+
+@case
+def seed_changes_the_numbers(t):
+    def worst(seed):
+        t.good("hal-matrix", "--op", "layer_norm", "--dtype", "f32", "--seed", seed, "--json", t.path("report.json"))
+        return [c["worst"] for c in cases(t)]
+
+    expect(worst(0) == worst(0) != worst(5), "the same seed has the same results, another has others")
+    name = cases(t)[-1]["case"]
+    done = run_built(t, built(t, name, "--seed", 5))
+    expect(done.returncode == 0, f"{name}: {done.stdout}")
+
+
+@case
+def perf_reports_measured_figures(t):
+    t.good("hal-matrix", "--op", "matmul", "--dtype", "f32", "--perf", "--json", t.path("report.json"), "--html", t.path("page.html"))
+    timed = [c for c in cases(t, "passed") if "measured" in c]
+    expect(len(timed) > 20 and all(c["measured"]["seconds"] > 0 and c["measured"]["bytes"] >= 0 for c in timed), f"{len(timed)}")
+    expect("GFLOP/s" in t.path("page.html").read_text(), "the page has no figures")
+    t.bad(2, ["--jobs 2"], "hal-matrix", "--perf", "--jobs", 2)
+
+
+@case
+def support_asks_and_runs_nothing(t):
+    out = t.good("hal-matrix", "support", "--backend", "mock-npu", "--op", "softmax", "--op", "sort", "--json", t.path("report.json")).out
+    expect(re.search(r"^softmax +\S+", out, re.M) and re.search(r"^sort +no", out, re.M), out)
+    rows = report(t)["devices"][0]["support"]
+    expect(all(r["native"] + r["decomposed"] + r["no"] > 0 for r in rows), f"{rows[:2]}")
+    expect(all(r["reason"] for r in rows if r["no"]), "a no without a reason")
+
+
+@variants(
+    ("jobs 0", 2, ["--jobs 0"], "run", "--jobs", "0"),
+    ("half a job", 2, ["--jobs 1.5"], "run", "--jobs", "1.5"),
+    ("negative seed", 2, ["--seed -1"], "run", "--seed", "-1"),
+    ("json into nowhere", 2, ["nowhere/x.json", "cannot be written"], "run", "--op", "fill", "--json", "nowhere/x.json"),
+    ("html into a directory", 2, ["cannot be written"], "run", "--op", "fill", "--html", "."),
+    ("nothing to merge", 2, ["name reports"], "merge", "-o", "x.json"),
+    ("merge to nowhere", 2, ["-o"], "merge", "x.json"),
+    ("output of a run", 2, ["merge"], "run", "--output", "x.json"),
+    ("one report to diff", 2, ["two reports"], "diff", "x.json"),
+    ("missing report", 3, ["gone.json"], "diff", "gone.json", "gone.json"),
+    ("nearly an operator", 3, ["did you mean \"softmax\""], "run", "--op", "sofmax"),
+    ("nearly a case", 3, ["did you mean \"softmax/f32/[3,5],setting=0/contiguous\""], "explain", "softmax/f32/[3,5],seting=0/contigous"),
+    ("a case of another dtype", 3, ["no case"], "explain", "softmax/i32/[3,5],setting=0/contiguous"),
+)
+def matrix_refuses_words(t, code, says, *words):
+    t.bad(code, says, "hal-matrix", *words)
+
+
+@case
+def report_on_a_full_disk_is_a_failure(t):
+    for option in ("--json", "--html", "--junit", "--md"):
+        t.bad(1, ["/dev/full"], "hal-matrix", "run", "--op", "fill", option, "/dev/full")
+
+
+# --- reports ---
+
+
+class Page(html.parser.HTMLParser):
+    """Whether each element ends, and what a reader sees."""
+
+    VOID = {"meta", "input", "br", "link", "img"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.wrong, self.words, self.ids, self.links = [], [], [], set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag in ("script", "link", "img", "iframe") or "src" in attrs:
+            self.wrong.append(f"<{tag}> reaches out")
+        if "id" in attrs:
+            if attrs["id"] in self.ids:
+                self.wrong.append(f"id {attrs['id']} twice")
+            self.ids.add(attrs["id"])
+        if "href" in attrs:
+            self.links.append(attrs["href"])
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}> ends nothing")
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def page_of(t, name="page.html"):
+    page = Page(t.path(name).read_text())
+    dangling = [link for link in page.links if not link.startswith("#") or link[1:] not in page.ids]
+    expect(not page.wrong and not page.open and not dangling, f"{page.wrong[:3]} {page.open[:3]} {dangling[:3]}")
+    return " ".join("".join(page.words).split())
+
+
+@case
+def page_is_whole_and_says_it_in_words(t):
+    t.path("expected").write_text("softmax/bf16/*/* | wrong | known | issue 9 | 2026-11-21\n")
+    on_wrong(t, "bit 22", 1, [], "--op", "softmax", "--op", "copy", "--dtype", "f32", "--html", t.path("page.html"))
+    words = page_of(t)
+    for word in ("not green", "✖", "failed", "✔ passed", "Experimental", "share of the error bound", "hal-matrix repro", "from seed"):
+        expect(word in words, f"the page does not say \"{word}\"")
+    expect("prefers-color-scheme:dark" in t.path("page.html").read_text(), "no colours for the dark")
+    t.good("hal-matrix", "--backend", "mock-npu", "--backend", "cpu", "--op", "softmax", "--html", t.path("page.html"))
+    words = page_of(t)
+    for word in ("green", "emulated: not run on hardware", "○ unsupported", "1 of them hardware", "on the day of this page"):
+        expect(word in words, f"the page does not say \"{word}\"")
+
+
+@case
+def junit_and_markdown_say_the_same(t):
+    on_wrong(t, "bit 22", 1, [], "--op", "softmax", "--dtype", "f32", "--dtype", "bf16", "--junit", t.path("report.xml"), "--md", t.path("report.md"))
+    summary = report(t)["summary"]
+    suite = xml.etree.ElementTree.parse(t.path("report.xml")).getroot().find("testsuite")
+    expect(suite.get("name") == "wrong0" and int(suite.get("tests")) == summary["declared"] == len(suite.findall("testcase")), "tests")
+    expect(int(suite.get("failures")) == summary["failed"] == len(suite.findall("testcase/failure")) > 0, "failures")
+    expect(int(suite.get("skipped")) == len(suite.findall("testcase/skipped")) == summary["unsupported"], "skipped")
+    expect(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", suite.get("timestamp")), suite.get("timestamp"))
+    text = t.path("report.md").read_text()
+    expect(f"| {summary['passed']} | {summary['failed']} |" in text and "| softmax |" in text and "Failures of wrong0" in text, text[:600])
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    expect(all(line.count("|") == 12 for line in rows[:4]), "cells of the first table")
+
+
+@case
+def report_to_standard_output_is_alone_there(t):
+    out = t.good("hal-matrix", "--op", "fill", "--dtype", "f32", "--json", "-").out
+    expect(json.loads(out)["schema"] == "hal-matrix-2", out[:200])
+    expect(t.good("hal-matrix", "--op", "fill", "--dtype", "f32", "--junit", "-").out.startswith("<?xml"), "JUnit comes first")
+
+
+# --- merge and diff ---
+
+
+def made(t, name, *words, **extra):
+    t.good("hal-matrix", *words, "--json", t.path(name), **extra)
+    return json.loads(t.path(name).read_text())
+
+
+def changed(t, name, change):
+    """Rewrites a report after a change of its first device."""
+    root = json.loads(t.path(name).read_text())
+    change(root["devices"][0])
+    t.path(name).write_text(json.dumps(root))
+
+
+@case
+def merge_puts_devices_side_by_side(t):
+    made(t, "a.json", "--op", "softmax")
+    made(t, "b.json", "--op", "softmax", "--backend", "mock-npu")
+    changed(t, "b.json", lambda d: d.update(when=d["when"] - 41 * 86400, name="<script>alert('x')</script>"))
+    t.good("hal-matrix", "merge", t.path("a.json"), t.path("b.json"), "-o", t.path("all.json"), "--html", t.path("page.html"),
+           "--junit", t.path("all.xml"), "--md", t.path("all.md"))
+    expect([d["device"] for d in report(t, "all.json")["devices"]] == ["cpu0", "mock-npu0"], "columns in the order given")
+    words = page_of(t)
+    expect("old result" in words and "41 days before this page" in words and "<script>" in words, "age and names")
+    expect(len(xml.etree.ElementTree.parse(t.path("all.xml")).getroot()) == 2, "two suites")
+    t.good("hal-matrix", "merge", t.path("all.json"), "-o", t.path("again.json"))
+    expect(report(t, "again.json")["devices"] == report(t, "all.json")["devices"], "reading and writing keeps everything")
+
+
+@case
+def merge_keeps_the_later_run_but_no_part_of_one(t):
+    made(t, "old.json", "--list", "quick", "--jobs", 2)
+    made(t, "new.json", "--list", "quick", "--jobs", 2)
+    changed(t, "old.json", lambda d: d.update(when=d["when"] - 1000))
+    made(t, "part.json", "--op", "fill")
+    whens = [report(t, name)["devices"][0]["when"] for name in ("old.json", "new.json")]
+    for order in (("old.json", "new.json"), ("new.json", "old.json"), ("new.json", "part.json", "old.json")):
+        out = t.good("hal-matrix", "merge", *(t.path(name) for name in order), "-o", t.path("all.json")).out
+        devices = report(t, "all.json")["devices"]
+        expect(len(devices) == 1 and devices[0]["when"] == whens[1] > whens[0], f"{order}: {out}")
+        expect("is kept" in out, out)
+
+
+@case
+def merge_refuses_lists_that_contradict_each_other(t):
+    made(t, "a.json", "--op", "fill")
+    made(t, "b.json", "--op", "fill")
+    changed(t, "b.json", lambda d: d.update(list_version="0badcafe", device="cpu1"))
+    t.bad(2, ["b.json", "0badcafe", "do not add up"], "hal-matrix", "merge", t.path("a.json"), t.path("b.json"), "-o", t.path("all.json"))
+    expect(not t.path("all.json").exists(), "nothing is written")
+    changed(t, "b.json", lambda d: d.update(list="tiny"))
+    t.good("hal-matrix", "merge", t.path("a.json"), t.path("b.json"), "-o", t.path("all.json"))
+
+
+@case
+def diff_says_what_got_worse(t):
+    search = {"HAL_PLUGIN_PATH": wrong_backend(t)}
+    words = ("--device", "wrong0", "--op", "softmax", "--op", "copy", "--dtype", "f32")
+    made(t, "good.json", *words, **search)
+    made(t, "close.json", *words[:4], "--dtype", "f32", HAL_WRONG="bit 3", **search)
+    t.bad(1, [], "hal-matrix", *words, "--json", t.path("bad.json"), HAL_WRONG="bit 22", **search)
+    out = t.good("hal-matrix", "diff", t.path("good.json"), t.path("good.json")).out
+    expect("0 worse, 0 better, 0 closer" in out, out)
+    out = t.bad(4, ["worse than before"], "hal-matrix", "diff", t.path("good.json"), t.path("bad.json")).out
+    expect("worse   wrong0 softmax/f32/" in out and "passed -> failed: output 0" in out, out[:400])
+    out = t.good("hal-matrix", "diff", t.path("bad.json"), t.path("good.json")).out
+    expect("better  wrong0 softmax/f32/" in out and "failed -> passed" in out, out[:400])
+    out = t.bad(4, ["are gone"], "hal-matrix", "diff", t.path("good.json"), t.path("close.json")).out
+    expect("closer  wrong0 softmax/f32/" in out and "of its bound" in out, out[:400])
+
+
+def spoilt(change):
+    """The text of a report after a change of its tree."""
+
+    def text(good):
+        root = json.loads(good)
+        change(root)
+        return json.dumps(root)
+
+    return text
+
+
+def first(root):
+    return root["devices"][0]["cases"][0]
+
+
+@variants(
+    ("empty", lambda good: "", "expected"),
+    ("truncated", lambda good: good[:len(good) // 2], "broken.json"),
+    ("words", lambda good: "all is well", "broken.json"),
+    ("a list", lambda good: "[]", "object"),
+    ("of another tool", lambda good: '{"schema":"hal.info/1","devices":[]}', "not a report that hal-matrix"),
+    ("of the first schema", lambda good: '{"schema":"hal-matrix-1","cases":[]}', "hal-matrix-1"),
+    ("no schema", lambda good: "{}", "none"),
+    ("without devices", spoilt(lambda r: r.update(devices=[])), "no devices"),
+    ("a device that is a word", spoilt(lambda r: r.update(devices=["cpu0"])), "no object"),
+    ("a device without a name", spoilt(lambda r: r["devices"][0].pop("device")), "without a name"),
+    ("a list nobody knows", spoilt(lambda r: r["devices"][0].update(list="huge")), "list \"huge\""),
+    ("cases that are none", spoilt(lambda r: r["devices"][0].update(cases={})), "no list"),
+    ("a verdict nobody knows", spoilt(lambda r: first(r).update(verdict="fine")), "verdict \"fine\""),
+    ("a case without a name", spoilt(lambda r: first(r).pop("case")), "case 1"),
+    ("a long name", spoilt(lambda r: first(r).update(case="a/b/" + "x" * 400)), "longer than"),
+    ("a name that is a number", spoilt(lambda r: first(r).update(case=7)), "case 1"),
+    ("a negative share", spoilt(lambda r: first(r).update(worst=-1)), "worst"),
+    ("a share in words", spoilt(lambda r: first(r).update(worst="much")), "worst"),
+    ("deep nesting", lambda good: '{"a":' * 100 + "1" + "}" * 100, "broken.json"),
+    ("twice the same key", lambda good: '{"schema":"hal-matrix-2","schema":"hal-matrix-2"}', "broken.json"),
+)
+def matrix_refuses_a_report(t, spoil, says):
+    made(t, "good.json", "--op", "fill", "--dtype", "f32")
+    t.path("broken.json").write_text(spoil(t.path("good.json").read_text()))
+    for words in (("merge", t.path("broken.json"), "-o", t.path("all.json")), ("diff", t.path("good.json"), t.path("broken.json"))):
+        t.bad(2, ["broken.json", says], "hal-matrix", *words)
+    expect(not t.path("all.json").exists(), "nothing is written")

@@ -58,6 +58,7 @@ int matrix_baseline_read(const char *path, matrix_baseline *out, tool_error *err
     matrix_baseline b = {.count = 0};
     unsigned number = 0;
     char *rest = text;
+    if (strlen(text) < bytes) code = tool_fail(err, TOOL_BAD_INPUT, "%s: not text: a zero byte at %zu", path, strlen(text));
     for (char *line; !code && (line = strsep(&rest, "\n"));) {
         snprintf(where, sizeof where, "%.256s: line %u", path, ++number);
         code = read_line(&b, line, where, err);

@@ -66,6 +66,7 @@ int matrix_records_read(const char *path, matrix_records *out, tool_error *err) 
     matrix_records records = {.path = path};
     unsigned number = 0;
     char *rest = text;
+    if (strlen(text) < bytes) code = tool_fail(err, TOOL_BAD_INPUT, "%s: not text: a zero byte at %zu", path, strlen(text));
     for (char *line; !code && (line = strsep(&rest, "\n"));) code = add(&records, line, ++number, err);
     free(text);
     if (code) matrix_records_clear(&records);

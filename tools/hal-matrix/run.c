@@ -176,9 +176,9 @@ static int prepare(run *r, tool_error *err) {
 
 int matrix_verb_run(const matrix_options *o, tool_error *err) {
     run r = {.options = o, .talk = talk_to(o)};
+    matrix_interrupt_catch();
     int code = prepare(&r, err);
     if (!code) {
-        matrix_interrupt_catch();
         code = run_devices(&r, err);
         if (!code) code = conclude(&r, err);
         else if (code == TOOL_DEADLINE) conclude(&r, NULL);

@@ -81,12 +81,14 @@ static bool any_input_differs(const hal_case *c, matrix_layout layout) {
 }
 
 /* Every list has the contiguous layout. The quick list adds one of the others, rotating, the tiny list does so for each
- * third case, and the full list adds all; a case of a model's shapes is large and has one there too. */
+ * third case, and the full list adds all. A case of a model's shapes is large: there it has one too, and none where it is
+ * run packed. */
 static bool in_list(matrix_list list, const hal_case *c, uint32_t index, matrix_layout layout) {
     const bool next = layout == 1 + (matrix_layout)(index % (LAYOUT_COUNT - 1));
     if (layout == LAYOUT_CONTIGUOUS) return true;
+    if (c->of_model) return next && !matrix_packed_applies(c);
     if (list == LIST_TINY) return next && index % LAYOUT_COUNT == 0;
-    return next || (list == LIST_FULL && !c->of_model);
+    return next || list == LIST_FULL;
 }
 
 static int add_layouts(matrix_selection *s, matrix_list list, uint32_t index, const hal_case *c, hal_dtype dtype,
