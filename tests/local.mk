@@ -322,7 +322,7 @@ check-conformance: all
 SECONDS_EACH = 10
 SEED = 1
 check-fuzz: $(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS))
-$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)): check-programs
+$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)): %.fuzzed: % all
 	@if $(top_srcdir)/tests/fuzz/run.sh $(basename $@) $(SECONDS_EACH) $(SEED) $(HAL_FUZZER); \
 	then echo "1 passed, 0 failed"; else echo "0 passed, 1 failed"; exit 1; fi
 
