@@ -37,7 +37,8 @@ static uint64_t mix_variables(uint64_t hash, const hal_files *files)
         "ASCEND_VISIBLE_DEVICES",   "ASCEND_HOME_PATH",
         "ASCEND_TOOLKIT_HOME",      "OCL_ICD_VENDORS",
         "OCL_ICD_FILENAMES",        "OPENCL_VENDOR_PATH",
-        "LD_LIBRARY_PATH",          "LD_PRELOAD",
+        "POCL_DEVICES",             "LD_LIBRARY_PATH",
+        "LD_PRELOAD",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *value = hal_files_env(files, names[i]);
