@@ -6,7 +6,7 @@
 
 #define CHUNK 8192                       /* elements of a work-item that is a loop: long against its start */
 #define GROUP 256                        /* most work-items of a group */
-#define TEAM 8                           /* fewest work-items for a row */
+#define TEAM 16                          /* fewest work-items for a row */
 
 typedef struct axes { uint32_t rank; int64_t size[HAL_MAX_RANK], stride[HAL_PORTABLE_GRID_OPERANDS][HAL_MAX_RANK]; } axes;
 
@@ -91,11 +91,11 @@ int64_t hal_portable_rows_grain(const hal_portable_row_plan *rows) {
     return rows->n >= CHUNK ? 1 : CHUNK / (rows->n > 0 ? rows->n : 1);
 }
 
-/* Work-items for a row of n: a few elements each. */
+/* Work-items for a row of n: a few elements each. Few sizes, since some drivers compile a kernel for each. */
 static uint32_t team_of(int64_t n, uint32_t group) {
-    uint32_t team = group < TEAM ? group : TEAM;
-    while (team < group && (int64_t)team * 4 < n) team *= 2;
-    return team;
+    uint32_t team = TEAM;
+    while (team < group && (int64_t)team * 4 < n) team *= 4;
+    return team < group ? team : group;
 }
 
 void hal_portable_rows_launch(hal_portable_call *call, uint32_t program, const char *entry, int64_t rows, int64_t n,
