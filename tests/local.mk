@@ -58,6 +58,8 @@ HAL_UNIT_TESTS = \
 HAL_FAULT_TESTS = \
 	tests/fault/test_faults \
 	tests/fault/test_memory \
+	tests/fault/test_opencl \
+	tests/fault/test_opencl_drivers \
 	tests/fault/test_packed \
 	tests/fault/test_plugins \
 	tests/fault/test_vendors
@@ -164,6 +166,30 @@ endif
 .libs/libstub_%.so: $(top_srcdir)/tests/vendors/%.c $(top_srcdir)/tests/vendors/stub.h
 	$(AM_V_CCLD)$(MKDIR_P) $(@D) && \
 	$(COMPILE) -fPIC -shared $(LDFLAGS) -Wl,-Bsymbolic-functions -o $@ $< $(LIBS)
+
+# A driver of OpenCL that is PoCL, counts what is called and fails as it is told.
+HAL_SHIM_SOURCES = \
+	tests/opencl/calls.def \
+	tests/opencl/each.def \
+	tests/opencl/script.c \
+	tests/opencl/script.h \
+	tests/opencl/shim.h \
+	tests/opencl/shim_icd.c
+HAL_OPENCL_TEST_SOURCES = \
+	tests/opencl/work.c \
+	tests/opencl/work.h
+EXTRA_DIST += $(HAL_SHIM_SOURCES)
+tests_fault_test_opencl_SOURCES = tests/fault/test_opencl.c $(HAL_OPENCL_TEST_SOURCES)
+tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c $(HAL_OPENCL_TEST_SOURCES)
+if HAVE_CMOCKA
+if HAVE_OPENCL
+check_DATA += .libs/libshim_icd.so
+endif
+endif
+.libs/libshim_icd.so: $(HAL_SHIM_SOURCES)
+	$(AM_V_CCLD)$(MKDIR_P) $(@D) && \
+	$(COMPILE) $(OPENCL_CFLAGS) -fPIC -shared $(LDFLAGS) -Wl,-Bsymbolic-functions -o $@ \
+	  $(top_srcdir)/tests/opencl/shim_icd.c $(top_srcdir)/tests/opencl/script.c $(LIBS)
 
 # Speed is measured on demand, never in a test: make tests/bench/matmul_vs_peers
 EXTRA_PROGRAMS += tests/bench/matmul_vs_peers
