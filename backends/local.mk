@@ -53,6 +53,8 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/neighbour.c \
 	backends/opencl/opencl.c \
 	backends/opencl/opencl.h \
+	backends/opencl/order.c \
+	backends/opencl/order.h \
 	backends/opencl/program.c \
 	backends/opencl/queue.c \
 	backends/opencl/staging.c \

@@ -24,15 +24,17 @@ static bool overlap(const hal_backend_binding *a, const hal_backend_binding *b, 
 static cl_int copy_twice(hal_opencl_job *j, const hal_backend_binding *dst, const hal_backend_binding *src) {
     hal_opencl_queue *q = j->queue;
     const hal_opencl_api *cl = &q->device->cl;
+    cl_event half = NULL;
     cl_int e = CL_SUCCESS;
     cl_mem between = cl->clCreateBuffer(q->device->context, CL_MEM_READ_WRITE, j->bytes, NULL, &e);
     if (!between) return e;
-    e = src->memory ? cl->clEnqueueCopyBuffer(q->queue, mem_of(src), between, src->offset, 0, j->bytes, 0, NULL, NULL)
-        : cl->clEnqueueWriteBuffer(q->queue, between, CL_FALSE, 0, j->bytes, host_of(src), 0, NULL, NULL);
+    e = src->memory ? cl->clEnqueueCopyBuffer(q->queue, mem_of(src), between, src->offset, 0, j->bytes, 0, NULL, &half)
+        : cl->clEnqueueWriteBuffer(q->queue, between, CL_FALSE, 0, j->bytes, host_of(src), 0, NULL, &half);
     if (e == CL_SUCCESS)
         e = dst->memory
-            ? cl->clEnqueueCopyBuffer(q->queue, between, mem_of(dst), 0, dst->offset, j->bytes, 0, NULL, &j->event)
-            : cl->clEnqueueReadBuffer(q->queue, between, CL_FALSE, 0, j->bytes, host_of(dst), 0, NULL, &j->event);
+            ? cl->clEnqueueCopyBuffer(q->queue, between, mem_of(dst), 0, dst->offset, j->bytes, 1, &half, &j->event)
+            : cl->clEnqueueReadBuffer(q->queue, between, CL_FALSE, 0, j->bytes, host_of(dst), 1, &half, &j->event);
+    if (half) cl->clReleaseEvent(half);
     cl->clReleaseMemObject(between);     /* commands that use it keep it */
     return e;
 }

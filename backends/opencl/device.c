@@ -78,6 +78,8 @@ static void read_all(hal_opencl_device *d) {
     text(d, CL_DEVICE_VERSION, d->version, sizeof d->version);
     d->memory_bytes = number(d, CL_DEVICE_GLOBAL_MEM_SIZE);
     d->most_block = number(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    d->unordered = d->state->unordered &&
+        (number(d, CL_DEVICE_QUEUE_PROPERTIES) & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
     read_options(d);
     read_items(d);
     read_traits(d);
@@ -182,7 +184,7 @@ static hal_status create_context(hal_opencl_device *d) {
 
 void hal_opencl_device_close(void *device) {
     hal_opencl_device *d = device;
-    hal_opencl_binaries_store(d);
+    if (!d->lost) hal_opencl_binaries_store(d);
     hal_opencl_device_trim(d);
     if (d->queue) d->cl.clReleaseCommandQueue(d->queue);
     if (d->context) d->cl.clReleaseContext(d->context);

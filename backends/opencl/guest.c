@@ -40,7 +40,7 @@ hal_status hal_opencl_guests_place(hal_opencl_job *j, hal_opencl_program *p, con
 cl_int hal_opencl_guests_leave(hal_opencl_job *j) {
     const hal_opencl_api *cl = &j->queue->device->cl;
     cl_command_queue queue = j->queue->queue;
-    cl_int e = CL_SUCCESS;
+    cl_int e = j->queue->device->unordered ? cl->clEnqueueBarrierWithWaitList(queue, 0, NULL, NULL) : CL_SUCCESS;
     for (uint32_t i = 0; i < j->n_guests && e == CL_SUCCESS; i++) {
         const bool last = i + 1 == j->n_guests;
         size_t bytes = 0;

@@ -16,9 +16,10 @@ hal_opencl_job *hal_opencl_job_create(hal_opencl_queue *queue, uint32_t n_events
     if (!j) return NULL;
     j->queue = queue;
     if (n_events) j->events = calloc(n_events, sizeof(cl_event));
+    if (n_events) j->waits = calloc(n_events, sizeof(cl_event));
     if (n_events) j->ops = calloc(n_events, sizeof *j->ops);
     if (n_guests) j->guests = calloc(n_guests, sizeof(cl_mem));
-    if ((!n_events || (j->events && j->ops)) && (!n_guests || j->guests)) return j;
+    if ((!n_events || (j->events && j->waits && j->ops)) && (!n_guests || j->guests)) return j;
     hal_opencl_job_free(j);
     return NULL;
 }
@@ -31,6 +32,7 @@ void hal_opencl_job_free(hal_opencl_job *j) {
     for (uint32_t i = 0; i < j->n_guests; i++) cl->clReleaseMemObject(j->guests[i]);
     hal_opencl_staging_give(j);
     free(j->events);
+    free(j->waits);
     free(j->ops);
     free(j->guests);
     free(j);
@@ -107,6 +109,7 @@ void hal_opencl_job_start(hal_opencl_job *j) {
     hal_opencl_queue *q = j->queue;
     const hal_opencl_api *cl = &q->device->cl;
     cl_event event = j->event;
+    if (q->device->unordered) cl->clEnqueueBarrierWithWaitList(q->queue, 0, NULL, NULL);
     cl->clRetainEvent(event); /* the job may be over and gone before this function is */
     append(q, j);
     if (!q->waits && cl->clSetEventCallback(event, CL_COMPLETE, over, j) != CL_SUCCESS) {

@@ -24,8 +24,9 @@ typedef struct hal_opencl_job {
     void (*after)(struct hal_opencl_job *job);
     void *target;
     hal_opencl_staging *staging;
-    /* Of each launch, and which op it is of, where somebody traces; else NULL. */
-    cl_event *events;
+    /* Of each launch, and which op it is of, where somebody traces or the queue keeps no order; else NULL. `waits` is room
+       for a list of as many. */
+    cl_event *events, *waits;
     uint32_t *ops, n_events;
     /* Buffers that stand for memory of others, and live as long as the job. */
     cl_mem *guests;

@@ -18,6 +18,8 @@ static hal_status opencl_open(const hal_host *host, void **out) {
     state->primitives_only = option_set(host, "primitives_only");
     state->variant = secure_getenv("HAL_OPENCL_VARIANT");
     const char *memory = secure_getenv("HAL_OPENCL_MEMORY");
+    const char *queue = secure_getenv("HAL_OPENCL_QUEUE");
+    state->unordered = queue && strcmp(queue, "out-of-order") == 0;
     state->own_memory = memory && strcmp(memory, "device") == 0;
     /* a host older than the hook has a shorter table */
     state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;

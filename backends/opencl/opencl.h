@@ -31,6 +31,8 @@ typedef struct hal_opencl_state {
     const char *variant;
     /* HAL_OPENCL_MEMORY is "device": memory of its own even for a device that is the host. */
     bool own_memory;
+    /* HAL_OPENCL_QUEUE is "out-of-order": launches that do not depend on each other may run at once. */
+    bool unordered;
     /* Guards the claims. */
     pthread_mutex_t lock;
     uint32_t n_claims;
@@ -65,6 +67,8 @@ typedef struct hal_opencl_device {
     /* Its memory is the host's (hal_device_record.host_access); copies go through pinned memory; the driver calls back when
        an event is over. */
     bool host_access, stages, calls_back;
+    /* Queues keep no order. */
+    bool unordered;
     /* Of traces; guarded by `lock`. */
     bool clocked;
     int64_t clock_distance, traced_until;
@@ -149,6 +153,8 @@ typedef struct hal_opencl_launch {
     /* The op, and which of its launches. */
     uint32_t op, from;
     size_t global[3], group[3];
+    /* What it waits for in a queue that keeps no order: program->waits from there on. */
+    uint32_t first_wait, n_waits;
 } hal_opencl_launch;
 
 /* Where an operand is an argument: arguments `at` and `at` + 1 of a launch get buffer and offset of a binding. */
@@ -168,6 +174,8 @@ typedef struct hal_opencl_program {
     hal_opencl_launch *launches;
     hal_opencl_slot *slots;
     uint32_t n_launches, room_launches, n_slots, room_slots;
+    /* Indices of launches; see order.h. */
+    uint32_t *waits, n_waits, room_waits;
     /* The sizes are for these. */
     int64_t *symbols;
     bool planned;

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "kernel.h"
+#include "order.h"
 
 /* ------------------------------------------------------------------------------------------- planning -- */
 
@@ -92,6 +93,7 @@ hal_status hal_opencl_program_plan(hal_opencl_program *p, const int64_t *symbols
     HAL_TRY(plan_ops(p, symbols, deadline, &scratch));
     HAL_TRY(grow_scratch(p, scratch));
     HAL_TRY(hal_opencl_kernels_set(p));
+    if (p->device->unordered) HAL_TRY(hal_opencl_order_find(p));
     if (bytes) memmove(p->symbols, symbols, bytes);
     p->planned = true;
     return HAL_OK;
@@ -108,6 +110,7 @@ void hal_opencl_program_free(void *device, void *compiled) {
     if (p->last) d->cl.clReleaseEvent(p->last);
     pthread_mutex_destroy(&p->lock);
     free(p->calls);
+    free(p->waits);
     free(p->operands);
     free(p->symbols);
     free(p->places);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Queues: one in-order command queue each. Nothing waits for the device but the destroyer, and he until his deadline:
+ * Queues: one command queue each; one that keeps no order has a barrier after each job (job.c). Nothing waits for the device but the destroyer, and he until his deadline:
  * clFinish knows none.
  */
 #include <stdlib.h>
@@ -31,11 +31,12 @@ static hal_opencl_queue *create(hal_opencl_device *device) {
 
 hal_status hal_opencl_queue_create(void *device, void **queue) {
     hal_opencl_device *d = device;
-    const cl_command_queue_properties properties = d->state->traced ? CL_QUEUE_PROFILING_ENABLE : 0;
+    const cl_command_queue_properties order = d->unordered ? CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE : 0;
+    const cl_command_queue_properties profile = d->state->traced ? CL_QUEUE_PROFILING_ENABLE : 0;
     cl_int e = CL_SUCCESS;
     hal_opencl_queue *q = create(d);
     if (!q) return hal_opencl_no_memory(d->host, "a queue");
-    q->queue = d->cl.clCreateCommandQueue(d->context, d->id, properties, &e);
+    q->queue = d->cl.clCreateCommandQueue(d->context, d->id, order | profile, &e);
     hal_status status = q->queue ? HAL_OK : hal_opencl_fail(d, e, "clCreateCommandQueue");
     if (status == HAL_OK && !d->calls_back) status = hal_opencl_waiter_start(q);
     if (status == HAL_OK) *queue = q;

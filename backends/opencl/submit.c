@@ -7,32 +7,37 @@
 /* ------------------------------------------------------------------------------------------ launches -- */
 
 /* A driver that finds no memory gets a second chance once the caches are gone. */
-static cl_int launch(hal_opencl_queue *q, const hal_opencl_launch *l, cl_event after, cl_event *event) {
+static cl_int launch(hal_opencl_queue *q, const hal_opencl_launch *l, uint32_t n, const cl_event *after, cl_event *event) {
     const hal_opencl_api *cl = &q->device->cl;
     cl_int e = CL_SUCCESS;
     for (int attempt = 0; attempt < 2; attempt++) {
-        e = cl->clEnqueueNDRangeKernel(q->queue, l->kernel, 3, NULL, l->global, l->group, after ? 1 : 0,
-            after ? &after : NULL, event);
+        e = cl->clEnqueueNDRangeKernel(q->queue, l->kernel, 3, NULL, l->global, l->group, n, n ? after : NULL, event);
         if (e == CL_SUCCESS || !hal_opencl_code_is_memory(e)) return e;
         hal_opencl_device_trim(q->device);
     }
     return e;
 }
 
-/* Only the last launch tells its end, unless each is timed. *done is how many were taken. */
-static cl_int launch_all(hal_opencl_job *j, hal_opencl_program *p, uint32_t *done) {
-    hal_opencl_queue *q = j->queue;
-    cl_event after = p->scratch && p->last && p->last_queue != q ? p->last : NULL;
-    for (*done = 0; *done < p->n_launches; ++*done) {
+/* Scratch memory is used by one submission at a time, also where two queues run the program. */
+static cl_int wait_for_scratch(const hal_opencl_job *j, const hal_opencl_program *p) {
+    if (!p->scratch || !p->last || p->last_queue == j->queue) return CL_SUCCESS;
+    return j->queue->device->cl.clEnqueueBarrierWithWaitList(j->queue->queue, 1, &p->last, NULL);
+}
+
+/* Only the last launch tells its end, unless each is timed or waited for. *done is how many were taken. */
+static cl_int launch_all(hal_opencl_job *j, const hal_opencl_program *p, uint32_t *done) {
+    cl_int e = wait_for_scratch(j, p);
+    for (*done = 0; e == CL_SUCCESS && *done < p->n_launches; ++*done) {
         const uint32_t i = *done;
+        const hal_opencl_launch *l = &p->launches[i];
         const bool last = i + 1 == p->n_launches && j->n_guests == 0;
-        cl_event *event = j->events ? &j->events[i] : last ? &j->event : NULL;
-        const cl_int e = launch(q, &p->launches[i], after, event);
+        const uint32_t n = j->queue->device->unordered ? l->n_waits : 0;
+        for (uint32_t w = 0; w < n; w++) j->waits[w] = j->events[p->waits[l->first_wait + w]];
+        e = launch(j->queue, l, n, j->waits, j->events ? &j->events[i] : last ? &j->event : NULL);
         if (e != CL_SUCCESS) return e;
-        after = NULL;
-        if (j->events) j->ops[j->n_events++] = p->launches[i].op;
+        if (j->events) j->ops[j->n_events++] = l->op;
     }
-    return CL_SUCCESS;
+    return e;
 }
 
 /* The event that ends the job, where the last launch did not give it. */
@@ -40,7 +45,8 @@ static cl_int close_job(hal_opencl_job *j) {
     const hal_opencl_api *cl = &j->queue->device->cl;
     if (j->event) return CL_SUCCESS;
     if (j->n_guests > 0) return hal_opencl_guests_leave(j);
-    if (j->n_events == 0) return cl->clEnqueueMarkerWithWaitList(j->queue->queue, 0, NULL, &j->event);
+    if (j->n_events == 0 || j->queue->device->unordered)
+        return cl->clEnqueueMarkerWithWaitList(j->queue->queue, 0, NULL, &j->event);
     j->event = j->events[j->n_events - 1];
     return cl->clRetainEvent(j->event);
 }
@@ -73,7 +79,7 @@ static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
     j->program = p;
     j->bytes = bytes_of(p);
     cl_int e = launch_all(j, p, &done);
-    if (e != CL_SUCCESS) describe_failure(j, p, done, e);
+    if (e != CL_SUCCESS && p->n_launches > 0) describe_failure(j, p, done, e);
     e = done > 0 || e == CL_SUCCESS ? close_job(j) : e;
     if (e != CL_SUCCESS) {
         const hal_status status = HAL_STATUS(HAL_DAMAGE_CALL, hal_status_code(hal_opencl_status(e, HAL_DAMAGE_CALL)));
@@ -90,7 +96,8 @@ static hal_status prepare(hal_opencl_queue *q, hal_opencl_program *p, const hal_
                           const int64_t *symbols, hal_opencl_job **job) {
     HAL_TRY(hal_opencl_program_plan(p, symbols, INT64_MAX));
     const uint32_t guests = hal_opencl_guests_count(bindings, p->description->n_bindings);
-    *job = hal_opencl_job_create(q, q->device->state->traced ? p->n_launches : 0, guests);
+    const bool each = q->device->state->traced || q->device->unordered;
+    *job = hal_opencl_job_create(q, each ? p->n_launches : 0, guests);
     if (!*job) return hal_opencl_no_memory(q->device->host, "a submission");
     HAL_TRY(hal_opencl_guests_place(*job, p, bindings));
     return hal_opencl_program_bind(p);

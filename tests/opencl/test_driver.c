@@ -359,6 +359,22 @@ static void programs_run_in_the_hosts_memory(void **state) {
     check_program(true);
 }
 
+/* Both ops wait for what they touch; barriers keep submissions and copies apart. */
+static void queues_that_keep_no_order(void **state) {
+    (void)state;
+    setenv("HAL_OPENCL_QUEUE", "out-of-order", 1);
+    for (int i = 0; i < 4; i++) check_program(false);
+    check_memory(false);
+    unsetenv("HAL_OPENCL_QUEUE");
+}
+
+static void queues_that_keep_no_order_share_memory(void **state) {
+    (void)state;
+    setenv("HAL_OPENCL_QUEUE", "out-of-order", 1);
+    check_program(true);
+    unsetenv("HAL_OPENCL_QUEUE");
+}
+
 static void sizes_may_change(void **state) {
     enum { COLUMNS = 5, BYTES = 64 * COLUMNS * 4 };
     float x[64 * COLUMNS], y[64 * COLUMNS];
@@ -501,7 +517,8 @@ int main(void) {
         cmocka_unit_test(silent_neighbours_are_noticed), cmocka_unit_test(a_driver_is_opened_without_the_loader),
         cmocka_unit_test(memory_of_its_own), cmocka_unit_test(memory_of_the_host),
         cmocka_unit_test(small_copies_are_staged), cmocka_unit_test(programs_run),
-        cmocka_unit_test(programs_run_in_the_hosts_memory), cmocka_unit_test(sizes_may_change),
+        cmocka_unit_test(programs_run_in_the_hosts_memory), cmocka_unit_test(queues_that_keep_no_order),
+        cmocka_unit_test(queues_that_keep_no_order_share_memory), cmocka_unit_test(sizes_may_change),
         cmocka_unit_test(nothing_to_do_is_done), cmocka_unit_test(what_is_refused_says_why),
         cmocka_unit_test(a_second_start_compiles_nothing), cmocka_unit_test(spans_follow_each_other)};
     return cmocka_run_group_tests(tests, NULL, NULL);
