@@ -144,9 +144,8 @@ static void ternary(uint8_t op, float *d, const float *a, const float *b, const 
         HAL_VECTOR_LOOP
         for (int64_t i = 0; i < n; i++) d[i] = a[i] != 0.0f ? b[i] : c[i];
     } else {
-        /* a product of floats is exact in double; the sum's second rounding is far below the contract */
         HAL_VECTOR_LOOP
-        for (int64_t i = 0; i < n; i++) d[i] = (float)((double)a[i] * (double)b[i] + (double)c[i]);
+        for (int64_t i = 0; i < n; i++) d[i] = hal_fma_rest(a[i], b[i], c[i]);
     }
 }
 
