@@ -4,6 +4,7 @@
 HAL_PORTABLE_SOURCES = \
 	ops/kernel/strided.c \
 	ops/kernel/strided.h \
+	ops/portable/attention.c \
 	ops/portable/call.c \
 	ops/portable/cast.c \
 	ops/portable/expr.c \
@@ -34,6 +35,8 @@ HAL_PORTABLE_SOURCES = \
 HAL_PORTABLE_KERNELS = \
 	ops/portable/prelude.cl \
 	ops/portable/math.cl \
+	ops/portable/attention.cl \
+	ops/portable/attention_grad.cl \
 	ops/portable/cast.cl \
 	ops/portable/index.cl \
 	ops/portable/loss.cl \
@@ -49,6 +52,7 @@ HAL_PORTABLE_KERNELS = \
 	ops/portable/rows.cl \
 	ops/portable/scan.cl \
 	ops/portable/scatter.cl \
+	ops/portable/scores.cl \
 	ops/portable/softmax.cl \
 	ops/portable/step.cl \
 	ops/portable/tile.cl

@@ -132,8 +132,8 @@ HAL_KERNEL void matmul_tiled(HAL_TENSOR(a), matrix a_by, HAL_TENSOR(b), matrix b
     float sum[4][4], part[4][4];
     FOR_4X4 sum[r][c] = part[r][c] = 0.0f;
     for (long l0 = 0; l0 < p.k; l0 += STEP) {
-        TILE_LOAD(A, a, a_at, a_by.row, a_by.col, p.m - i0, p.k, left)
-        TILE_LOAD(B, b, b_at, b_by.col, b_by.row, p.n - j0, p.k, right)
+        TILE_LOAD(A, a, a_at, a_by.row, a_by.col, p.m - i0, l0, p.k, left)
+        TILE_LOAD(B, b, b_at, b_by.col, b_by.row, p.n - j0, l0, p.k, right)
         TILE_MULTIPLY(left, right, part)
         if ((l0 + STEP) % p.run == 0 || l0 + STEP >= p.k)
             FOR_4X4 {

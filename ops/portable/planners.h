@@ -57,7 +57,9 @@ enum {
     X(ROTARY, rotary, HAL_PORTABLE_FLOATS, 1u << 1) \
     X(ADAMW, adamw, HAL_PORTABLE_FLOATS, 0) \
     X(SGD, sgd, HAL_PORTABLE_FLOATS, 0) \
-    X(MATMUL, matmul, HAL_PORTABLE_NUMBERS, 0)
+    X(MATMUL, matmul, HAL_PORTABLE_NUMBERS, 0) \
+    X(ATTENTION, attention, HAL_PORTABLE_REALS, 1u << 4) \
+    X(ATTENTION_GRAD, attention_grad, HAL_PORTABLE_REALS, 1u << 7)
 
 typedef void hal_portable_planner(hal_portable_call *call);
 
@@ -73,7 +75,9 @@ typedef const char *hal_portable_refuser(const hal_portable_traits *traits, cons
                                          const hal_description_op *op);
 #define HAL_PORTABLE_REFUSERS(X) \
     X(POINTWISE, pointwise) \
-    X(MATMUL, matmul)
+    X(MATMUL, matmul) \
+    X(ATTENTION, attention) \
+    X(ATTENTION_GRAD, attention_grad)
 
 #define HAL_PORTABLE_DECLARE_REFUSER(ID, name) hal_portable_refuser hal_portable_refuse_##name;
 HAL_PORTABLE_REFUSERS(HAL_PORTABLE_DECLARE_REFUSER)

@@ -11,6 +11,8 @@
 #if defined(HAL_WIDE) && !defined(HAL_CUDA)
 #define HAL_TILE 32
 #define HAL_UNROLL _Pragma("unroll")
+/* A function that stays one: where many calls were inlined, compilers would take long and gain nothing. */
+#define HAL_CALLED __attribute__((noinline)) static
 typedef HAL_GLOBAL float *hal_floats;
 typedef HAL_GLOBAL const float *hal_const_floats;
 
@@ -44,7 +46,7 @@ HAL_TILE_OF(4)
 HAL_TILE_OF(1)
 
 /* Any number of rows. The sum over k begins at 0 and is added to c in the end, where `add`. */
-HAL_FUNCTION void hal_tiles(hal_const_floats a, long a_row, long a_col, hal_const_floats b, long rows, long k,
+HAL_CALLED void hal_tiles(hal_const_floats a, long a_row, long a_col, hal_const_floats b, long rows, long k,
     hal_floats c, long c_row, int add) {
     long i = 0;
     for (; i + 8 <= rows; i += 8) hal_tile_8(a + i * a_row, a_row, a_col, b, k, c + i * c_row, c_row, add);
@@ -89,8 +91,8 @@ HAL_FUNCTION void hal_transpose_16(float16 *r) {
 
 /* Element (i, j) of p, which lies at i row + j col, to to[i to_row + j]. */
 #define HAL_STAGE(T) \
-    HAL_FUNCTION void hal_stage_##T(HAL_GLOBAL const char *p, long at, long row, long col, long rows, long columns, \
-                                    hal_floats to, long to_row) { \
+    HAL_CALLED void hal_stage_##T(HAL_GLOBAL const char *p, long at, long row, long col, long rows, long columns, \
+                                  hal_floats to, long to_row) { \
         const long wide = col == 1 || row == 1 ? columns & ~15L : 0, tall = col == 1 ? rows : rows & ~15L; \
         if (col == 1) { \
             for (long i = 0; i < rows; i++) \
@@ -145,11 +147,12 @@ HAL_FUNCTION void hal_panel_fill(hal_floats panel, long rows, long columns) {
 #define STEP 16
 #define FOR_4X4 for (int r = 0; r < 4; r++) for (int c = 0; c < 4; c++)
 
-/* to[l][i] = element (i, l0 + l) of x for i < n and l0 + l < depth, else 0. Neighbouring work-items read neighbours. */
-#define TILE_LOAD(T, x, at, by_i, by_l, n, depth, to) \
+/* to[l][i] = element (i, from + l) of x for i < n and from + l < depth, else 0. Neighbours read neighbours. */
+#define TILE_LOAD(T, x, at, by_i, by_l, n, from, depth, to) \
     for (int e_ = me; e_ < TILE * STEP; e_ += SIDE * SIDE) { \
         const int along_ = (by_l) == 1, i_ = along_ ? e_ / STEP : e_ % TILE, l_ = along_ ? e_ % STEP : e_ / TILE; \
-        to[l_][i_] = i_ < (n) && l0 + l_ < (depth) ? LOAD(T)(AT(x), (at) + i_ * (by_i) + (l0 + l_) * (by_l)) : 0.0f; \
+        to[l_][i_] = i_ < (n) && (from) + l_ < (depth) \
+            ? LOAD(T)(AT(x), (at) + i_ * (by_i) + ((from) + l_) * (by_l)) : 0.0f; \
     }
 /* sum[r][c] += what the steps in local memory give; then they may be overwritten. */
 #define TILE_MULTIPLY(left, right, sum) \
