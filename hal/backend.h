@@ -333,8 +333,9 @@ typedef struct hal_backend {
     /** Copies between two blocks, or a block and host memory, in queue order; completion as for submit. */
     hal_status (*copy)(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
                        void *completion);
-    /** Counters for tests and reports: "ops" executed, "programs" compiled; "kernels_compiled": distinct programs that its own
-     *  compiler made, where kernels serve many of hal's programs. 0 for a name it does not know. NULL: nothing is counted. */
+    /** Counters for tests and reports: "ops" executed, "programs" compiled; where kernels serve many of hal's programs, the
+     *  distinct "kernels" that its own compiler made, and "binaries" of them that came from a cache instead. 0 for a name it
+     *  does not know. NULL: nothing is counted. */
     uint64_t (*counter)(void *device, const char *name);
 
     /** In which layout the device would like to read input `operand` of op `op` of the program, all else as it stands there;

@@ -439,8 +439,9 @@ typedef struct hal_device_info {
 
 /** Describes `device`. The state is a snapshot. */
 HAL_API void hal_device_describe(const hal_device *device, hal_device_info *info);
-/** What the backend counted since the device was activated: "ops" executed, "programs" compiled, "kernels_compiled" by its own
- *  compiler; names are the backend's (hal_backend.counter). 0: not counted, or not activated. For tests and diagnosis. */
+/** What the backend counted since the device was activated: "ops" executed, "programs" compiled; "kernels" that its own
+ *  compiler made and "binaries" that it took from a cache instead; names are the backend's (hal_backend.counter). 0: not
+ *  counted, or not activated. For tests and diagnosis. */
 HAL_API uint64_t hal_device_counter(const hal_device *device, const char *name);
 
 /** What is known about one memory object. Unknown figures are 0 with `known_*` false. */

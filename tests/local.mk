@@ -274,6 +274,7 @@ HAL_CLI_TESTS = \
 	tests/cli/wrong.c
 
 EXTRA_DIST += $(HAL_CLI_TESTS)
+EXTRA_DIST += tests/conformance/cpu.txt tests/conformance/expected.txt tests/conformance/mock-npu.txt
 EXTRA_DIST += tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES) $(check_DATA)
@@ -330,7 +331,8 @@ check-installed: all
 	status=$$?; rm -rf '$(prefix)'; exit $$status  # what is installed is found by other tests too
 
 # Each backend against the table of operators; the quick list unless LIST says otherwise. BACKEND:LIST:FLOOR:
-# fewer executed cases than the floor are a failure, so that cases do not get lost unseen.
+# fewer executed cases than the floor are a failure, so that cases do not get lost unseen. Each backend has a file of
+# recorded maxima, BACKEND.txt, which `hal-matrix --write-baseline` makes: see docs/conformance.md.
 LIST = quick
 CONFORMANCE_BACKENDS = cpu mock-npu
 CONFORMANCE_FLOORS = cpu:quick:4313 cpu:full:12957 mock-npu:quick:2689 mock-npu:full:8193
@@ -339,8 +341,9 @@ check-conformance: all
 	  floor=; for entry in $(CONFORMANCE_FLOORS); do \
 	    case $$entry in $$backend:$(LIST):*) floor=$${entry##*:} ;; esac; done; \
 	  [ -n "$$floor" ] || { echo "no floor is set for $$backend, $(LIST) list"; echo '0 passed, 1 failed'; status=1; continue; }; \
-	  $(HAL_TOOL_ENVIRONMENT) ./hal-matrix run --backend $$backend --list $(LIST) --floor $$floor \
-	    --json conformance-$$backend.json || status=1; \
+	  $(HAL_TOOL_ENVIRONMENT) ./hal-matrix run --backend $$backend --list $(LIST) --jobs 2 --floor $$floor \
+	    --expect $(top_srcdir)/tests/conformance/expected.txt --baseline $(top_srcdir)/tests/conformance/$$backend.txt \
+	    --json conformance-$$backend.json --html conformance-$$backend.html || status=1; \
 	  $(PYTHON) $(top_srcdir)/tests/matrix-summary.py conformance-$$backend.json || status=1; \
 	done; exit $$status
 

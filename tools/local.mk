@@ -164,7 +164,7 @@ hal_matrix_LDADD = libhal_tools.la libhal.la $(JANSSON_LIBS) $(LIBM)
 
 # The schema is part of the program, so that `hal-info schema` needs no file.
 HAL_INFO_SCHEMA = $(top_srcdir)/hal/topology/hal-info.schema.json
-hal_info_SOURCES = $(HAL_INFO_SOURCES)
+hal_info_SOURCES = $(HAL_INFO_SOURCES) tools/hal-matrix/ask.c
 hal_info_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -DHAL_INFO_SCHEMA='"$(HAL_INFO_SCHEMA)"'
 hal_info_LDADD = libhal_tools.la libhal.la $(JANSSON_LIBS) $(LIBM)
 tools/hal-info/hal_info-schema.$(OBJEXT): $(HAL_INFO_SCHEMA)

@@ -5,6 +5,7 @@
 
 #include "tools/hal-info/document.h"
 #include "tools/hal-info/info.h"
+#include "tools/hal-matrix/ask.h"
 
 static const hal_dtype dtypes[] = {HAL_F32, HAL_BF16, HAL_F16, HAL_F64, HAL_I32, HAL_I64};
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0], ALIAS = 64 };
@@ -23,54 +24,9 @@ static const char *grade_name(hal_grade grade)
     return (unsigned)grade < 4 ? names[grade] : "?";
 }
 
-/* A graph that consists of the operator of a case. */
-static hal_status graph_of(const hal_case *c, hal_graph *graph)
+static answer answer_of(matrix_answer a)
 {
-    hal_value in[16] = {0}, out[16];
-    char name[16];
-    for (uint32_t k = 0; k < c->n_in; k++) {
-        if (c->in[k].dtype == HAL_NO_DTYPE)
-            continue;
-        snprintf(name, sizeof name, "x%u", k);
-        in[k] = hal_graph_input(graph, name, c->in[k].dtype, c->in[k].rank, c->in[k].size);
-    }
-    hal_status status = hal_graph_node(graph, c->op, c->attrs, in, c->n_in, out, c->n_out);
-    for (uint32_t k = 0; k < c->n_out && status == HAL_OK; k++)
-        status = hal_graph_output(graph, out[k]);
-    return status == HAL_OK ? hal_graph_status(graph) : status;
-}
-
-/* Without fusion, so that an operator that was taken apart counts as several. */
-static hal_status plan_alone(const question *q, hal_graph *graph, uint32_t *ops)
-{
-    const char *devices[] = {q->device};
-    hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = devices, .n_devices = 1,
-                                .no_fusion = true};
-    hal_plan *plan;
-    const hal_status status = hal_plan_create(q->instance, graph, &options, &plan);
-    if (status != HAL_OK)
-        return status;
-    hal_plan_info about;
-    hal_plan_describe(plan, &about);
-    *ops = about.ops;
-    hal_plan_release(plan);
-    return HAL_OK;
-}
-
-/* Asks through a plan, as a program does; the backend compiles nothing for it. */
-static answer ask_case(const question *q, const hal_case *c, char *reason, size_t size)
-{
-    hal_graph *graph;
-    uint32_t ops = 0;
-    if (hal_graph_create(NULL, &graph) != HAL_OK)
-        return ANSWER_NO;
-    hal_status status = graph_of(c, graph);
-    if (status == HAL_OK)
-        status = plan_alone(q, graph, &ops);
-    if (status != HAL_OK)
-        snprintf(reason, size, "%s", hal_status_last()->text);
-    hal_graph_release(graph);
-    return status != HAL_OK ? ANSWER_NO : ops > 1 ? ANSWER_DECOMPOSED : ANSWER_YES;
+    return a == ASKED_YES ? ANSWER_YES : a == ASKED_DECOMPOSED ? ANSWER_DECOMPOSED : ANSWER_NO;
 }
 
 static answer ask(const question *q, uint32_t op, hal_dtype dtype, char *reason, size_t size)
@@ -80,7 +36,7 @@ static answer ask(const question *q, uint32_t op, hal_dtype dtype, char *reason,
     reason[0] = 0;
     if (hal_op_cases(op, dtype, &cases, &n) != HAL_OK)
         return ANSWER_NONE;
-    const answer a = n ? ask_case(q, &cases[0], reason, size) : ANSWER_NONE;
+    const answer a = n ? answer_of(matrix_ask(q->instance, q->device, &cases[0], reason, size)) : ANSWER_NONE;
     hal_op_cases_release(cases, n);
     return a;
 }

@@ -40,5 +40,5 @@ matrix_answer matrix_ask(hal_instance *instance, const char *alias, const hal_ca
         hal_graph_release(graph);
     }
     if (status != HAL_OK) snprintf(reason, size, "%s", hal_status_last()->text);
-    return status != HAL_OK ? ANSWER_NO : ops > 1 ? ANSWER_DECOMPOSED : ANSWER_YES;
+    return status != HAL_OK ? ASKED_NO : ops > 1 ? ASKED_DECOMPOSED : ASKED_YES;
 }

@@ -5,7 +5,7 @@
 
 #include <hal/plan.h>
 
-typedef enum matrix_answer { ANSWER_YES, ANSWER_DECOMPOSED, ANSWER_NO, ANSWERS } matrix_answer;
+typedef enum matrix_answer { ASKED_YES, ASKED_DECOMPOSED, ASKED_NO, ASKED_COUNT } matrix_answer;
 
 /* Plans a graph of the case alone, without fusion, on the device `alias`; the backend compiles nothing for it. The operator
  * was taken apart where more than one op is left. `reason` says why not, "" otherwise. */

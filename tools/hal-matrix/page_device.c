@@ -119,7 +119,9 @@ static void terms(const matrix_report *report, const matrix_column *c, FILE *out
     how_it_ran(f, text, sizeof text);
     term(out, "took", text);
     snprintf(text, sizeof text, "%llu programs", (unsigned long long)f->programs);
-    if (f->kernels) snprintf(text, sizeof text, "%llu distinct kernels", (unsigned long long)f->kernels);
+    if (f->kernels)
+        snprintf(text, sizeof text, "%llu distinct kernels, %llu of them in this run", (unsigned long long)f->kernels,
+                 (unsigned long long)f->compiled);
     if (f->programs || f->kernels) term(out, "compiled", text);
     term(out, "baseline", f->baseline[0] ? f->baseline : "none: held against the contract alone");
     fputs("</dl>", out);

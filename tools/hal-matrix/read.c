@@ -99,7 +99,8 @@ static int device_facts(const json_t *o, const char *where, matrix_facts *f, too
     if (!code) code = text(o, "hal", where, f->tool, sizeof f->tool, err);
     if (!code) code = json_input_bool(o, "emulated", where, &f->emulated, err);
     if (!code) code = count(o, "programs", where, &f->programs, err);
-    return code ? code : count(o, "kernels_compiled", where, &f->kernels, err);
+    if (!code) code = count(o, "kernels", where, &f->kernels, err);
+    return code ? code : count(o, "kernels_compiled", where, &f->compiled, err);
 }
 
 static int run_facts(const json_t *o, const char *where, matrix_facts *f, tool_error *err) {

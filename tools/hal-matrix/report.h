@@ -19,7 +19,8 @@ typedef struct matrix_facts {
     char baseline[128];                /* file the second gate read */
     int64_t when;                      /* start, in seconds since 1970 */
     double seconds, loosen;
-    uint64_t seed, floor, declared, programs, kernels, jobs;
+    uint64_t seed, floor, declared, programs, jobs;
+    uint64_t kernels, compiled;        /* distinct ones that the device used; of them made by its compiler in this run */
     bool emulated, perf;
     char incomplete[256];              /* why cases are missing at the end */
 } matrix_facts;

@@ -55,7 +55,8 @@ static int take(void *context, const matrix_result *result, tool_error *err) {
 
 static void count_programs(const hal_device *device, matrix_facts *f) {
     f->programs = hal_device_counter(device, "programs");
-    f->kernels = hal_device_counter(device, "kernels_compiled");
+    f->compiled = hal_device_counter(device, "kernels");
+    f->kernels = f->compiled + hal_device_counter(device, "binaries");
 }
 
 static void print_summary(const run *r, const matrix_column *c) {
@@ -68,7 +69,9 @@ static void print_summary(const run *r, const matrix_column *c) {
             (unsigned long long)matrix_column_executed(c), by[VERDICT_PASSED], by[VERDICT_FAILED],
             by[VERDICT_UNSUPPORTED], by[VERDICT_XFAIL], by[VERDICT_SKIPPED]);
     fprintf(r->talk, "%s: list version %s, %llu programs", f->alias, f->version, (unsigned long long)f->programs);
-    if (f->kernels) fprintf(r->talk, ", %llu distinct kernels compiled", (unsigned long long)f->kernels);
+    if (f->kernels)
+        fprintf(r->talk, " by %llu distinct kernels, %llu of them compiled in this run", (unsigned long long)f->kernels,
+                (unsigned long long)f->compiled);
     fprintf(r->talk, ", %.1f s%s\n", f->seconds, f->emulated ? "; emulated, not run on hardware" : "");
     fprintf(r->talk, "%s: %s%s%s\n", f->alias, matrix_level_name(level), why[0] ? "; " : "", why);
 }

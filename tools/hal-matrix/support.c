@@ -10,17 +10,17 @@
 
 /* The answers for one operator and dtype. */
 typedef struct answers {
-    uint64_t by[ANSWERS];
+    uint64_t by[ASKED_COUNT];
     char reason[512]; /* of the first no */
 } answers;
 
-static uint64_t asked(const answers *a) { return a->by[ANSWER_YES] + a->by[ANSWER_DECOMPOSED] + a->by[ANSWER_NO]; }
+static uint64_t asked(const answers *a) { return a->by[ASKED_YES] + a->by[ASKED_DECOMPOSED] + a->by[ASKED_NO]; }
 
 static const char *word(const answers *a) {
     if (!asked(a)) return "-";
-    if (a->by[ANSWER_NO] == asked(a)) return "no";
-    if (a->by[ANSWER_NO]) return "in part";
-    return a->by[ANSWER_DECOMPOSED] ? "decomposed" : "yes";
+    if (a->by[ASKED_NO] == asked(a)) return "no";
+    if (a->by[ASKED_NO]) return "in part";
+    return a->by[ASKED_DECOMPOSED] ? "decomposed" : "yes";
 }
 
 /* Layouts are views in a plan, and every device has those: the contiguous cases say all. */
@@ -33,15 +33,15 @@ static void ask_all(hal_instance *instance, const char *alias, const matrix_sele
         if (item->c->op != op || item->dtype != dtype || item->layout != LAYOUT_CONTIGUOUS) continue;
         const matrix_answer answer = matrix_ask(instance, alias, item->c, reason, sizeof reason);
         a->by[answer]++;
-        if (answer == ANSWER_NO && !a->reason[0]) memcpy(a->reason, reason, sizeof reason);
+        if (answer == ASKED_NO && !a->reason[0]) memcpy(a->reason, reason, sizeof reason);
     }
 }
 
 static void print_cell(const answers *a, uint32_t width) {
     char text[40];
     snprintf(text, sizeof text, "%s", word(a));
-    if (a->by[ANSWER_NO] && a->by[ANSWER_NO] < asked(a))
-        snprintf(text, sizeof text, "%llu of %llu", (unsigned long long)(asked(a) - a->by[ANSWER_NO]),
+    if (a->by[ASKED_NO] && a->by[ASKED_NO] < asked(a))
+        snprintf(text, sizeof text, "%llu of %llu", (unsigned long long)(asked(a) - a->by[ASKED_NO]),
                  (unsigned long long)asked(a));
     printf(" %-*s", (int)width, text);
 }
@@ -49,8 +49,8 @@ static void print_cell(const answers *a, uint32_t width) {
 static json_t *cell_json(uint32_t op, hal_dtype dtype, answers *a) {
     markup_clean(a->reason);
     return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:s}", "op", hal_op_describe(op)->name, "dtype",
-                     hal_dtype_describe(dtype)->name, "answer", word(a), "native", (json_int_t)a->by[ANSWER_YES],
-                     "decomposed", (json_int_t)a->by[ANSWER_DECOMPOSED], "no", (json_int_t)a->by[ANSWER_NO], "reason",
+                     hal_dtype_describe(dtype)->name, "answer", word(a), "native", (json_int_t)a->by[ASKED_YES],
+                     "decomposed", (json_int_t)a->by[ASKED_DECOMPOSED], "no", (json_int_t)a->by[ASKED_NO], "reason",
                      a->reason);
 }
 

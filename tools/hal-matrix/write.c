@@ -82,7 +82,8 @@ static json_t *column(const matrix_column *c) {
     json_object_set_new(o, "jobs", count(f->jobs));
     json_object_set_new(o, "perf", json_boolean(f->perf));
     json_object_set_new(o, "programs", count(f->programs));
-    json_object_set_new(o, "kernels_compiled", count(f->kernels));
+    json_object_set_new(o, "kernels", count(f->kernels));
+    json_object_set_new(o, "kernels_compiled", f->kernels ? json_integer((json_int_t)f->compiled) : json_null());
     put_list(o, f);
     json_object_set_new(o, "green", json_boolean(matrix_column_green(c)));
     json_object_set_new(o, "level", json_string(matrix_level_name(level)));
