@@ -20,7 +20,7 @@ static bool is_of(const hal_answer *a, const char *vendor)
     return a->kind == HAL_ANSWER_DEVICE && a->index != HAL_NOWHERE && strcmp(a->api, vendor) == 0;
 }
 
-static void translate(const hal_answer *a, hal_vendor_device *d)
+static void translate(const hal_answer *a, const hal_vendor_fact *teller, hal_vendor_device *d)
 {
     *d = (hal_vendor_device){.platform = a->platform,
                              .index = a->index,
@@ -34,8 +34,8 @@ static void translate(const hal_answer *a, hal_vendor_device *d)
     COPY_TEXT(d->platform_name, a->platform_name);
     COPY_TEXT(d->driver, a->driver[0] != '\0' ? a->driver : a->user);
     COPY_TEXT(d->features, a->features);
-    COPY_TEXT(d->library, a->library);
-    COPY_TEXT(d->manifest, a->manifest);
+    COPY_TEXT(d->library, teller->library);
+    COPY_TEXT(d->manifest, teller->manifest);
 }
 
 static uint32_t list_devices(const hal_answers *answers, const char *vendor, uint32_t capacity,
@@ -45,7 +45,7 @@ static uint32_t list_devices(const hal_answers *answers, const char *vendor, uin
     for (uint32_t i = 0; i < hal_answers_count(answers); i++) {
         const hal_answer *a = hal_answers_at(answers, i);
         if (is_of(a, vendor) && count++ < capacity)
-            translate(a, &devices[count - 1]);
+            translate(a, hal_answers_teller(answers, i), &devices[count - 1]);
     }
     return count;
 }

@@ -142,6 +142,8 @@ const hal_vendor_fact *hal_answers_facts(const hal_answers *answers, uint32_t *c
 /* The first fact about a device's family (hal_topology_device.family) whose end is the best of them; NULL when nobody was
    asked who could know. */
 const hal_vendor_fact *hal_answers_fact_of(const hal_answers *answers, const char *family);
+/* The one that told of record `index`; NULL past the end. */
+const hal_vendor_fact *hal_answers_teller(const hal_answers *answers, uint32_t index);
 
 /* Number of the ladder's code that says how asking ended: 804 for D804; 0 where nothing went wrong. */
 uint32_t hal_fact_code(const hal_vendor_fact *fact);

@@ -278,6 +278,11 @@ static int merit(uint32_t end)
                                      : 2;
 }
 
+const hal_vendor_fact *hal_answers_teller(const hal_answers *answers, uint32_t index)
+{
+    return index < answers->n_items ? &answers->facts[answers->owners[index]] : NULL;
+}
+
 const hal_vendor_fact *hal_answers_fact_of(const hal_answers *answers, const char *family)
 {
     const hal_vendor_fact *best = NULL;
