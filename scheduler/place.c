@@ -35,7 +35,14 @@ typedef struct pin {
     bool used;
 } pin;
 
-static hal_status compile(const hal_plan *plan, const hal_pin *text, pin *p)
+/* By its alias, or as the options call it: "gpu0@cuda" may be "gpu0". */
+static bool is_called(const hal_plan *plan, const hal_plan_options *options, uint32_t device, const char *name)
+{
+    return !strcmp(plan->devices[device].alias, name) ||
+           (options->n_devices && !strcmp(options->devices[device], name));
+}
+
+static hal_status compile(const hal_plan *plan, const hal_plan_options *options, const hal_pin *text, pin *p)
 {
     if (!text->regex || !text->device)
         return HAL_FAIL(INVALID_ARGUMENT, "a pin needs a regular expression and a device");
@@ -55,7 +62,7 @@ static hal_status compile(const hal_plan *plan, const hal_pin *text, pin *p)
     p->text = text;
     p->device = HAL_NONE;
     for (uint32_t d = 0; d < plan->n_devices; d++)
-        if (!strcmp(plan->devices[d].alias, text->device))
+        if (is_called(plan, options, d, text->device))
             p->device = d;
     if (p->device != HAL_NONE)
         return HAL_OK;
@@ -140,7 +147,7 @@ hal_status hal_place(hal_plan *plan, const hal_plan_options *options)
         return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     hal_status status = HAL_OK;
     for (; ready < n && status == HAL_OK; ready += status == HAL_OK) {
-        status = compile(plan, &options->pins[ready], &pins[ready]);
+        status = compile(plan, options, &options->pins[ready], &pins[ready]);
         if (status == HAL_OK)
             pins[ready].reason = hal_plan_reason(plan, "pinned by %s", options->pins[ready].regex);
     }

@@ -52,11 +52,11 @@ static hal_status add_device(hal_plan *plan, const char *alias)
     hal_memory_info memory;
     if (!alias)
         return HAL_FAIL(INVALID_ARGUMENT, "device %u of the plan has no name", plan->n_devices);
-    for (uint32_t i = 0; i < plan->n_devices; i++)
-        if (!strcmp(plan->devices[i].alias, alias))
-            return HAL_FAIL(INVALID_ARGUMENT, "device \"%s\" is named twice", alias);
     HAL_TRY(hal_device_find(plan->instance, alias, &d->device));
     plan->n_devices++;
+    for (uint32_t i = 0; i + 1 < plan->n_devices; i++)
+        if (plan->devices[i].device == d->device)
+            return HAL_FAIL(INVALID_ARGUMENT, "device \"%s\" is named twice", alias);
     HAL_TRY(hal_device_activate(d->device, &backend_device));
     hal_device_describe(d->device, &info);
     hal_memory_describe(hal_memory_get(plan->instance, info.memory), &memory);

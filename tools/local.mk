@@ -76,6 +76,7 @@ HAL_INFO_SOURCES = \
 	tools/hal-info/picture.c \
 	tools/hal-info/picture.h \
 	tools/hal-info/plugins.c \
+	tools/hal-info/route.c \
 	tools/hal-info/schema.c \
 	tools/hal-info/show.c \
 	tools/hal-info/style.c \

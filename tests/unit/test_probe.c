@@ -284,6 +284,59 @@ static void the_list_grows_under_its_readers(void **state)
     hal_instance_release(instance);
 }
 
+/* ------------------------------------------------------------------------------------- memory fails -- */
+
+static int64_t left; /* allocations until the first that fails */
+static bool for_ever;
+
+static void *fail_some(void *context, size_t bytes, size_t alignment)
+{
+    (void)context;
+    const int64_t now = left--;
+    if (now == 0 || (now < 0 && for_ever))
+        return NULL;
+    return aligned_alloc(alignment < 64 ? 64 : alignment, (bytes + 63) / 64 * 64);
+}
+
+static void give_back(void *context, void *pointer)
+{
+    (void)context;
+    free(pointer);
+}
+
+/* One allocation after the other fails, or it and all later ones: what was listed stays, and nothing is half there. */
+static void probing_without_memory_loses_nothing(void **state)
+{
+    (void)state;
+    static const hal_allocator allocator = {.allocate = fail_some, .release = give_back};
+    for (int mode = 0; mode < 2; mode++)
+        for (int64_t at = 0, failed = 1; failed; at++) {
+            hal_instance_release(answered()); /* sets the stage */
+            const hal_instance_options options = {HAL_HEAD(hal_instance_options), .plugin_path = "/nonexistent/hal-test",
+                                                  .backends = "none", .allocator = &allocator};
+            hal_instance *instance = NULL;
+            hal_device *device = NULL;
+            left = INT64_MAX;
+            assert_ok(hal_instance_create(&options, &instance));
+            load(instance, &told_table);
+            const uint32_t before = hal_device_count(instance);
+            left = at;
+            for_ever = mode == 1;
+            const hal_status s = hal_instance_probe(instance, SOON);
+            failed = left < 0;
+            left = INT64_MAX;
+            if (s != HAL_OK) {
+                assert_code(s, OUT_OF_MEMORY);
+                assert_int_equal(hal_device_count(instance), before);
+            }
+            assert_ok(hal_instance_probe(instance, SOON));
+            assert_int_equal(hal_device_count(instance), before + 1);
+            assert_ok(hal_device_find(instance, "opencl0", &device));
+            hal_device_release(device);
+            hal_instance_release(instance);
+        }
+}
+
 static void backends_claim_in_the_order_of_routes(void **state)
 {
     (void)state;
@@ -304,6 +357,7 @@ int main(void)
         cmocka_unit_test_teardown(what_fails_to_claim_says_so, forget),
         cmocka_unit_test_teardown(without_a_need_nobody_is_asked, forget),
         cmocka_unit_test_teardown(the_list_grows_under_its_readers, forget),
+        cmocka_unit_test_teardown(probing_without_memory_loses_nothing, forget),
         cmocka_unit_test(backends_claim_in_the_order_of_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

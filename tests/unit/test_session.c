@@ -214,6 +214,73 @@ static void memories_are_bridged(void **state)
     hal_instance_release(i);
 }
 
+/* Member a computes on `first`, member b on `second`, the collective where `third` says. */
+static void run_group(hal_instance *i, const char *op, uint32_t members, const char *first, const char *second,
+                      const char *third, float *out)
+{
+    hal_graph *g = sched_graph();
+    const hal_value in[2] = {sched_input(g, "a", 4, 6), sched_input(g, "b", 4, 6)};
+    hal_value each[2], got[2] = {0}, end[2];
+    static const char *const names[2][2] = {{"member_a", "end_a"}, {"member_b", "end_b"}};
+    for (int k = 0; k < 2; k++) {
+        each[k] = hal_graph_pointwise(g, k ? "mul(x0, 3)" : "add(x0, 1)", &in[k], 1);
+        hal_graph_set_name(g, each[k], names[k][0]);
+    }
+    const bool one = strcmp(op, "broadcast_from") == 0 || strcmp(op, "send_receive") == 0;
+    OK(hal_graph_op(g, op, NULL, 0, each, one ? 1 : 2, got, members));
+    for (uint32_t k = 0; k < 2; k++) {
+        end[k] = hal_graph_pointwise(g, "mul(x0, 2)", &got[k < members ? k : 0], 1);
+        hal_graph_set_name(g, end[k], names[k][1]);
+        OK(hal_graph_output(g, end[k]));
+    }
+    OK(hal_graph_output(g, each[1])); /* without a reader in a group of one sender */
+    OK(hal_graph_status(g));
+    const char *devices[] = {first, second};
+    const hal_pin pins[] = {{".*_a", first}, {".*_b", second}, {op, third}};
+    const hal_plan_options options = {HAL_HEAD(hal_plan_options), .devices = devices,
+                                      .n_devices = first == second ? 1 : 2, .pins = pins, .n_pins = 3};
+    hal_plan *plan;
+    hal_session *session;
+    OK(hal_plan_create(i, g, &options, &plan));
+    OK(hal_session_create(plan, NULL, &session));
+    float a[24], b[24];
+    for (uint32_t k = 0; k < 24; k++) {
+        a[k] = 0.25f * (float)k;
+        b[k] = 7 - 0.5f * (float)k;
+    }
+    const int64_t rows = strcmp(op, "all_gather") == 0 ? 8 : strcmp(op, "reduce_scatter") == 0 ? 2 : 4;
+    const hal_feed feeds[] = {{in[0], sched_tensor(a, 4, 6)}, {in[1], sched_tensor(b, 4, 6)}};
+    const hal_fetch fetches[] = {{end[0], sched_tensor(out, rows, 6)}, {end[1], sched_tensor(out + 48, rows, 6)}};
+    memset(out, 0, 96 * sizeof *out);
+    for (uint32_t step = 0; step < 2; step++)
+        OK(hal_session_run(session, feeds, 2, fetches, 2, SOON));
+    hal_session_release(session);
+    hal_plan_release(plan);
+    hal_graph_release(g);
+}
+
+/* Collectives give the same bits whatever memories their members lie in. */
+static void collectives_cross_memories(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op;
+        uint32_t members;
+    } rows[] = {{"all_reduce", 2}, {"all_gather", 2}, {"reduce_scatter", 2}, {"broadcast_from", 2}, {"send_receive", 1}};
+    const char *here = sched_device(), *there = sched_other();
+    hal_instance *i = sched_instance(there);
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+        float one[96], two[96];
+        run_group(i, rows[k].op, rows[k].members, here, here, here, one);
+        const char *const ways[][3] = {{here, there, here}, {here, there, there}, {there, here, here}, {there, here, there}};
+        for (size_t w = 0; w < 4; w++) {
+            run_group(i, rows[k].op, rows[k].members, ways[w][0], ways[w][1], ways[w][2], two);
+            assert_memory_equal(one, two, sizeof one);
+        }
+    }
+    hal_instance_release(i);
+}
+
 static void sessions_share_variables(void **state)
 {
     (void)state;
@@ -306,6 +373,7 @@ int main(void)
         cmocka_unit_test(symbols_come_from_feeds),
         cmocka_unit_test(two_devices_give_equal_bits),
         cmocka_unit_test(memories_are_bridged),
+        cmocka_unit_test(collectives_cross_memories),
         cmocka_unit_test(sessions_share_variables),
         cmocka_unit_test(several_steps_in_flight),
         cmocka_unit_test(a_session_survives_a_failed_step),

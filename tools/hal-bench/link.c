@@ -81,6 +81,12 @@ static hal_status measure_way(hal_instance *instance, const end *from, const end
     return HAL_OK;
 }
 
+/* A device that is named and not there is looked for before the list is made. */
+static void look_for(hal_instance *instance, const char *name) {
+    hal_device *device;
+    if (name && strcmp(name, "host") != 0 && hal_device_find(instance, name, &device) == HAL_OK) hal_device_release(device);
+}
+
 static int list_ends(hal_instance *instance, end *ends, uint32_t *n, tool_error *err) {
     ends[0] = (end){NULL, "host"};
     *n = 1;
@@ -135,6 +141,8 @@ int bench_link(const bench_options *options, tool_error *err) {
     uint32_t n = 0;
     int code = bench_open(options, &instance, err);
     if (code) return code;
+    look_for(instance, options->from);
+    look_for(instance, options->to);
     code = list_ends(instance, ends, &n, err);
     if (!code) code = unknown_end(ends, n, options->from, err);
     if (!code) code = unknown_end(ends, n, options->to, err);

@@ -180,13 +180,14 @@ static void drop_bed(bed *b) {
 }
 
 /* What one device does with its memory, a line each; true when any failed. */
-static bool measure_all(const bench_options *o, bed *b, const char *alias, const char *memory, bench_save *save) {
+static bool measure_all(const bench_options *o, bed *b, const char *alias, const hal_memory_info *memory, bench_save *save) {
     static const kind kinds[] = {{"read", run_read, check_read, 1}, {"write", run_write, check_write, 1}, {"copy", run_copy, check_copy, 2}};
     const bench_effort effort = measure_effort(o);
     bool failed = false;
-    for (size_t i = 0; i <= sizeof kinds / sizeof *kinds; i++) {
-        const bool chase = i == sizeof kinds / sizeof *kinds;
-        measurement m = {.kind = chase ? "chase" : kinds[i].name, .from = memory, .to = alias, .bytes = measure_bytes(o) / LINE * LINE};
+    const size_t n = sizeof kinds / sizeof *kinds;
+    for (size_t i = 0; i < n + memory->host_access; i++) {
+        const bool chase = i == n;
+        measurement m = {.kind = chase ? "chase" : kinds[i].name, .from = memory->name, .to = alias, .bytes = measure_bytes(o) / LINE * LINE};
         measure_progress(o, &m);
         if (chase ? measure_chase(b, &effort, &m) : measure_kind(b, &kinds[i], &effort, &m))
             snprintf(m.failure, sizeof m.failure, "%s", hal_status_last()->text);
@@ -207,7 +208,7 @@ static int measure_device(const bench_options *o, hal_instance *instance, hal_de
     int code = model_fail(err, make_bed(&b, measure_bytes(o) / LINE * LINE), "making blocks to measure with");
     bench_save save = {0};
     if (!code) code = save_begin(&save, o, instance, err);
-    if (!code && measure_all(o, &b, info.alias, memory.name, &save))
+    if (!code && measure_all(o, &b, info.alias, &memory, &save))
         code = tool_fail(err, TOOL_DEGRADED, "%s: not everything could be measured; the lines above say why", info.alias);
     drop_bed(&b);
     return save_end(&save, code, err);

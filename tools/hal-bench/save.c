@@ -53,14 +53,15 @@ static void refuse(bench_save *save, const measurement *m, const char *why) {
     json_decref(o);
 }
 
-/* Whether a device has only its share of the execution units that the description knows as one device. */
+/* Whether a device has only its share of the execution units that the description knows as one device. Another backend's way to
+ * them takes nothing of it. */
 static bool is_share(const bench_save *save, const char *name) {
     hal_device_info info, other;
     uint32_t same = 0;
     bool found = false;
     for (uint32_t i = 0; i < hal_device_count(save->instance) && !found; i++) found = describe(save->instance, i, &info) && strcmp(info.alias, name) == 0;
     for (uint32_t i = 0; found && i < hal_device_count(save->instance); i++)
-        same += describe(save->instance, i, &other) && other.state != HAL_DEVICE_ABSENT && other.compute_group == info.compute_group;
+        same += describe(save->instance, i, &other) && other.compute_group == info.compute_group && strcmp(other.backend, info.backend) == 0;
     return same > 1;
 }
 

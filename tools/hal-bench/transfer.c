@@ -121,6 +121,20 @@ static hal_status touch(transfer *t, const block *b) {
     return HAL_OK;
 }
 
+static bool host_reaches(const hal_instance *instance, const hal_device *device) {
+    hal_device_info info;
+    hal_memory_info memory;
+    hal_device_describe(device, &info);
+    hal_memory_describe(hal_memory_get(instance, info.memory), &memory);
+    return memory.host_access;
+}
+
+/* Whose queue copies: the end's that only its own device reaches. */
+static hal_device *worker(const hal_instance *instance, hal_device *from, hal_device *to) {
+    if (!from || !to) return from ? from : to;
+    return host_reaches(instance, from) ? to : from;
+}
+
 static hal_status fill(transfer *t, hal_instance *instance, hal_device *from, hal_device *to) {
     t->pattern = malloc(CHUNK);
     if (!t->pattern) return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
@@ -131,7 +145,7 @@ static hal_status fill(transfer *t, hal_instance *instance, hal_device *from, ha
         HAL_TRY(touch(t, &t->to[i]));
     }
     HAL_TRY(hal_timeline_create(instance, &t->timeline));
-    return hal_queue_create(from ? from : to, &t->queue);
+    return hal_queue_create(worker(instance, from, to), &t->queue);
 }
 
 hal_status transfer_create(hal_instance *instance, hal_device *from, hal_device *to, uint64_t bytes, transfer **out) {

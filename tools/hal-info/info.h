@@ -74,6 +74,9 @@ int schema_print(info *i, tool_error *err);
 
 /* The document of the verbs that have one; a new reference. */
 int show_data(info *i, json_t **root, tool_error *err);
+/* A device that only a backend knows, which is another way to one of the description. NOT_FOUND. */
+int route_data(const info *i, const char *alias, json_t **root, tool_error *err);
+int route_print(const info *i, const json_t *route);
 int links_data(info *i, json_t **root, tool_error *err);
 int memory_data(info *i, json_t **root, tool_error *err);
 int doctor_data(info *i, json_t **root, tool_error *err);

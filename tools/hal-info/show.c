@@ -135,23 +135,38 @@ static int show_device(info *i, const hal_topology_device *d)
     return TOOL_OK;
 }
 
-static int find(const info *i, const hal_topology_device **d, tool_error *err)
+/* One device of the description, or else another way to one. */
+static int find(const info *i, const hal_topology_device **d, json_t **route, tool_error *err)
 {
     if (i->options->n_words != 1)
         return tool_fail(err, TOOL_BAD_INPUT, "show: name one device, such as cpu0; hal-info lists them");
-    return machine_device(i->topology, i->options->words[0], d, err);
+    int code = machine_device(i->topology, i->options->words[0], d, err);
+    tool_error ignored;
+    if (code == TOOL_NOT_FOUND && !i->options->input && route_data(i, i->options->words[0], route, &ignored) == TOOL_OK)
+        code = TOOL_OK;
+    return code;
 }
 
 int show_print(info *i, tool_error *err)
 {
     const hal_topology_device *d;
-    int code = find(i, &d, err);
-    return code ? code : show_device(i, d);
+    json_t *route = NULL;
+    int code = find(i, &d, &route, err);
+    if (!code)
+        code = route ? route_print(i, route) : show_device(i, d);
+    json_decref(route);
+    return code;
 }
 
 int show_data(info *i, json_t **root, tool_error *err)
 {
     const hal_topology_device *d;
-    int code = find(i, &d, err);
-    return code ? code : document_device(i, d, root, err);
+    json_t *route = NULL;
+    int code = find(i, &d, &route, err);
+    if (code)
+        return code;
+    if (!route)
+        return document_device(i, d, root, err);
+    *root = route;
+    return TOOL_OK;
 }

@@ -5,6 +5,8 @@
 #include "tools/hal-run/engine.h"
 #include "tools/hal-run/verbs.h"
 
+enum { PROBE_MS = 5000 };
+
 static const char *state_name(hal_device_state state) {
     static const char *const names[] = {"absent", "probed", "ready", "degraded", "lost", "gone"};
     return (size_t)state < sizeof names / sizeof names[0] ? names[state] : "unknown";
@@ -46,6 +48,8 @@ int verb_devices(const run_options *options, tool_error *err) {
     if (code) return code;
     json_t *list = options->json ? json_array() : NULL;
     uint32_t usable = 0;
+    /* Whoever cannot be asked has no device here; what the others have is listed. */
+    (void)hal_instance_probe(engine.instance, hal_deadline_ms(PROBE_MS));
     for (uint32_t i = 0; i < hal_device_count(engine.instance); i++) {
         hal_device *device;
         hal_device_info info;
