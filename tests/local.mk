@@ -194,6 +194,10 @@ endif
 # Speed is measured on demand, never in a test: make tests/bench/matmul_vs_peers
 EXTRA_PROGRAMS += tests/bench/matmul_vs_peers
 tests_bench_matmul_vs_peers_LDADD = libhal.la
+EXTRA_PROGRAMS += tests/bench/opencl_launch
+tests_bench_opencl_launch_SOURCES = tests/bench/opencl_launch.c $(HAL_OPENCL_SOURCES)
+tests_bench_opencl_launch_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS) $(CMOCKA_CFLAGS)
+tests_bench_opencl_launch_LDADD = libhal_portable.la $(LDADD)
 
 # A fuzz target has no main: the driver brings it, or libFuzzer.
 noinst_HEADERS += tests/fuzz/fuzz.h
