@@ -33,6 +33,8 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/api.c \
 	backends/opencl/api.def \
 	backends/opencl/api.h \
+	backends/opencl/bell.c \
+	backends/opencl/bell.h \
 	backends/opencl/binary.c \
 	backends/opencl/build.c \
 	backends/opencl/build.h \

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bell.h"
 #include "clock.h"
 #include "staging.h"
 
@@ -88,64 +89,24 @@ static void read_all(hal_opencl_device *d) {
 
 /* -------------------------------------------------------------------------------------------- callbacks -- */
 
-/* Somebody waits for the call; the one of the two that comes last frees it. */
-typedef struct ring { pthread_mutex_t lock; pthread_cond_t rang; bool done, left; } ring;
-
-static void ring_free(ring *r) {
-    pthread_cond_destroy(&r->rang);
-    pthread_mutex_destroy(&r->lock);
-    free(r);
-}
-
-static void CL_CALLBACK answer(cl_event event, cl_int fate, void *argument) {
-    ring *r = argument;
+static void CL_CALLBACK answer(cl_event event, cl_int fate, void *bell) {
     (void)event;
     (void)fate;
-    pthread_mutex_lock(&r->lock);
-    r->done = true;
-    const bool left = r->left;
-    pthread_cond_signal(&r->rang);
-    pthread_mutex_unlock(&r->lock);
-    if (left) ring_free(r);
-}
-
-static bool rings(ring *r) {
-    const int64_t until = hal_opencl_now() + CALLBACK_NS;
-    const struct timespec deadline = {until / 1000000000, until % 1000000000};
-    int rc = 0;
-    pthread_mutex_lock(&r->lock);
-    while (!r->done && rc == 0) rc = pthread_cond_timedwait(&r->rang, &r->lock, &deadline);
-    const bool done = r->done;
-    r->left = !done;
-    pthread_mutex_unlock(&r->lock);
-    return done;
-}
-
-static ring *ring_create(void) {
-    pthread_condattr_t clock;
-    ring *r = calloc(1, sizeof *r);
-    if (!r) return NULL;
-    pthread_mutex_init(&r->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->rang, &clock);
-    pthread_condattr_destroy(&clock);
-    return r;
+    hal_opencl_bell_ring(bell);
 }
 
 /* Some drivers accept a callback and never make it. Tried once, on a marker. */
 static bool calls_back(hal_opencl_device *d) {
     cl_event event = NULL;
-    ring *r = ring_create();
+    hal_opencl_bell *bell = hal_opencl_bell_create();
     bool done = false;
-    if (!r || d->cl.clEnqueueMarkerWithWaitList(d->queue, 0, NULL, &event) != CL_SUCCESS) event = NULL;
-    if (event && d->cl.clSetEventCallback(event, CL_COMPLETE, answer, r) == CL_SUCCESS) {
+    if (!bell) return false;
+    if (d->cl.clEnqueueMarkerWithWaitList(d->queue, 0, NULL, &event) != CL_SUCCESS) event = NULL;
+    if (event && d->cl.clSetEventCallback(event, CL_COMPLETE, answer, bell) == CL_SUCCESS) {
         d->cl.clFlush(d->queue);
-        done = rings(r);
-        if (!done) r = NULL;             /* the callback frees it, should it ever come */
-    }
+        done = hal_opencl_bell_wait(bell, hal_opencl_now() + CALLBACK_NS);
+    } else hal_opencl_bell_free(bell);
     if (event) d->cl.clReleaseEvent(event);
-    if (r) ring_free(r);
     return done;
 }
 

@@ -37,18 +37,23 @@ hal_status hal_opencl_guests_place(hal_opencl_job *j, hal_opencl_program *p, con
     return HAL_OK;
 }
 
+/* Mapping brings the bytes home; unmapping follows it also in a queue that keeps no order. */
+static cl_int bring_home(const hal_opencl_api *cl, cl_command_queue queue, cl_mem guest) {
+    cl_event mapped = NULL;
+    size_t bytes = 0;
+    cl_int e = cl->clGetMemObjectInfo(guest, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
+    if (e != CL_SUCCESS) return e;
+    void *at = cl->clEnqueueMapBuffer(queue, guest, CL_FALSE, CL_MAP_READ, 0, bytes, 0, NULL, &mapped, &e);
+    if (!at) return e;
+    e = cl->clEnqueueUnmapMemObject(queue, guest, at, 1, &mapped, NULL);
+    cl->clReleaseEvent(mapped);
+    return e;
+}
+
 cl_int hal_opencl_guests_leave(hal_opencl_job *j) {
     const hal_opencl_api *cl = &j->queue->device->cl;
     cl_command_queue queue = j->queue->queue;
     cl_int e = j->queue->device->unordered ? cl->clEnqueueBarrierWithWaitList(queue, 0, NULL, NULL) : CL_SUCCESS;
-    for (uint32_t i = 0; i < j->n_guests && e == CL_SUCCESS; i++) {
-        const bool last = i + 1 == j->n_guests;
-        size_t bytes = 0;
-        e = cl->clGetMemObjectInfo(j->guests[i], CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
-        if (e != CL_SUCCESS) break;
-        void *at = cl->clEnqueueMapBuffer(queue, j->guests[i], CL_FALSE, CL_MAP_READ, 0, bytes, 0, NULL, NULL, &e);
-        if (!at) break;
-        e = cl->clEnqueueUnmapMemObject(queue, j->guests[i], at, 0, NULL, last ? &j->event : NULL);
-    }
-    return e;
+    for (uint32_t i = 0; i < j->n_guests && e == CL_SUCCESS; i++) e = bring_home(cl, queue, j->guests[i]);
+    return e == CL_SUCCESS ? cl->clEnqueueMarkerWithWaitList(queue, 0, NULL, &j->event) : e;
 }

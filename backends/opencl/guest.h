@@ -13,7 +13,7 @@
 uint32_t hal_opencl_guests_count(const hal_backend_binding *bindings, uint32_t n);
 /* Puts every binding of the program in its place, guests in buffers that the job keeps. */
 hal_status hal_opencl_guests_place(hal_opencl_job *job, hal_opencl_program *program, const hal_backend_binding *bindings);
-/* Enqueues what brings the guests' bytes home; the last of it is the job's event. */
+/* Enqueues what brings the guests' bytes home, and the job's event behind it. */
 cl_int hal_opencl_guests_leave(hal_opencl_job *job);
 
 #endif

@@ -105,18 +105,17 @@ static cl_int wait_for(const hal_opencl_api *cl, cl_event event) {
     return fate < 0 ? fate : e;
 }
 
+/* Once the callback is accepted, or the waiter sees the job, it may be over and gone at any time. */
 void hal_opencl_job_start(hal_opencl_job *j) {
     hal_opencl_queue *q = j->queue;
     const hal_opencl_api *cl = &q->device->cl;
-    cl_event event = j->event;
+    const bool waits = q->waits;
     if (q->device->unordered) cl->clEnqueueBarrierWithWaitList(q->queue, 0, NULL, NULL);
-    cl->clRetainEvent(event); /* the job may be over and gone before this function is */
     append(q, j);
-    if (!q->waits && cl->clSetEventCallback(event, CL_COMPLETE, over, j) != CL_SUCCESS) {
+    if (!waits && cl->clSetEventCallback(j->event, CL_COMPLETE, over, j) != CL_SUCCESS) {
         cl->clFlush(q->queue);
-        end(j, wait_for(cl, event));
+        end(j, wait_for(cl, j->event));
     } else cl->clFlush(q->queue);
-    cl->clReleaseEvent(event);
 }
 
 /* ------------------------------------------------------------------------------------------- the waiter -- */

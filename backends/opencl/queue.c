@@ -6,7 +6,49 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "bell.h"
 #include "job.h"
+
+/* ------------------------------------------------------------------------------------------ releasing -- */
+
+/* A driver may wait for the device while it releases a queue, which takes it as long as the device wants. */
+typedef struct release { hal_opencl_bell *bell; cl_int (CL_API_CALL *call)(cl_command_queue); cl_command_queue queue; } release;
+
+static void *release_queue(void *argument) {
+    release r = *(release *)argument;
+    free(argument);
+    r.call(r.queue);
+    hal_opencl_bell_ring(r.bell);
+    return NULL;
+}
+
+static bool start_release(hal_opencl_queue *q, hal_opencl_bell *bell) {
+    pthread_t thread;
+    release *r = malloc(sizeof *r);
+    if (!r) return false;
+    *r = (release){bell, q->device->cl.clReleaseCommandQueue, q->queue};
+    if (pthread_create(&thread, NULL, release_queue, r) != 0) {
+        free(r);
+        return false;
+    }
+    pthread_detach(thread);
+    return true;
+}
+
+/* False: it was not over at the deadline. Without memory for a thread it is done here. */
+static bool release_until(hal_opencl_queue *q, int64_t deadline) {
+    hal_opencl_bell *bell = q->queue ? hal_opencl_bell_create() : NULL;
+    bool over = true;
+    if (bell && start_release(q, bell)) over = hal_opencl_bell_wait(bell, deadline);
+    else {
+        if (bell) hal_opencl_bell_free(bell);
+        if (q->queue) q->device->cl.clReleaseCommandQueue(q->queue);
+    }
+    q->queue = NULL;
+    return over;
+}
+
+/* ------------------------------------------------------------------------------------ create and destroy -- */
 
 static void queue_free(hal_opencl_queue *q) {
     hal_opencl_waiter_stop(q);
@@ -53,7 +95,7 @@ hal_status hal_opencl_queue_destroy(void *queue, int64_t deadline) {
     while ((q->first || q->telling) && rc == 0) rc = pthread_cond_timedwait(&q->changed, &q->lock, &until);
     const bool busy = q->first || q->telling;
     pthread_mutex_unlock(&q->lock);
-    if (busy)
+    if (busy || !release_until(q, deadline))
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_QUEUE, HAL_CODE_DEADLINE_EXCEEDED), 0,
             "opencl: %s: work still ran at the deadline; its memory stays in use until the process ends", q->device->name);
     queue_free(q);

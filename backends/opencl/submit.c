@@ -70,11 +70,21 @@ static uint64_t bytes_of(const hal_opencl_program *p) {
     return bytes;
 }
 
+/* The next submission in another queue waits for this one, or, where that cannot be told later, this one is waited for. */
+static void remember(hal_opencl_job *j, hal_opencl_program *p) {
+    const hal_opencl_api *cl = &j->queue->device->cl;
+    if (p->last) cl->clReleaseEvent(p->last);
+    p->last = NULL;
+    p->last_queue = j->queue;
+    if (!p->scratch) return;
+    if (cl->clRetainEvent(j->event) == CL_SUCCESS) p->last = j->event;
+    else cl->clWaitForEvents(1, &j->event);
+}
+
 /* Launches that were taken before one failed still run, and what they use has to live until then: such a job fails when
    they are over. */
 static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
     const hal_host *host = j->queue->device->host;
-    const hal_opencl_api *cl = &j->queue->device->cl;
     uint32_t done = 0;
     j->program = p;
     j->bytes = bytes_of(p);
@@ -85,10 +95,7 @@ static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
         const hal_status status = HAL_STATUS(HAL_DAMAGE_CALL, hal_status_code(hal_opencl_status(e, HAL_DAMAGE_CALL)));
         return host->fail(host->context, status, e, "%s", j->text[0] ? j->text : "opencl: no event could be had");
     }
-    if (p->last) cl->clReleaseEvent(p->last);
-    p->last = j->event;
-    p->last_queue = j->queue;
-    cl->clRetainEvent(p->last);
+    remember(j, p);
     return HAL_OK;
 }
 
