@@ -22,6 +22,7 @@ HAL_DOCS = \
 	docs/hgx.svg \
 	docs/loss.svg \
 	docs/numerics.md \
+	docs/opencl.md \
 	docs/operators.md \
 	docs/operators.py \
 	docs/performance.md \
