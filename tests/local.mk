@@ -2,7 +2,7 @@
 # `make check` runs unit, lint and fault tests. The other tiers have a target each, all of them
 # ending in lines of the form `N passed, N failed, N skipped`:
 #   check-unit check-lint check-faults check-cli check-machines check-installed check-fuzz check-conformance
-#   check-parity check-training check-load check-coverage check-beside check-vendors
+#   check-portable check-parity check-training check-load check-coverage check-beside check-vendors
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
 HAL_UNIT_TESTS = \
@@ -228,6 +228,10 @@ tests_fuzz_fuzz_translate_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS) $(LIBXML2_CFLAGS
 tests_fuzz_fuzz_translate_LDADD = $(FUZZ_LDADD) $(LIBXML2_LIBS)
 endif
 
+check_PROGRAMS += tests/portable/texts
+tests_portable_texts_SOURCES = tests/portable/texts.c
+tests_portable_texts_LDADD = libhal_portable.la libhal.la
+
 LDADD = libhal_test.la libhal_tools.la libhal_parts.la $(CMOCKA_LIBS) $(LIBM)
 
 HAL_LINT_TESTS = \
@@ -281,6 +285,7 @@ HAL_CLI_TESTS = \
 EXTRA_DIST += $(HAL_CLI_TESTS)
 EXTRA_DIST += tests/conformance/cpu.txt tests/conformance/expected.txt tests/conformance/mock-npu.txt
 EXTRA_DIST += tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
+EXTRA_DIST += tests/portable/check.sh tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES) $(check_DATA)
 
@@ -335,6 +340,10 @@ check-installed: all
 	  $(SHELL) $(top_srcdir)/tests/install/installed.sh; \
 	status=$$?; rm -rf '$(prefix)'; exit $$status  # what is installed is found by other tests too
 
+# The second dialect of the portable kernels: what the table's cases need, by the compiler of CUDA where it is installed.
+check-portable: tests/portable/texts
+	@$(SHELL) $(top_srcdir)/tests/portable/check.sh $(abs_builddir)/tests/portable/texts $(LIST)
+
 # Each backend against the table of operators; the quick list unless LIST says otherwise. BACKEND:LIST:FLOOR:
 # fewer executed cases than the floor are a failure, so that cases do not get lost unseen. Each backend has a file of
 # recorded maxima, BACKEND.txt, which `hal-matrix --write-baseline` makes: see docs/conformance.md.
@@ -377,5 +386,5 @@ check-load: all
 check-coverage:
 	@$(SHELL) $(top_srcdir)/tests/coverage.sh $(abs_top_srcdir) $(abs_top_builddir)
 
-.PHONY: check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-conformance \
+.PHONY: check-portable check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-conformance \
 	$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)) check-fuzz check-parity check-training check-load check-coverage check-beside check-vendors

@@ -26,7 +26,6 @@ HAL_CPU_SOURCES = \
 	ops/cpu/attention.h \
 	ops/cpu/call.c \
 	ops/cpu/cpu.h \
-	ops/cpu/element.h \
 	ops/cpu/expr.h \
 	ops/cpu/gemm.h \
 	ops/cpu/gemm_avx512.h \
@@ -40,6 +39,7 @@ HAL_CPU_SOURCES = \
 	ops/cpu/row_math.h \
 	ops/cpu/rows.h \
 	ops/cpu/vector_math.h \
+	ops/kernel/element.h \
 	ops/kernel/strided.c \
 	ops/kernel/strided.h
 

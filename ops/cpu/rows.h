@@ -6,7 +6,7 @@
 #define HAL_OPS_CPU_ROWS_H
 
 #include "cpu.h"
-#include "element.h"
+#include "ops/kernel/element.h"
 
 /* Walks the runs of a view: pieces of its innermost axis. */
 typedef struct hal_walk { const hal_strided *view; char *at; int64_t index[HAL_MAX_RANK]; } hal_walk;

@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-#include "element.h"
+#include "ops/kernel/element.h"
 
 #ifdef __clang__
 #define HAL_VECTOR_LOOP _Pragma("clang loop vectorize(assume_safety)")

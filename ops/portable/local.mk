@@ -2,6 +2,7 @@
 # Kernels in one dialect for OpenCL and CUDA, and their planners: compiled into each backend that uses them.
 
 HAL_PORTABLE_SOURCES = \
+	ops/kernel/element.h \
 	ops/kernel/strided.c \
 	ops/kernel/strided.h \
 	ops/portable/attention.c \

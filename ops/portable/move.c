@@ -2,7 +2,7 @@
 /* Rows that move elements: every one is a copy between two views, or a few of them. Kernels: move.cl. */
 #include <string.h>
 
-#include "ops/cpu/element.h"
+#include "ops/kernel/element.h"
 #include "planners.h"
 #include "space.h"
 

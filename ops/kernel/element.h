@@ -2,12 +2,12 @@
 /* Single elements: exact conversions between the number formats and float or double, without branches so that
    loops over
  * them become vector code. */
-#ifndef HAL_OPS_CPU_ELEMENT_H
-#define HAL_OPS_CPU_ELEMENT_H
+#ifndef HAL_OPS_KERNEL_ELEMENT_H
+#define HAL_OPS_KERNEL_ELEMENT_H
 
 #include <string.h>
 
-#include "cpu.h"
+#include "strided.h"
 
 static inline uint32_t hal_bits_of(float f) {
     uint32_t u;
