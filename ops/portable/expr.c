@@ -49,7 +49,15 @@ static bool step_fits_long(const hal_expr_step *s) {
     return is_integer(s->dtype) && has_integer_form(s->op) && !(s->op == HAL_EXPR_MUL && s->dtype == HAL_I64);
 }
 
+/* Half bytes, blocks and the 8-bit floats are not computed with. */
+static bool is_known(uint32_t dtype) {
+    return hal_element_width(dtype) != 0 && dtype != HAL_F8E4M3 && dtype != HAL_F8E5M2;
+}
+
 const char *hal_portable_expr_refuse(const hal_portable_traits *traits, const hal_expr *e, const uint32_t *dtype) {
+    for (uint32_t s = 0; s < e->n_steps; s++) {
+        if (!is_known(e->step[s].dtype)) return "a step of the expression rounds to a dtype that is not computed with";
+    }
     if (computes_in(traits->fp64, e, dtype) != IN_LONG) return NULL;
     for (uint32_t i = 0; i < e->n_inputs; i++) {
         if (!is_integer(dtype[i])) return "the device has no doubles, in which f64 and mixed integer expressions compute";
