@@ -37,6 +37,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_overhead \
 	tests/unit/test_plan \
 	tests/unit/test_plot \
+	tests/unit/test_portable \
 	tests/unit/test_probe \
 	tests/unit/test_queue \
 	tests/unit/test_reference \
@@ -227,6 +228,8 @@ tests_fuzz_fuzz_translate_SOURCES = tests/fuzz/fuzz_translate.c hal/probe/check_
 tests_fuzz_fuzz_translate_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS) $(LIBXML2_CFLAGS)
 tests_fuzz_fuzz_translate_LDADD = $(FUZZ_LDADD) $(LIBXML2_LIBS)
 endif
+
+tests_unit_test_portable_LDADD = libhal_portable.la $(LDADD)
 
 check_PROGRAMS += tests/portable/texts
 tests_portable_texts_SOURCES = tests/portable/texts.c

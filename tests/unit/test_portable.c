@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Planners of portable kernels: what is a program and what an argument, how work is cut, what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <hal/ops.h>
+
+#include "ops/portable/expr.h"
+
+static const hal_portable_traits wide = {.wide = true, .fp64 = true, .group = 4096, .units = 2, .lanes = 16};
+static const hal_portable_traits group = {.fp64 = true, .group = 256, .units = 64, .lanes = 32, .local_bytes = 49152};
+static const hal_portable_traits plain = {.group = 64, .units = 8, .lanes = 32, .local_bytes = 32768};
+
+static hal_portable_operand dense(hal_dtype dtype, uint32_t rank, const int64_t *size)
+{
+    hal_portable_operand o = {.dtype = dtype, .width = hal_element_width(dtype), .rank = rank, .n = 1};
+    for (uint32_t d = rank; d-- > 0;) {
+        o.size[d] = size[d];
+        o.stride[d] = o.n * (int64_t)o.width;
+        o.n *= size[d];
+    }
+    hal_strided_make(o.dtype, rank, o.size, o.stride, &o.flat);
+    return o;
+}
+
+static hal_pointwise_attrs expression(const char *text)
+{
+    hal_pointwise_attrs attrs = {.expr.n_outputs = 1};
+    assert_int_equal(hal_expr_parse(text, HAL_F32, &attrs.expr), HAL_OK);
+    return attrs;
+}
+
+/* The source of the only program of that expression over n inputs and an output of [4, 8]. */
+static char *source_of(const char *text, const hal_portable_traits *traits, uint32_t n)
+{
+    const int64_t size[] = {4, 8};
+    hal_pointwise_attrs attrs = expression(text);
+    hal_portable_operand operand[4];
+    for (uint32_t i = 0; i <= n; i++) operand[i] = dense(HAL_F32, 2, size);
+    hal_portable_call call = {.traits = traits, .op = HAL_OP_POINTWISE, .n_in = n, .n_out = 1, .attrs = &attrs,
+                              .operand = operand};
+    assert_true(hal_portable_plan(&call));
+    assert_int_equal(call.n_programs, 1);
+    char *source = hal_portable_source(&call.programs[0]);
+    hal_portable_call_clear(&call);
+    assert_non_null(source);
+    return source;
+}
+
+static void assert_same_program(const char *one, const char *other, uint32_t n, bool same)
+{
+    char *a = source_of(one, &group, n), *b = source_of(other, &group, n);
+    assert_int_equal(strcmp(a, b) == 0, same);
+    free(a);
+    free(b);
+}
+
+static void numbers_are_arguments(void **state)
+{
+    (void)state;
+    assert_same_program("mul(x0, 0.5)", "mul(x0, 3)", 1, true);
+    assert_same_program("mul(x0, 0.5)", "add(x0, 0.5)", 1, false);
+}
+
+static void single_steps_share_a_program(void **state)
+{
+    (void)state;
+    assert_same_program("add(x0, x1)", "mul(x1, x0)", 2, true);
+    assert_same_program("exp(x0)", "gelu(x0)", 1, true);
+    assert_same_program("exp(x0)", "neg(x0)", 1, false);
+}
+
+/* Plans a copy of one shape to another's and tells the launches. */
+static uint32_t launches_of(hal_portable_operand *operand, uint32_t n_in, const char *text)
+{
+    hal_pointwise_attrs attrs = expression(text);
+    hal_portable_call call = {.traits = &wide, .op = HAL_OP_POINTWISE, .n_in = n_in, .n_out = 1, .attrs = &attrs,
+                              .operand = operand};
+    assert_true(hal_portable_plan(&call));
+    const uint32_t n = call.n_launches;
+    hal_portable_call_clear(&call);
+    return n;
+}
+
+static void axes_that_do_not_merge_are_launches(void **state)
+{
+    (void)state;
+    const int64_t size[] = {2, 3, 2, 2, 2, 2}, row[] = {2, 1, 2, 1, 2, 1};
+    hal_portable_operand operand[3] = {dense(HAL_F32, 6, size), dense(HAL_F32, 6, size), dense(HAL_F32, 6, size)};
+    assert_int_equal(launches_of(operand, 2, "add(x0, x1)"), 1);
+    operand[1] = dense(HAL_F32, 6, row);
+    assert_int_equal(launches_of(operand, 2, "add(x0, x1)"), 6);
+    operand[0] = operand[2] = dense(HAL_F32, 6, (const int64_t[]){2, 3, 0, 2, 2, 2});
+    operand[1] = operand[0];
+    assert_int_equal(launches_of(operand, 2, "add(x0, x1)"), 0);
+}
+
+static void devices_without_doubles_refuse_what_needs_them(void **state)
+{
+    (void)state;
+    const uint32_t floats[] = {HAL_F32, HAL_F32}, integers[] = {HAL_I32, HAL_I32};
+    hal_expr e = expression("add(x0, x1)").expr;
+    assert_null(hal_portable_expr_refuse(&plain, &e, floats));
+    assert_non_null(hal_portable_expr_refuse(&plain, &e, integers));
+    e.step[0].dtype = HAL_I32;
+    assert_null(hal_portable_expr_refuse(&plain, &e, integers));
+    e.step[0].op = HAL_EXPR_DIV;
+    assert_non_null(hal_portable_expr_refuse(&plain, &e, integers));
+    assert_null(hal_portable_expr_refuse(&group, &e, integers));
+    e.step[0].dtype = HAL_F8E4M3;
+    assert_non_null(hal_portable_expr_refuse(&group, &e, floats));
+}
+
+/* Pieces, and so the order of a sum, come from the sizes; work-items from the device. */
+static void sums_are_cut_by_sizes_alone(void **state)
+{
+    (void)state;
+    hal_portable_operand operand[2] = {dense(HAL_F32, 1, (const int64_t[]){100003}), dense(HAL_F32, 0, NULL)};
+    hal_reduce_attrs attrs = {.kind = 0};
+    hal_portable_traits many = wide;
+    uint64_t scratch[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        many.units = i ? 64 : 1;
+        hal_portable_call call = {.traits = &many, .op = HAL_OP_REDUCE, .n_in = 1, .n_out = 1, .attrs = &attrs,
+                                  .operand = operand};
+        assert_true(hal_portable_plan(&call));
+        assert_int_equal(call.n_launches, 2);
+        scratch[i] = call.scratch_bytes;
+        hal_portable_call_clear(&call);
+    }
+    assert_int_equal(scratch[0], scratch[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_arguments),
+        cmocka_unit_test(single_steps_share_a_program),
+        cmocka_unit_test(axes_that_do_not_merge_are_launches),
+        cmocka_unit_test(devices_without_doubles_refuse_what_needs_them),
+        cmocka_unit_test(sums_are_cut_by_sizes_alone),
+    };
+    return cmocka_run_group_tests_name("portable", tests, NULL, NULL);
+}
