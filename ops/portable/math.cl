@@ -262,7 +262,7 @@ HAL_FUNCTION float hal_sin_wide(double x, ulong quarter) {
     const double y = (q & 1) ? c : s;
     return (float)((q & 2) ? -y : y);
 }
-/* The large ones, and those that are not finite, are few: a loop over this does them after the others. */
+/* Large arguments, and those that are not finite, are the library's: the one call that a loop of vectors does not get. */
 HAL_FUNCTION float hal_f_sin(float x) {
     return hal_abs(x) < HAL_SIN_LIMIT ? hal_sin_wide((double)x, 0) : sin(x);
 }

@@ -124,7 +124,8 @@ bool hal_portable_plan(hal_portable_call *call);
 /** Frees what the plan made. */
 void hal_portable_call_clear(hal_portable_call *call);
 /**
- * The whole text to compile: options, prelude, body, kernel file. The same for both dialects; a caller frees it.
+ * The whole text to compile: options, prelude and its functions (math.cl), body, kernel file. The same for both
+ * dialects; a caller frees it.
  * It names everything the binary depends on but device, driver and compiler options, so it serves as a key.
  * NULL when out of memory.
  */
