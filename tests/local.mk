@@ -289,6 +289,7 @@ EXTRA_DIST += $(HAL_CLI_TESTS)
 EXTRA_DIST += tests/conformance/cpu.txt tests/conformance/expected.txt tests/conformance/mock-npu.txt
 EXTRA_DIST += tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 EXTRA_DIST += tests/portable/check.sh tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
+EXTRA_DIST += tests/bench/opencl_vs_peers.py tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES) $(check_DATA)
 
