@@ -3,6 +3,7 @@
 # ending in lines of the form `N passed, N failed, N skipped`:
 #   check-unit check-lint check-faults check-cli check-machines check-installed check-fuzz check-conformance
 #   check-portable check-parity check-training check-load check-coverage check-beside check-vendors
+#   check-opencl check-oclgrind check-parity check-training check-load check-coverage check-beside check-vendors
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
 HAL_UNIT_TESTS = \
@@ -179,7 +180,7 @@ HAL_SHIM_SOURCES = \
 HAL_OPENCL_TEST_SOURCES = \
 	tests/opencl/work.c \
 	tests/opencl/work.h
-EXTRA_DIST += $(HAL_SHIM_SOURCES)
+EXTRA_DIST += $(HAL_SHIM_SOURCES) tests/opencl/matrix.sh tests/opencl/oclgrind.sh
 tests_fault_test_opencl_SOURCES = tests/fault/test_opencl.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c $(HAL_OPENCL_TEST_SOURCES)
 if HAVE_CMOCKA
@@ -258,6 +259,9 @@ AM_TESTS_ENVIRONMENT = \
 	top_builddir='$(abs_top_builddir)'; export top_builddir; \
 	HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins'; export HAL_PLUGIN_PATH; \
 	HAL_PROBE='$(abs_top_builddir)/hal-probe'; export HAL_PROBE; \
+	$(MKDIR_P) '$(HAL_TEST_CACHE)/pocl'; \
+	XDG_CACHE_HOME='$(HAL_TEST_CACHE)'; export XDG_CACHE_HOME; \
+	POCL_CACHE_DIR='$(HAL_TEST_CACHE)/pocl'; export POCL_CACHE_DIR; \
 	CC='$(CC)'; export CC;
 
 # A test that hangs fails: a crash inside CMocka, say, once waited for ever. --verbose leaves the reason in the log.
@@ -265,7 +269,10 @@ TEST_SECONDS = 600
 LOG_COMPILER = timeout
 AM_LOG_FLAGS = --verbose --kill-after=10 $(TEST_SECONDS)
 
-HAL_TOOL_ENVIRONMENT = HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins' HAL_PROBE='$(abs_top_builddir)/hal-probe'
+# What tests keep from run to run is kept in the build tree, never where the user has his.
+HAL_TEST_CACHE = $(abs_top_builddir)/tests/cache
+HAL_TOOL_ENVIRONMENT = $(MKDIR_P) '$(HAL_TEST_CACHE)/pocl' && \
+	XDG_CACHE_HOME='$(HAL_TEST_CACHE)' POCL_CACHE_DIR='$(HAL_TEST_CACHE)/pocl' HAL_PLUGIN_PATH='$(abs_top_builddir)/plugins' HAL_PROBE='$(abs_top_builddir)/hal-probe'
 
 HAL_CLI_TESTS = \
 	tests/cli/cases_beside.py \
@@ -290,6 +297,8 @@ EXTRA_DIST += tests/conformance/cpu.txt tests/conformance/expected.txt tests/con
 EXTRA_DIST += tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 EXTRA_DIST += tests/portable/check.sh tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
 EXTRA_DIST += tests/bench/opencl_vs_peers.py tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
+EXTRA_DIST += tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh \
+	tests/install/acme.sh tests/install/acme_kernels.c
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES) $(check_DATA)
 
@@ -365,6 +374,17 @@ check-conformance: all
 	  $(PYTHON) $(top_srcdir)/tests/matrix-summary.py conformance-$$backend.json || status=1; \
 	done; exit $$status
 
+# The opencl backend on PoCL: both variants of its kernels, and in the full list two devices. Floors as above, of each device.
+OPENCL_FLOORS = wide:quick:0 gpu:quick:0 wide:full:0 gpu:full:0
+check-opencl: all
+	@$(HAL_TOOL_ENVIRONMENT) PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' FLOORS='$(OPENCL_FLOORS)' \
+	  $(SHELL) $(top_srcdir)/tests/opencl/matrix.sh $(LIST)
+
+# Each variant at its smallest shapes under Oclgrind: accesses out of bounds, races, what was never written.
+check-oclgrind: all
+	@$(HAL_TOOL_ENVIRONMENT) PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' \
+	  $(SHELL) $(top_srcdir)/tests/opencl/oclgrind.sh $(OCLGRIND_CASES)
+
 # Each target for SECONDS_EACH with inputs that SEED leads to.
 SECONDS_EACH = 10
 SEED = 1
@@ -391,4 +411,5 @@ check-coverage:
 	@$(SHELL) $(top_srcdir)/tests/coverage.sh $(abs_top_srcdir) $(abs_top_builddir)
 
 .PHONY: check-portable check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-conformance \
+.PHONY: check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-conformance check-opencl check-oclgrind \
 	$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)) check-fuzz check-parity check-training check-load check-coverage check-beside check-vendors

@@ -43,12 +43,36 @@ static bool open_shim(const char *path)
            look_up(library, "shim_let_go", &shim.let_go);
 }
 
+/* Never one that a test has left behind: equal options would give the same again. */
 static hal_instance *instance_of(const char *backends)
 {
-    hal_instance_options options = {HAL_HEAD(hal_instance_options), .cpu_threads = 1, .backends = backends};
+    static int n;
+    char unread[24];
+    snprintf(unread, sizeof unread, "%d", n++);
+    hal_instance_options options = {HAL_HEAD(hal_instance_options), .cpu_threads = 1, .backends = backends, .fault_script = unread};
     hal_instance *instance = NULL;
     assert_ok(hal_instance_create(&options, &instance));
     return instance;
+}
+
+/* ---------------------------------------------------------------------------------------------- judging -- */
+
+static const char *const kinds[] = {"context", "queue", "buffer", "program", "kernel", "event", "shared"};
+#define KINDS (sizeof kinds / sizeof kinds[0])
+static int64_t left[KINDS]; /* by a test that failed, which is no fault of the next */
+
+static void count_what_is_left(void)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        left[i] = shim.live(kinds[i]);
+}
+
+static void assert_nothing_lives(void)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        if (shim.live(kinds[i]) != left[i])
+            fail_msg("%lld references to objects of the kind %s are left; the script last did something in %s",
+                     (long long)(shim.live(kinds[i]) - left[i]), kinds[i], shim.failed());
 }
 
 /* An instance with both devices; what is asked of it begins with the script. What a device of OpenCL 1.2 answers is kept apart:
@@ -61,6 +85,7 @@ static hal_instance *begin(const char *script)
     }
     setenv("XDG_CACHE_HOME", scratch_path(strstr(script, "version=12") != NULL ? "cache12" : "cache"), 1);
     hal_instance *instance = instance_of("cpu,opencl");
+    count_what_is_left();
     shim.begin(script);
     return instance;
 }
@@ -86,17 +111,6 @@ static int setup(void **state)
     const hal_status status = work_ask();
     unsetenv("HAL_TEST_ICD");
     return status == HAL_OK ? 0 : -1;
-}
-
-/* ---------------------------------------------------------------------------------------------- judging -- */
-
-static void assert_nothing_lives(void)
-{
-    static const char *const kinds[] = {"context", "queue", "buffer", "program", "kernel", "event", "shared"};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (shim.live(kinds[i]) != 0)
-            fail_msg("%lld references to objects of the kind %s are left after %s failed", (long long)shim.live(kinds[i]),
-                     kinds[i], shim.failed());
 }
 
 /* Other variants than usual are compiled when a question about the device fails, on machines that do other things, too. */
@@ -281,10 +295,20 @@ static void work_that_fails_while_it_runs_is_told(void **state)
     assert_fails("callback=-14,version=12", HAL_CODE_INTERNAL, "(-14)");
 }
 
+/* What the host keeps of compiled programs. */
+static void forget_programs(void)
+{
+    char command[400];
+    snprintf(command, sizeof command, "find '%s'/cache* -type f ! -name 'answers-*' -delete", scratch_root);
+    assert_int_equal(system(command), 0);
+}
+
 static void what_does_not_compile_shows_the_log(void **state)
 {
     (void)state;
+    forget_programs();
     assert_fails("broken", HAL_CODE_INTERNAL, "told to be broken");
+    forget_programs();
     assert_fails("clBuildProgram@1+=-11", HAL_CODE_INTERNAL, "CL_BUILD_PROGRAM_FAILURE");
 }
 
@@ -308,8 +332,8 @@ static void buffers_above_the_limit_are_refused(void **state)
     hal_instance *instance = begin("block=8192");
     assert_ok(hal_device_find(instance, "opencl0", &device));
     assert_code(hal_buffer_create(device, 8193, &buffer), OUT_OF_MEMORY);
-    assert_non_null(strstr(hal_status_last()->text, "8193"));
-    assert_non_null(strstr(hal_status_last()->text, "8192"));
+    if (strstr(hal_status_last()->text, "8193") == NULL || strstr(hal_status_last()->text, "8192") == NULL)
+        fail_msg("%s", hal_status_last()->text);
     assert_ok(hal_buffer_create(device, 8192, &buffer));
     hal_buffer_release(buffer);
     hal_device_release(device);

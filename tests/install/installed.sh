@@ -11,14 +11,15 @@ passed=0
 # nothing of the build tree may help
 unset HAL_PLUGIN_PATH LD_LIBRARY_PATH
 PKG_CONFIG_PATH=$libdir/pkgconfig
-export PKG_CONFIG_PATH
+XDG_CACHE_HOME=$work
+export PKG_CONFIG_PATH XDG_CACHE_HOME
 
 ok() { passed=$((passed + 1)); echo "ok: $*"; }
 wrong() { echo "failed: $*"; echo "$passed passed, 1 failed"; exit 1; }
 
 rm -rf "$work"
 mkdir -p "$work/plugins"
-cp "$top_srcdir/tests/install/program.c" "$top_srcdir/tests/install/backend.c" "$work"
+cp "$top_srcdir/tests/install/program.c" "$top_srcdir/tests/install/backend.c" "$top_srcdir/tests/install/acme_kernels.c" "$work"
 cd "$work"
 
 for file in "$libdir/libhal.so.0" "$libdir/pkgconfig/hal.pc" "$prefix/include/hal/hal.h" \
@@ -64,4 +65,23 @@ ok "the program runs on the installed cpu plugin and on the small backend"
 HAL_PLUGIN_PATH=$work/plugins "$prefix/bin/hal-run" devices >devices.log 2>&1 || { cat devices.log; wrong "hal-run devices failed"; }
 grep -q small0 devices.log || wrong "the installed hal-run does not list small0"
 ok "the installed hal-run lists the small backend"
+
+# What docs/adding-a-backend.md says, word for word: null copied and renamed, kernels put in, built, listed, proven.
+"$top_srcdir/tests/install/acme.sh" "$top_srcdir/backends/null/null.c" >acme.c
+mkdir -p acme
+# shellcheck disable=SC2046
+$CC -shared -fPIC -fvisibility=hidden $(pkg-config --cflags hal) acme.c -o acme/libhal_acme.so -lm || wrong "acme does not build"
+chmod 755 acme acme/libhal_acme.so
+export HAL_PLUGIN_PATH="$work/acme"
+"$prefix/bin/hal-run" devices --plugin-dir "$work/acme" >devices.log 2>&1 || { cat devices.log; wrong "hal-run devices failed"; }
+grep -q acme0 devices.log || wrong "the installed hal-run does not list acme0"
+ok "a copy of the null backend under another name is listed"
+
+"$prefix/bin/hal-matrix" run --backend acme --list quick --floor 150 >matrix.log 2>&1 || { tail matrix.log; wrong "hal-matrix on acme"; }
+for op in copy fill square_sum softmax log_softmax; do
+    "$prefix/bin/hal-matrix" run --backend acme --op "$op" --dtype f32 --list quick >matrix.log 2>&1 ||
+        { tail matrix.log; wrong "hal-matrix on acme, $op"; }
+    grep -q ' 0 failed, 0 unsupported' matrix.log || { tail matrix.log; wrong "acme does not run every case of $op"; }
+done
+ok "its five kernels pass the matrix"
 echo "$passed passed, 0 failed"

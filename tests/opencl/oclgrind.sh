@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# usage: oclgrind.sh [ARGUMENT of hal-matrix]..., in the build directory
+# The tiny list on Oclgrind's device, which watches every access of every work-item. It is chosen like any driver; the variables
+# are those that its program of the same name sets. Whatever it writes about is a fault.
+set -u
+: "${PYTHON:?}" "${top_srcdir:?}"
+work=$PWD/tests/oclgrind
+status=0
+
+skip() { echo "SKIP: check-oclgrind: $*"; echo '0 passed, 0 failed, 1 skipped'; exit 0; }
+[ -e plugins/libhal_opencl.so ] || skip 'the opencl backend is not built (Debian: opencl-c-headers)'
+library=
+for directory in /usr/lib/oclgrind /usr/local/lib /usr/lib "/usr/lib/$(cc -print-multiarch 2>/dev/null)"; do
+    [ -z "$library" ] && [ -e "$directory/liboclgrind-rt-icd.so" ] && library=$directory/liboclgrind-rt-icd.so
+done
+[ -n "$library" ] || skip 'liboclgrind-rt-icd.so is not there (Debian: oclgrind)'
+
+rm -rf "$work"
+mkdir -p "$work/vendors" "$work/cache"
+echo "$library" >"$work/vendors/oclgrind.icd"
+OCL_ICD_VENDORS=$work/vendors XDG_CACHE_HOME=$work/cache
+OCLGRIND_DATA_RACES=1 OCLGRIND_UNINITIALIZED=1 OCLGRIND_MAX_ERRORS=20
+export OCL_ICD_VENDORS XDG_CACHE_HOME OCLGRIND_DATA_RACES OCLGRIND_UNINITIALIZED OCLGRIND_MAX_ERRORS
+
+./hal-info --probe >/dev/null || exit 1   # devices are those that drivers told of when they were last asked
+
+for variant in wide gpu; do
+    log=$work/$variant.log
+    run=0
+    HAL_OPENCL_VARIANT=$variant OCLGRIND_LOG=$log ./hal-matrix run --backend opencl --list tiny \
+        --json "$work/$variant.json" "$@" || run=$?
+    "$PYTHON" "$top_srcdir/tests/matrix-summary.py" "$work/$variant.json" || run=1
+    [ "$run" -eq 0 ] || status=1
+    if grep -q '[^[:space:]]' "$log" 2>/dev/null; then
+        echo "Oclgrind reports of the $variant variants ($log):"
+        head -n 40 "$log" | sed 's/^/    /'
+        echo '0 passed, 1 failed'
+        status=1
+    fi
+done
+exit "$status"
