@@ -110,11 +110,21 @@ int matrix_baseline_write(const matrix_column *column, const char *path, tool_er
 
 /* -------------------------------------------------------------------------------------------------- the gate -- */
 
+/* What is never told apart from the record: MATRIX_BASELINE_LEAST, or one ulp of the dtype, two roundoffs, where that is more
+ * of the bound. A result that rounds to the neighbour on another machine is no regression; two steps away it is. */
+static double least(const matrix_share *s) {
+    const hal_op_info *op = hal_op_find(s->op);
+    const hal_dtype dtype = hal_dtype_find(s->dtype);
+    if (!op || dtype == HAL_NO_DTYPE) return MATRIX_BASELINE_LEAST;
+    const matrix_bound b = matrix_bound_of(hal_op_tolerance(op->number), dtype);
+    return b.exact ? MATRIX_BASELINE_LEAST : fmax(MATRIX_BASELINE_LEAST, fmin(1.0, 2.0 / b.bound));
+}
+
 bool matrix_baseline_apply(const matrix_baseline *b, matrix_result *r) {
     matrix_share s;
     if (r->verdict != VERDICT_PASSED || !split(r->id, &s)) return false;
     const matrix_share *record = find(b, s.op, s.dtype);
-    const double most = record ? fmax(record->share * MATRIX_BASELINE_SLACK, MATRIX_BASELINE_LEAST) : 0;
+    const double most = record ? fmax(record->share * MATRIX_BASELINE_SLACK, least(&s)) : 0;
     if (record && r->worst <= most) return false;
     if (record)
         snprintf(r->reason, sizeof r->reason, "%.3f of its bound, inside the contract, but the recorded maximum of %s/%s is "

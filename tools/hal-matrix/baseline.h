@@ -2,8 +2,9 @@
 /* The second gate: the largest share of its bound that each operator and dtype of a backend was ever recorded with.
  *
  * The bounds of the contract hold for every backend, so that a good one can get ten times worse inside them. A result is
- * therefore also held against MATRIX_BASELINE_SLACK times the recorded share. Shares below MATRIX_BASELINE_LEAST are not told
- * apart: where all that was seen was 0, one rounding in a sum that another machine orders otherwise is no regression. */
+ * therefore also held against MATRIX_BASELINE_SLACK times the recorded share. Shares below MATRIX_BASELINE_LEAST, or of one ulp
+ * of the dtype, are not told apart: where all that was seen was 0, one rounding that falls the other way on another machine
+ * is no regression. */
 #ifndef HAL_MATRIX_BASELINE_H
 #define HAL_MATRIX_BASELINE_H
 
