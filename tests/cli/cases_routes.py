@@ -91,7 +91,7 @@ def training_runs_on_another_way_and_on_both(t):
     name = opencl(t)
     trains(t, name)
     plain = losses(t)
-    for words in (("--devices", name), ("--devices", f"cpu0,{name}", "--pin", f"h\\.[0-1]\\..*={name}")):
+    for words in (("--devices", name), ("--devices", f"cpu0,{name}", "--pin", f"block\\.[0-1]\\..*={name}")):
         other = losses(t, *words)
         expect(all(abs(a - b) < 1e-3 * a for a, b in zip(plain, other)), f"{plain} {other}")
 

@@ -26,6 +26,24 @@ static int build(trainer *t, model_graph *m, tool_error *err) {
     return model_check(m, err);
 }
 
+static int copy_weight(trainer *t, size_t i, hal_session *from, tool_error *err) {
+    const char *name = t->parameters[i].name;
+    const uint64_t bytes = model_parameter_values(&t->parameters[i]) * sizeof(float);
+    void *data = malloc(bytes ? bytes : 1);
+    int code = data ? TOOL_OK : tool_fail(err, TOOL_INTERNAL, "out of memory for tensor %s", name);
+    if (!code) code = model_fail(err, hal_session_read(from, name, data, bytes), name);
+    if (!code) code = model_fail(err, hal_session_write(t->engine.variables, name, data, bytes), name);
+    free(data);
+    return code;
+}
+
+/* With pins weights may live in several memories: they are made on the first device, and copied to where they live. */
+static int copy_weights(trainer *t, hal_session *from, tool_error *err) {
+    int code = TOOL_OK;
+    for (size_t i = 0; !code && i < t->count; i++) code = copy_weight(t, i, from, err);
+    return code;
+}
+
 int trainer_initialise(trainer *t, tool_error *err) {
     model_graph m = {.config = &t->setup.model, .parameters = t->parameters, .count = t->count};
     engine_step step = {0};
@@ -33,6 +51,7 @@ int trainer_initialise(trainer *t, tool_error *err) {
     run_options plain = *t->engine.options;
     run_engine engine = t->engine;
     plain.n_pins = 0;
+    if (t->engine.options->n_pins) engine.variables = NULL;
     engine.options = &plain;
     static const int64_t counter = 0, size[1] = {0};
     int code = build(t, &m, err);
@@ -42,7 +61,11 @@ int trainer_initialise(trainer *t, tool_error *err) {
         hal_feed feed = engine_feed(m.counter, HAL_I64, 0, size, &counter);
         code = engine_run(&step, &feed, 1, NULL, 0, err);
     }
-    if (code != TOOL_DEADLINE) engine_release(&step);
+    if (!code && t->engine.options->n_pins) code = copy_weights(t, step.session, err);
+    if (code != TOOL_DEADLINE) {
+        engine_release(&step);
+        if (t->engine.options->n_pins) hal_session_release(engine.variables);
+    }
     free(m.weights);
     return code;
 }
