@@ -56,7 +56,7 @@ static uint32_t read_lanes(const hal_opencl_device *d) {
 static void read_traits(hal_opencl_device *d) {
     hal_portable_traits *t = &d->traits;
     t->wide = d->state->variant ? strcmp(d->state->variant, "wide") == 0
-        : (number(d, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_CPU) != 0;
+        : d->is_host;
     t->fp64 = number(d, CL_DEVICE_DOUBLE_FP_CONFIG) != 0;
     t->group = at_least_one(number(d, CL_DEVICE_MAX_WORK_GROUP_SIZE));
     t->units = at_least_one(number(d, CL_DEVICE_MAX_COMPUTE_UNITS));
@@ -79,6 +79,7 @@ static void read_all(hal_opencl_device *d) {
     text(d, CL_DEVICE_VERSION, d->version, sizeof d->version);
     d->memory_bytes = number(d, CL_DEVICE_GLOBAL_MEM_SIZE);
     d->most_block = number(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+    d->is_host = (number(d, CL_DEVICE_TYPE) & CL_DEVICE_TYPE_CPU) != 0;
     d->unordered = d->state->unordered &&
         (number(d, CL_DEVICE_QUEUE_PROPERTIES) & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
     read_options(d);

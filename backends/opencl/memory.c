@@ -19,19 +19,24 @@ static hal_status no_memory(hal_opencl_device *d, uint64_t bytes, cl_int e) {
         (unsigned long long)bytes, (unsigned long long)d->given, (unsigned long long)d->memory_bytes);
 }
 
-/* A driver that finds no memory gets a second chance once the caches are gone. */
-hal_status hal_opencl_buffer_create(hal_opencl_device *d, uint64_t bytes, cl_mem *mem) {
+/* A driver that finds no memory gets a second chance once the caches are gone. `pages`: what it stands on, or NULL. */
+static hal_status create(hal_opencl_device *d, uint64_t bytes, void *pages, cl_mem *mem) {
+    const cl_mem_flags flags = CL_MEM_READ_WRITE | (pages ? CL_MEM_USE_HOST_PTR : 0);
     cl_int e = CL_SUCCESS;
     if (d->most_block && bytes > d->most_block) return too_large(d, bytes);
-    cl_mem made = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE, bytes, NULL, &e);
+    cl_mem made = d->cl.clCreateBuffer(d->context, flags, bytes, pages, &e);
     if (!made && hal_opencl_code_is_memory(e)) {
         hal_opencl_device_trim(d);
-        made = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE, bytes, NULL, &e);
+        made = d->cl.clCreateBuffer(d->context, flags, bytes, pages, &e);
     }
     if (!made) return no_memory(d, bytes, e);
     d->given += bytes;
     *mem = made;
     return HAL_OK;
+}
+
+hal_status hal_opencl_buffer_create(hal_opencl_device *d, uint64_t bytes, cl_mem *mem) {
+    return create(d, bytes, NULL, mem);
 }
 
 void hal_opencl_buffer_free(hal_opencl_device *d, cl_mem mem, uint64_t bytes) {
@@ -89,14 +94,31 @@ static hal_status share(hal_opencl_device *d, uint64_t bytes, hal_opencl_block *
 
 /* --------------------------------------------------------------------------------------------- blocks -- */
 
+/* Large pages for a device that computes on the host's processors; they come zeroed. NULL: there are none to be had. */
+static void *map_pages(uint64_t bytes, uint64_t *mapped) {
+    const uint64_t whole = (bytes + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+    if (whole < bytes) return NULL;
+    void *pages = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) return NULL;
+    madvise(pages, whole, MADV_HUGEPAGE);
+    *mapped = whole;
+    return pages;
+}
+
+/* Nobody but the driver touches the pages, so that it never has to be told. */
+static hal_status own(hal_opencl_device *d, uint64_t bytes, hal_opencl_block *block) {
+    if (d->is_host && bytes >= LARGE_PAGE) block->pages = map_pages(bytes, &block->mapped);
+    HAL_TRY(create(d, bytes, block->pages, &block->mem));
+    return block->pages ? HAL_OK : zero(d, block->mem, bytes);
+}
+
 hal_status hal_opencl_alloc(void *device, uint64_t bytes, void **memory, void **host) {
     hal_opencl_device *d = device;
     hal_opencl_block *block = calloc(1, sizeof *block);
     if (!block) return hal_opencl_no_memory(d->host, "a handle of device memory");
     block->bytes = bytes;
     block->serial = ++d->serial;
-    hal_status status = d->host_access ? share(d, bytes, block) : hal_opencl_buffer_create(d, bytes, &block->mem);
-    if (status == HAL_OK && !d->host_access) status = zero(d, block->mem, bytes);
+    const hal_status status = d->host_access ? share(d, bytes, block) : own(d, bytes, block);
     if (status != HAL_OK) {
         hal_opencl_free(d, block);
         return status;
@@ -112,5 +134,6 @@ void hal_opencl_free(void *device, void *memory) {
     if (!block) return;
     hal_opencl_buffer_free(device, block->mem, block->bytes);
     if (block->host) d->cl.clSVMFree(d->context, block->host);
+    if (block->pages) munmap(block->pages, block->mapped);
     free(block);
 }

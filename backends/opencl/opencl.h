@@ -67,6 +67,8 @@ typedef struct hal_opencl_device {
     /* Its memory is the host's (hal_device_record.host_access); copies go through pinned memory; the driver calls back when
        an event is over. */
     bool host_access, stages, calls_back;
+    /* It computes on the host's processors. */
+    bool is_host;
     /* Queues keep no order. */
     bool unordered;
     /* Of traces; guarded by `lock`. */
@@ -83,6 +85,9 @@ typedef struct hal_opencl_block {
     uint64_t bytes;
     /* Shared virtual memory, where the device has access to the host's; else NULL. */
     void *host;
+    /* Pages of ours that the buffer stands on, or NULL. */
+    void *pages;
+    uint64_t mapped;
     /* No other block of the device ever has the same; handles and addresses are used again. */
     uint64_t serial;
 } hal_opencl_block;
