@@ -49,7 +49,7 @@ const char page_style[] =
     ".fam>summary>.op,.fam>summary .cell{background:var(--card)}"
     ".fam>summary>.op{font-weight:700;padding-left:1.4rem}\n"
     ".group{display:flex;border-right:2px solid var(--rule)}\n"
-    ".cell{flex:0 0 7.1rem;padding:.22rem .5rem;font-size:.78rem;line-height:1.3;font-variant-numeric:tabular-nums;"
+    ".cell{flex:0 0 7.8rem;padding:.22rem .5rem;font-size:.78rem;line-height:1.3;font-variant-numeric:tabular-nums;"
     "white-space:nowrap;overflow:hidden;text-overflow:ellipsis}\n"
     ".cell.all{flex-basis:8.6rem}.cell b{display:block;font-weight:600}.cell i{font-style:normal;color:var(--faint)}\n"
     ".cell.pass b{color:var(--pass)}.cell.fail{background:var(--failbg)}.cell.xfail{background:var(--xfailbg)}"
