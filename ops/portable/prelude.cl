@@ -77,8 +77,9 @@ HAL_FUNCTION uint mul_hi(uint a, uint b) { return __umulhi(a, b); }
 #endif
 
 /* Scalar hal_fma, hal_sqrt, hal_abs, hal_floor, hal_copysign of float and double. What they are called in the language is
-   a call into a library until late in a compiler of processors, which then sees no loop of vectors; these are not. */
-#if defined(HAL_WIDE) && defined(__clang__)
+   a call into a library until late in PoCL, whose compiler then sees no loop of vectors; these are instructions to it.
+   Other compilers may not know them (Oclgrind does not). */
+#if defined(HAL_WIDE) && defined(__clang__) && defined(POCL_DEVICE_ADDRESS_BITS)
 #define HAL_BUILT_IN __attribute__((overloadable)) HAL_FUNCTION
 #define HAL_BUILT_INS(T, end) \
     HAL_BUILT_IN T hal_fma(T a, T b, T c) { return __builtin_fma##end(a, b, c); } \
