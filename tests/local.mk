@@ -2,8 +2,7 @@
 # `make check` runs unit, lint and fault tests. The other tiers have a target each, all of them
 # ending in lines of the form `N passed, N failed, N skipped`:
 #   check-unit check-lint check-faults check-cli check-machines check-installed check-fuzz check-conformance
-#   check-portable check-parity check-training check-load check-coverage check-beside check-vendors
-#   check-opencl check-oclgrind check-parity check-training check-load check-coverage check-beside check-vendors
+#   check-portable check-opencl check-oclgrind check-parity check-training check-load check-coverage check-beside check-vendors
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
 HAL_UNIT_TESTS = \
@@ -295,9 +294,9 @@ HAL_CLI_TESTS = \
 EXTRA_DIST += $(HAL_CLI_TESTS)
 EXTRA_DIST += tests/conformance/cpu.txt tests/conformance/expected.txt tests/conformance/mock-npu.txt
 EXTRA_DIST += tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
-EXTRA_DIST += tests/portable/check.sh tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
-EXTRA_DIST += tests/bench/opencl_vs_peers.py tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh
-EXTRA_DIST += tests/bench/train_vs_torch.py tests/parity/run.py tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c tests/install/backend.c tests/install/installed.sh \
+EXTRA_DIST += tests/portable/check.sh tests/bench/opencl_vs_peers.py tests/bench/train_vs_torch.py tests/parity/run.py \
+	tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c \
+	tests/install/backend.c tests/install/installed.sh \
 	tests/install/acme.sh tests/install/acme_kernels.c
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES) $(check_DATA)
@@ -410,6 +409,6 @@ check-load: all
 check-coverage:
 	@$(SHELL) $(top_srcdir)/tests/coverage.sh $(abs_top_srcdir) $(abs_top_builddir)
 
-.PHONY: check-portable check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-conformance \
-.PHONY: check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-conformance check-opencl check-oclgrind \
+.PHONY: check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-portable \
+	check-conformance check-opencl check-oclgrind \
 	$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)) check-fuzz check-parity check-training check-load check-coverage check-beside check-vendors
