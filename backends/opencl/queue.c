@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Queues: one command queue each; one that keeps no order has a barrier after each job (job.c). Nothing waits for the device but the destroyer, and he until his deadline:
- * clFinish knows none.
+ * Queues: one command queue each; one that keeps no order has a barrier after each job (job.c). Nothing waits for the
+ * device but the destroyer, and he until his deadline: clFinish knows none.
  */
 #include <stdlib.h>
 #include <time.h>
