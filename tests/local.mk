@@ -379,7 +379,7 @@ check-opencl: all
 	@$(HAL_TOOL_ENVIRONMENT) PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' FLOORS='$(OPENCL_FLOORS)' \
 	  $(SHELL) $(top_srcdir)/tests/opencl/matrix.sh $(LIST)
 
-# Each variant at its smallest shapes under Oclgrind: accesses out of bounds, races, what was never written.
+# Each variant at its smallest shapes under Oclgrind: accesses out of bounds, races.
 check-oclgrind: all
 	@$(HAL_TOOL_ENVIRONMENT) PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' \
 	  $(SHELL) $(top_srcdir)/tests/opencl/oclgrind.sh $(OCLGRIND_CASES)

@@ -20,8 +20,11 @@ rm -rf "$work"
 mkdir -p "$work/vendors" "$work/cache"
 echo "$library" >"$work/vendors/oclgrind.icd"
 OCL_ICD_VENDORS=$work/vendors XDG_CACHE_HOME=$work/cache
-OCLGRIND_DATA_RACES=1 OCLGRIND_UNINITIALIZED=1 OCLGRIND_MAX_ERRORS=20 OCLGRIND_BUILD_OPTIONS=-U__clang__
-export OCL_ICD_VENDORS XDG_CACHE_HOME OCLGRIND_DATA_RACES OCLGRIND_UNINITIALIZED OCLGRIND_MAX_ERRORS OCLGRIND_BUILD_OPTIONS
+# What was never written is followed only where the caller sets OCLGRIND_UNINITIALIZED=1: version 21.10 ends at an instruction
+# `freeze`, and reads past its own record of a value of 16 lanes. It knows no intrinsics of clang, which the kernels use where
+# they meet it.
+OCLGRIND_DATA_RACES=1 OCLGRIND_MAX_ERRORS=20 OCLGRIND_BUILD_OPTIONS=-U__clang__
+export OCL_ICD_VENDORS XDG_CACHE_HOME OCLGRIND_DATA_RACES OCLGRIND_MAX_ERRORS OCLGRIND_BUILD_OPTIONS
 
 ./hal-info --probe >/dev/null || exit 1   # devices are those that drivers told of when they were last asked
 
