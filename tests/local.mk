@@ -374,7 +374,7 @@ check-conformance: all
 	done; exit $$status
 
 # The opencl backend on PoCL: both variants of its kernels, and in the full list two devices. Floors as above, of each device.
-OPENCL_FLOORS = wide:quick:0 gpu:quick:2117 wide:full:0 gpu:full:0
+OPENCL_FLOORS = wide:quick:4166 gpu:quick:4166 wide:full:0 gpu:full:0
 check-opencl: all
 	@$(HAL_TOOL_ENVIRONMENT) PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' FLOORS='$(OPENCL_FLOORS)' \
 	  $(SHELL) $(top_srcdir)/tests/opencl/matrix.sh $(LIST)
