@@ -126,10 +126,10 @@ tests_unit_test_gemm_CFLAGS = $(HAL_KERNEL_CFLAGS) -Wno-psabi -Og
 tests_unit_test_gemm_LDADD = libhal_cpu_avx2.la libhal_cpu_avx512.la libhal_cpu_avx512bf16.la \
 	libhal_cpu_amx.la $(LDADD)
 
-tests_opencl_test_driver_SOURCES = tests/opencl/test_driver.c tests/opencl/driver_test.h $(HAL_OPENCL_SOURCES)
+tests_opencl_test_driver_SOURCES = tests/opencl/test_driver.c tests/opencl/driver_test.h tests/opencl/leaks.h $(HAL_OPENCL_SOURCES)
 tests_opencl_test_driver_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS) $(CMOCKA_CFLAGS)
 tests_opencl_test_driver_LDADD = libhal_portable.la $(LDADD)
-tests_opencl_test_failures_SOURCES = tests/opencl/test_failures.c tests/opencl/driver_test.h $(HAL_OPENCL_SOURCES)
+tests_opencl_test_failures_SOURCES = tests/opencl/test_failures.c tests/opencl/driver_test.h tests/opencl/leaks.h $(HAL_OPENCL_SOURCES)
 tests_opencl_test_failures_CFLAGS = $(tests_opencl_test_driver_CFLAGS)
 tests_opencl_test_failures_LDADD = $(tests_opencl_test_driver_LDADD)
 
@@ -177,6 +177,7 @@ HAL_SHIM_SOURCES = \
 	tests/opencl/shim.h \
 	tests/opencl/shim_icd.c
 HAL_OPENCL_TEST_SOURCES = \
+	tests/opencl/leaks.h \
 	tests/opencl/work.c \
 	tests/opencl/work.h
 EXTRA_DIST += $(HAL_SHIM_SOURCES) tests/opencl/matrix.sh tests/opencl/oclgrind.sh

@@ -20,6 +20,7 @@
 
 #include "backends/opencl/clock.h"
 #include "backends/opencl/opencl.h"
+#include "leaks.h"
 
 #define assert_ok(expression)         assert_int_equal((expression), HAL_OK)
 #define assert_code(expression, code) assert_int_equal(hal_status_code(expression), HAL_CODE_##code)
@@ -27,12 +28,6 @@
 #define SOON                          (hal_opencl_now() + INT64_C(60000000000))
 
 extern hal_status hal_backend_query(uint32_t min, uint32_t max, const hal_backend **out);
-
-#if HAL_BACKEND_SANITIZER == 1
-/* What PoCL and its compiler keep until the process ends is not ours to free. */
-extern const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) { return "leak:libpocl\nleak:libLLVM\nleak:libclang\nleak:libOpenCL\n"; }
-#endif
 
 /* ------------------------------------------------------------------------------------------- the host -- */
 

@@ -11,15 +11,7 @@
 
 #include "hal/core.h"
 #include "hal/discovery/answer.h"
-
-#if HAL_BACKEND_SANITIZER == 1
-/* What PoCL and its compiler keep until the process ends is not ours to free. */
-extern const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libpocl\nleak:libLLVM\nleak:libclang\nleak:libOpenCL\n";
-}
-#endif
+#include "leaks.h"
 
 /* ----------------------------------------------------------------------------------------- surroundings -- */
 
