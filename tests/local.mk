@@ -169,7 +169,7 @@ endif
 	$(COMPILE) -fPIC -shared $(LDFLAGS) -Wl,-Bsymbolic-functions -o $@ $< $(LIBS)
 
 # A driver of OpenCL that is PoCL, counts what is called and fails as it is told.
-HAL_SHIM_SOURCES = \
+HAL_SHIM_FILES = \
 	tests/opencl/calls.def \
 	tests/opencl/each.def \
 	tests/opencl/script.c \
@@ -180,7 +180,7 @@ HAL_OPENCL_TEST_SOURCES = \
 	tests/opencl/leaks.h \
 	tests/opencl/work.c \
 	tests/opencl/work.h
-EXTRA_DIST += $(HAL_SHIM_SOURCES) tests/opencl/matrix.sh tests/opencl/oclgrind.sh
+EXTRA_DIST += $(HAL_SHIM_FILES) tests/opencl/matrix.sh tests/opencl/oclgrind.sh
 tests_fault_test_opencl_SOURCES = tests/fault/test_opencl.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c $(HAL_OPENCL_TEST_SOURCES)
 if HAVE_CMOCKA
@@ -188,7 +188,7 @@ if HAVE_OPENCL
 check_DATA += .libs/libshim_icd.so
 endif
 endif
-.libs/libshim_icd.so: $(HAL_SHIM_SOURCES)
+.libs/libshim_icd.so: $(HAL_SHIM_FILES)
 	$(AM_V_CCLD)$(MKDIR_P) $(@D) && \
 	$(COMPILE) $(OPENCL_CFLAGS) -fPIC -shared $(LDFLAGS) -Wl,-Bsymbolic-functions -o $@ \
 	  $(top_srcdir)/tests/opencl/shim_icd.c $(top_srcdir)/tests/opencl/script.c $(LIBS)
