@@ -41,8 +41,6 @@ static extent extent_of(const hal_portable_operand *x, uint32_t axis) {
     return e;
 }
 
-static uint32_t axis_of(int64_t axis, uint32_t rank) { return (uint32_t)(axis < 0 ? axis + (int64_t)rank : axis); }
-
 /* dtype of the indices, sizes, and the extent of the launch. */
 static void pass_rows(hal_portable_call *call, uint32_t index, extent e, int64_t run, int64_t total) {
     hal_portable_pass_int(call, call->operand[index].dtype == HAL_I64);
@@ -55,7 +53,7 @@ static void pass_rows(hal_portable_call *call, uint32_t index, extent e, int64_t
 
 void hal_portable_plan_gather(hal_portable_call *call) {
     const hal_portable_operand *x = &call->operand[0], *y = hal_portable_out(call, 0);
-    const uint32_t axis = call->op == HAL_OP_GATHER ? axis_of(((const hal_gather_attrs *)call->attrs)->axis, x->rank) : 0;
+    const uint32_t axis = call->op == HAL_OP_GATHER ? hal_portable_axis(((const hal_gather_attrs *)call->attrs)->axis, x->rank) : 0;
     const uint32_t program = hal_portable_use(call, "index", NULL, "W=%u", y->width);
     const int64_t run = hal_portable_run(call->traits, y->n, LEAST);
     if (y->n == 0) return;
@@ -91,7 +89,7 @@ static void launch_owner(hal_portable_call *call, uint32_t program, uint64_t own
 
 void hal_portable_plan_set_rows(hal_portable_call *call) {
     const hal_portable_operand *y = hal_portable_out(call, 0), *rows = &call->operand[1];
-    const uint32_t axis = axis_of(((const hal_set_rows_attrs *)call->attrs)->axis, y->rank);
+    const uint32_t axis = hal_portable_axis(((const hal_set_rows_attrs *)call->attrs)->axis, y->rank);
     const uint32_t program = hal_portable_use(call, "index", NULL, "W=%u", y->width);
     const extent e = extent_of(y, axis);
     const int64_t run = hal_portable_run(call->traits, rows->n, LEAST);

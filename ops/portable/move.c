@@ -50,14 +50,10 @@ void hal_portable_plan_transpose(hal_portable_call *call) {
     move_all(call, stride, 0);
 }
 
-static uint32_t axis_of(int64_t axis, uint32_t rank) {
-    return (uint32_t)(axis < 0 ? axis + (int64_t)rank : axis);
-}
-
 void hal_portable_plan_slice(hal_portable_call *call) {
     const hal_slice_attrs *attrs = call->attrs;
     const hal_portable_operand *x = &call->operand[0];
-    const uint32_t axis = axis_of(attrs->axis, x->rank);
+    const uint32_t axis = hal_portable_axis(attrs->axis, x->rank);
     int64_t stride[HAL_MAX_RANK];
     memcpy(stride, x->stride, sizeof stride);
     stride[axis] *= attrs->step;
@@ -74,7 +70,7 @@ void hal_portable_plan_broadcast(hal_portable_call *call) {
 void hal_portable_plan_split(hal_portable_call *call) {
     const hal_split_attrs *attrs = call->attrs;
     const hal_portable_operand *x = &call->operand[0];
-    const uint32_t axis = axis_of(attrs->axis, x->rank);
+    const uint32_t axis = hal_portable_axis(attrs->axis, x->rank);
     for (uint32_t i = 0; i < call->n_out; i++) {
         const hal_portable_operand *y = hal_portable_out(call, i);
         hal_strided from;
@@ -86,7 +82,7 @@ void hal_portable_plan_split(hal_portable_call *call) {
 void hal_portable_plan_concat(hal_portable_call *call) {
     const hal_concat_attrs *attrs = call->attrs;
     const hal_portable_operand *y = hal_portable_out(call, 0);
-    const uint32_t axis = axis_of(attrs->axis, y->rank);
+    const uint32_t axis = hal_portable_axis(attrs->axis, y->rank);
     int64_t at = 0;
     for (uint32_t i = 0; i < call->n_in; i++) {
         const hal_portable_operand *x = &call->operand[i];

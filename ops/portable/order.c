@@ -6,15 +6,11 @@
 #define FEW 64                           /* so many first are found by insertion */
 #define GROUPS_PER_UNIT 8
 
-static char letter(uint32_t dtype) {
-    return dtype == HAL_F64 ? 'd' : dtype == HAL_F32 || dtype == HAL_F16 || dtype == HAL_BF16 ? 'f' : 'l';
-}
-
 static int64_t inner_size(const hal_portable_operand *x) { return x->rank ? x->size[x->rank - 1] : 1; }
 
 static uint32_t use(hal_portable_call *call, const char *more) {
     const uint32_t dtype = call->operand[0].dtype;
-    return hal_portable_use(call, "order", NULL, "T=%s IN=%c%s", hal_portable_type(dtype), letter(dtype), more);
+    return hal_portable_use(call, "order", NULL, "T=%s IN=%c%s", hal_portable_type(dtype), hal_portable_letter(dtype), more);
 }
 
 /* `groups` groups, or work-items that are loops. */
@@ -57,7 +53,7 @@ static int64_t group_count(const hal_portable_traits *traits, int64_t rows) {
 }
 
 static uint64_t scratch_of(hal_portable_call *call, int64_t groups, int64_t m) {
-    const int64_t width = letter(call->operand[0].dtype) == 'f' ? 4 : 8;
+    const int64_t width = hal_portable_letter(call->operand[0].dtype) == 'f' ? 4 : 8;
     return hal_portable_scratch(call, (uint64_t)(groups * m * (width + 4)));
 }
 

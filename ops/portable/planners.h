@@ -82,4 +82,13 @@ typedef const char *hal_portable_refuser(const hal_portable_traits *traits, cons
 #define HAL_PORTABLE_DECLARE_REFUSER(ID, name) hal_portable_refuser hal_portable_refuse_##name;
 HAL_PORTABLE_REFUSERS(HAL_PORTABLE_DECLARE_REFUSER)
 
+/* An axis counted from the front. */
+static inline uint32_t hal_portable_axis(int64_t axis, uint32_t rank) {
+    return (uint32_t)(axis < 0 ? axis + (int64_t)rank : axis);
+}
+/* The option IN: the letter of what a dtype computes in, float, double or long. */
+static inline char hal_portable_letter(uint32_t dtype) {
+    return dtype == HAL_F64 ? 'd' : dtype == HAL_F32 || dtype == HAL_F16 || dtype == HAL_BF16 ? 'f' : 'l';
+}
+
 #endif

@@ -57,11 +57,6 @@ static void look(const hal_portable_operand *x, const bool *reduced, view *v) {
     v->pieces = v->k > v->piece ? ceiling(v->k, v->piece) : 1;
 }
 
-/* The letter of what a dtype computes in. */
-static char letter(uint32_t dtype) {
-    return dtype == HAL_F64 ? 'd' : dtype == HAL_F32 || dtype == HAL_F16 || dtype == HAL_BF16 ? 'f' : 'l';
-}
-
 /* The arguments all entries begin with. */
 static void pass_view(hal_portable_call *call, const view *v, uint64_t partial, int32_t kind) {
     hal_portable_pass(call, 0);
@@ -120,7 +115,7 @@ static void launch_finish(hal_portable_call *call, uint32_t program, const view 
 
 static void plan(hal_portable_call *call, int32_t kind, const bool *reduced) {
     const hal_portable_operand *x = &call->operand[0], *y = hal_portable_out(call, 0);
-    const char in = letter(x->dtype);
+    const char in = hal_portable_letter(x->dtype);
     view v;
     if (y->n == 0) return;
     look(x, reduced, &v);
@@ -156,7 +151,7 @@ void hal_portable_plan_scan(hal_portable_call *call) {
     const int64_t n = x->size[x->rank - 1], rows = n ? x->n / n : 0, group = hal_portable_group_size(call->traits);
     const int64_t run = hal_portable_run(call->traits, rows, 1 + 4096 / (n + 1));
     const uint32_t program = hal_portable_use(call, "scan", NULL, "T=%s IN=%c", hal_portable_type(x->dtype),
-        letter(x->dtype));
+        hal_portable_letter(x->dtype));
     if (rows == 0) return;
     if (call->traits->wide) hal_portable_launch_runs(call, program, "scan", rows, run);
     else {
