@@ -147,6 +147,8 @@ static void refuses_bad_configs(void **state)
         {"", "config.json: line"},
         {"[]", "not an object"},
         {"{}", "\"model_type\" is \"(missing)\""},
+        {"{" LLAMA ",\"eos_token_id\":[9223372036854775807]}", "\"eos_token_id\" is 9223372036854775807"},
+        {"{" LLAMA ",\"eos_token_id\":[\"end\"]}", "\"eos_token_id\" is a string"},
         {"{\"model_type\":\"bert\"}", "\"model_type\" is \"bert\"; gpt2 and llama"},
         {"{\"model_type\":7}", "\"model_type\" is an integer; a string is expected"},
         {"{\"model_type\":\"gpt2\",\"model_type\":\"gpt2\"}", "duplicate"},

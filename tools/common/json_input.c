@@ -74,13 +74,9 @@ static int fail_type(const json_t *value, const char *key, const char *where, co
                      wanted);
 }
 
-int json_input_integer(const json_t *object, const char *key, const char *where, int64_t low, int64_t high,
-                       int64_t *inout, tool_error *err)
+int json_input_whole(const json_t *value, const char *key, const char *where, int64_t low, int64_t high,
+                     int64_t *out, tool_error *err)
 {
-    const json_t *value = member(object, key);
-    if (!value) {
-        return 0;
-    }
     if (!json_is_integer(value)) {
         return fail_type(value, key, where, "an integer", err);
     }
@@ -90,8 +86,15 @@ int json_input_integer(const json_t *object, const char *key, const char *where,
                          "%s: \"%s\" is %" PRId64 "; %" PRId64 " to %" PRId64 " is accepted", where, key,
                          number, low, high);
     }
-    *inout = number;
+    *out = number;
     return 0;
+}
+
+int json_input_integer(const json_t *object, const char *key, const char *where, int64_t low, int64_t high,
+                       int64_t *inout, tool_error *err)
+{
+    const json_t *value = member(object, key);
+    return value ? json_input_whole(value, key, where, low, high, inout, err) : 0;
 }
 
 int json_input_number(const json_t *object, const char *key, const char *where, double low, double high,

@@ -26,6 +26,10 @@ int json_input_parse(const char *text, size_t bytes, const char *where, json_t *
 /* Read and parse a file of at most `limit` bytes. */
 int json_input_load(const char *path, uint64_t limit, json_t **out_root, tool_error *err);
 
+/* An integer in [low, high]; `key` names it in the error. */
+int json_input_whole(const json_t *value, const char *key, const char *where, int64_t low, int64_t high,
+                     int64_t *out, tool_error *err);
+
 /* An integer member in [low, high]. Absent or null: *inout keeps its value (the default). */
 int json_input_integer(const json_t *object, const char *key, const char *where, int64_t low, int64_t high,
                        int64_t *inout, tool_error *err);

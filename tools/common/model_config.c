@@ -274,17 +274,16 @@ static bool read_bool(reading *in, const char *key, bool fallback)
     return value;
 }
 
-/* Llama 3 lists several end tokens; the first one is the end of text. */
+/* Llama 3 lists several end tokens; the first one is the end of text. A token of a list is held to the same range as one alone. */
 static int64_t read_token(reading *in, const char *key)
 {
     int64_t value = -1;
     const json_t *token = json_object_get(in->root, key);
     if (json_is_array(token)) {
-        const json_t *first = json_array_get(token, 0);
-        return json_is_integer(first) && json_integer_value(first) >= 0 ? json_integer_value(first) : -1;
+        token = json_array_get(token, 0);
     }
-    if (in->code == 0) {
-        in->code = json_input_integer(in->root, key, in->where, -1, MAX_VOCABULARY, &value, in->err);
+    if (in->code == 0 && token && !json_is_null(token)) {
+        in->code = json_input_whole(token, key, in->where, -1, MAX_VOCABULARY, &value, in->err);
     }
     return value;
 }
