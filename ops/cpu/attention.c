@@ -178,7 +178,7 @@ static void rescale(work *w, int64_t first, int64_t nq, int64_t columns) {
             memset(row, 0, (size_t)columns * sizeof(float));
             continue;
         }
-        float f = hal_expf(w->m[i] - m);
+        float f = hal_f_exp(w->m[i] - m);
         hal_row_exp(row, m, row, columns);
         w->l[i] = hal_fma(w->l[i], f, hal_row_sum(row, columns));
         if (f != 1.0f) for (int64_t j = 0; j < w->ep; j++) acc[j] *= f;
@@ -229,7 +229,7 @@ static void block_of_few(const hal_attention *a, work *w, int64_t head, int64_t 
 static void finish(const hal_attention *a, const hal_cpu_call *call, work *w, int64_t first, int64_t nq) {
     const hal_cpu_operand *y = hal_cpu_out(call, 0), *lse = hal_cpu_out(call, 1);
     for (int64_t i = 0; i < nq; i++) {
-        float *acc = w->acc + i * w->ep, inverse = 1.0f / w->l[i], value = w->m[i] + hal_logf(w->l[i]);
+        float *acc = w->acc + i * w->ep, inverse = 1.0f / w->l[i], value = w->m[i] + hal_f_log(w->l[i]);
         for (int64_t c = 0; c < a->e; c++) acc[c] *= inverse;
         hal_run_write(y->dtype, row_address(y, first + i), y->stride[3], a->e, acc);
         hal_rows_write(&lse->flat, lse->data, first + i, 1, &value);

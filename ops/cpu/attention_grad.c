@@ -60,7 +60,7 @@ static void differentiate(const hal_attention *a, work *w, int64_t first, int64_
             w->lse[i];
         HAL_VECTOR_LOOP
         for (int64_t j = 0; j < columns; j++) {
-            p[j] = hal_expf(p[j] - lse);
+            p[j] = hal_f_exp(p[j] - lse);
             ds[j] = p[j] * (ds[j] - delta) * a->scale;
         }
     }

@@ -72,7 +72,7 @@ void hal_vm_begin(const hal_vm *vm, void *registers) {
 static float pick_nan(float a, float b, float otherwise) { return a != a ? a : b != b ? b : otherwise; }
 
 /* sin and cos: all lanes at once, then the few that are too large, or not finite, by the C library. */
-static void sin_loop(float *d, const float *a, int64_t n, int64_t quarter) {
+static void sin_loop(float *d, const float *a, int64_t n, uint64_t quarter) {
     bool large = false;
     float kept[HAL_LANES];
     for (int64_t i = 0; i < n; i++) {
@@ -97,19 +97,19 @@ static void unary(uint8_t op, float *d, const float *a, int64_t n) {
     case HAL_EXPR_ABS: LOOP(fabsf(x));
     case HAL_EXPR_SQRT: LOOP(sqrtf(x));
     case HAL_EXPR_RSQRT: LOOP(1.0f / sqrtf(x));
-    case HAL_EXPR_EXP: LOOP(hal_expf(x));
-    case HAL_EXPR_LOG: LOOP(hal_logf(x));
+    case HAL_EXPR_EXP: LOOP(hal_f_exp(x));
+    case HAL_EXPR_LOG: LOOP(hal_f_log(x));
     case HAL_EXPR_SIN: sin_loop(d, a, n, 0); break;
     case HAL_EXPR_COS: sin_loop(d, a, n, 1); break;
-    case HAL_EXPR_TANH: LOOP(hal_tanhf(x));
-    case HAL_EXPR_ERF: LOOP(hal_erff(x));
-    case HAL_EXPR_SIGMOID: LOOP(hal_sigmoidf(x));
+    case HAL_EXPR_TANH: LOOP(hal_f_tanh(x));
+    case HAL_EXPR_ERF: LOOP(hal_f_erf(x));
+    case HAL_EXPR_SIGMOID: LOOP(hal_f_sigmoid(x));
     case HAL_EXPR_FLOOR: LOOP(floorf(x));
     case HAL_EXPR_RECIP: LOOP(1.0f / x);
     case HAL_EXPR_RELU: LOOP(x < 0.0f ? 0.0f : x);
-    case HAL_EXPR_SILU: LOOP(hal_siluf(x));
-    case HAL_EXPR_GELU: LOOP(hal_geluf(x));
-    case HAL_EXPR_GELU_TANH: LOOP(hal_gelu_tanhf(x));
+    case HAL_EXPR_SILU: LOOP(hal_f_silu(x));
+    case HAL_EXPR_GELU: LOOP(hal_f_gelu(x));
+    case HAL_EXPR_GELU_TANH: LOOP(hal_f_gelu_tanh(x));
     default: LOOP(x);
     }
 }
@@ -131,9 +131,9 @@ static void binary(uint8_t op, float *d, const float *a, const float *b, int64_t
     case HAL_EXPR_LE: LOOP(x <= y ? 1.0f : 0.0f);
     case HAL_EXPR_EQ: LOOP(x == y ? 1.0f : 0.0f);
     case HAL_EXPR_RELU_GRAD: LOOP(x > 0.0f ? y : 0.0f);
-    case HAL_EXPR_SILU_GRAD: LOOP(hal_silu_gradf(x, y));
-    case HAL_EXPR_GELU_GRAD: LOOP(hal_gelu_gradf(x, y));
-    case HAL_EXPR_GELU_TANH_GRAD: LOOP(hal_gelu_tanh_gradf(x, y));
+    case HAL_EXPR_SILU_GRAD: LOOP(hal_f_silu_grad(x, y));
+    case HAL_EXPR_GELU_GRAD: LOOP(hal_f_gelu_grad(x, y));
+    case HAL_EXPR_GELU_TANH_GRAD: LOOP(hal_f_gelu_tanh_grad(x, y));
     default: break;
     }
 }

@@ -40,6 +40,7 @@ HAL_CPU_SOURCES = \
 	ops/cpu/rows.h \
 	ops/cpu/vector_math.h \
 	ops/kernel/element.h \
+	ops/kernel/functions.h \
 	ops/kernel/strided.c \
 	ops/kernel/strided.h
 

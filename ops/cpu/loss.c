@@ -81,9 +81,9 @@ static void run_count(const hal_cpu_call *call, int64_t chunk, void *scratch) {
 }
 
 static void grad_row(const float *x, float lse, int64_t target, float factor, float *dx, int64_t n) {
-    float own = hal_expm1f(x[target] - lse) * factor;
+    float own = hal_f_expm1(x[target] - lse) * factor;
     HAL_VECTOR_LOOP
-    for (int64_t i = 0; i < n; i++) dx[i] = hal_expf(x[i] - lse) * factor;
+    for (int64_t i = 0; i < n; i++) dx[i] = hal_f_exp(x[i] - lse) * factor;
     dx[target] = own;
 }
 

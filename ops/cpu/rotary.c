@@ -64,11 +64,11 @@ enum { SILU, GELU, GELU_TANH, RELU, SIGMOID };
 
 static void gate_row(int64_t activation, const float *gate, const float *up, float *y, int64_t n) {
     switch (activation) {
-    case SILU: LOOP(hal_siluf(x));
-    case GELU: LOOP(hal_geluf(x));
-    case GELU_TANH: LOOP(hal_gelu_tanhf(x));
+    case SILU: LOOP(hal_f_silu(x));
+    case GELU: LOOP(hal_f_gelu(x));
+    case GELU_TANH: LOOP(hal_f_gelu_tanh(x));
     case RELU: LOOP(x < 0.0f ? 0.0f : x);
-    default: LOOP(hal_sigmoidf(x));
+    default: LOOP(hal_f_sigmoid(x));
     }
 }
 

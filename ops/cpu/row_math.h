@@ -131,7 +131,7 @@ static inline float hal_row_max(const float *x, int64_t n) {
 /* y = e^(x - c); y may be x. */
 static inline void hal_row_exp(const float *x, float c, float *y, int64_t n) {
     HAL_VECTOR_LOOP
-    for (int64_t i = 0; i < n; i++) y[i] = hal_expf(x[i] - c);
+    for (int64_t i = 0; i < n; i++) y[i] = hal_f_exp(x[i] - c);
 }
 
 #endif

@@ -21,7 +21,7 @@ static void softmax_row(const float *x, const float *unused, float *y, int64_t n
 static void log_softmax_row(const float *x, const float *spare, float *y, int64_t n) {
     float m = hal_row_max(x, n), *e = (float *)(uintptr_t)spare;
     hal_row_exp(x, m, e, n);
-    float l = hal_logf(hal_row_sum(e, n));
+    float l = hal_f_log(hal_row_sum(e, n));
     HAL_VECTOR_LOOP
     for (int64_t i = 0; i < n; i++) y[i] = x[i] - m - l;
 }
@@ -35,7 +35,7 @@ static void softmax_grad_row(const float *dy, const float *y, float *dx, int64_t
 static void log_softmax_grad_row(const float *dy, const float *y, float *dx, int64_t n) {
     float sum = hal_row_sum(dy, n);
     HAL_VECTOR_LOOP
-    for (int64_t i = 0; i < n; i++) dx[i] = hal_fma(-hal_expf(y[i]), sum, dy[i]);
+    for (int64_t i = 0; i < n; i++) dx[i] = hal_fma(-hal_f_exp(y[i]), sum, dy[i]);
 }
 
 static row_fn *row_of(uint32_t op) {

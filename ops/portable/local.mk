@@ -32,9 +32,10 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/space.h \
 	ops/portable/texts.h
 
-# prelude and math first: the others stand on them
+# the first three are in every program: the others stand on them
 HAL_PORTABLE_KERNELS = \
 	ops/portable/prelude.cl \
+	ops/kernel/functions.h \
 	ops/portable/math.cl \
 	ops/portable/attention.cl \
 	ops/portable/attention_grad.cl \

@@ -101,6 +101,13 @@ HAL_BUILT_INS(double, )
 #define hal_copysign(a, b) copysign(a, b)
 #endif
 
+/* What ops/kernel/functions.h asks for. */
+#define hal_fma_wide(a, b, c) hal_fma(a, b, c)
+#define hal_fma_rest(a, b, c) hal_fma(a, b, c)
+#if defined(HAL_CUDA) || defined(HAL_FP64)
+#define HAL_DOUBLES 1
+#endif
+
 #define HAL_PASTE_(a, b) a##b
 #define HAL_PASTE(a, b) HAL_PASTE_(a, b)
 #define HAL_TENSOR(x) HAL_GLOBAL char *x##_base, long x##_offset

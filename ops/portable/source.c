@@ -39,7 +39,7 @@ char *hal_portable_source(const hal_portable_program *program) {
     FILE *to = open_memstream(&text, &bytes);
     if (!to) return NULL;
     print_options(to, program->options);
-    print_files(to, "prelude+math");
+    print_files(to, "prelude+functions+math");
     if (program->body) fputs(program->body, to);
     print_files(to, program->file);
     bool failed = ferror(to) != 0;
