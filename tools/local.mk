@@ -106,6 +106,8 @@ HAL_MATRIX_SOURCES = \
 	tools/hal-matrix/interrupt.c \
 	tools/hal-matrix/interrupt.h \
 	tools/hal-matrix/junit.c \
+	tools/hal-matrix/machine.c \
+	tools/hal-matrix/machine.h \
 	tools/hal-matrix/main.c \
 	tools/hal-matrix/markdown.c \
 	tools/hal-matrix/markup.c \

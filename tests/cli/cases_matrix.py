@@ -8,7 +8,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree
 
-from support import case, compiled, compiler, expect, place, variants
+from support import Skipped, case, compiled, compiler, expect, place, variants
 
 SUMMARY = ["declared", "executed", "passed", "unsupported", "xfail", "skipped", "failed"]
 
@@ -145,6 +145,13 @@ def gate_closes_when_nothing_is_executed(t):
 
 
 @case
+def gate_closes_on_a_kernel_for_each_shape(t):
+    on_wrong(t, "kernels 300", 0, [], "--op", "softmax")
+    on_wrong(t, "kernels 301", 4, ["301 distinct kernels", "at most 300"], "--op", "softmax")
+    expect("301 distinct kernels" in report(t)["devices"][0]["level_missing"], report(t)["devices"][0]["level_missing"])
+
+
+@case
 def gate_closes_on_an_unexpected_pass(t):
     words = ("--op", "softmax", "--dtype", "f32", "--expect", t.path("expected"))
     on_wrong(t, "last", 1, ["cases failed"], "--op", "softmax", "--dtype", "f32")
@@ -254,6 +261,23 @@ def baseline_has_a_record_of_everything_or_the_run_is_red(t):
 
 
 @case
+def gate_of_another_machine_is_open_and_says_so(t):
+    """Other instructions round differently: maxima of one machine say nothing of another, and a file is of one of them."""
+    words = ("--op", "softmax", "--dtype", "f32")
+    text = recorded(t, *words)
+    expect("\nmachine the reference, or not\n" in text, text)
+    t.path("baseline").write_text(text.replace("the reference, or not", "another processor"))
+    on_wrong(t, "bit 3", 0, [], *words, "--baseline", t.path("baseline"))
+    expect(report(t)["devices"][0]["baseline"] is None, "the report names a gate that was open")
+    done = t.good("hal-matrix", "run", "--device", "wrong0", *words, "--baseline", t.path("baseline"), HAL_PLUGIN_PATH=wrong_backend(t))
+    expect('recorded on "another processor"' in done.out and "gate is open" in done.out, done.out)
+    t.bad(2, ["recorded on \"another processor\"", "remove it"], "hal-matrix", "run", "--device", "wrong0", *words, "--write-baseline",
+          t.path("baseline"), HAL_PLUGIN_PATH=wrong_backend(t))
+    t.path("baseline").write_text(text.replace("machine the reference, or not\n", ""))
+    on_wrong(t, "bit 3", 1, ["beyond the baseline"], *words, "--baseline", t.path("baseline"))
+
+
+@case
 def baseline_rises_and_never_sinks(t):
     words = ("--op", "softmax", "--dtype", "f32", "--write-baseline", t.path("baseline"))
     on_wrong(t, None, 0, [], *words)
@@ -309,6 +333,19 @@ def matrix_refuses_a_record(t, text, says):
 
 
 # --- runs ---
+
+
+@case
+def drivers_are_asked_by_the_run_itself(t):
+    """Nothing is kept in a fresh cache: one command runs on what the drivers have; a second one finds what was answered."""
+    words = ("run", "--backend", "opencl", "--op", "fill", "--dtype", "i32", "--json", t.path("report.json"))
+    if t.run("hal-matrix", *words).code == 3:
+        devices = json.loads(t.good("hal-run", "devices", "--json", XDG_CACHE_HOME=t.path("asked")).out)["devices"]
+        expect("opencl" not in {d["backend"] for d in devices}, "hal-run finds a device of opencl, and hal-matrix does not")
+        raise Skipped("no OpenCL driver answers (Debian: pocl-opencl-icd)")
+    for _ in range(2):
+        t.good("hal-matrix", *words)
+        expect(report(t)["devices"][0]["backend"] == "opencl" and report(t)["summary"]["passed"] > 0, f"{report(t)['summary']}")
 
 
 @case

@@ -8,6 +8,7 @@
  *   beyond     writes one byte behind each output
  *   one NAME   flips a bit of the outputs of that operator alone
  *   refuse     has no operator
+ *   kernels N  says that it made N kernels
  */
 #include <hal/backend.h>
 
@@ -22,6 +23,7 @@ static struct {
     int bit; /* or -1 */
     bool last, beyond, refuse;
     char one[64];
+    unsigned kernels;
 } wrong;
 
 static hal_status wrong_open(const hal_host *given, void **state) {
@@ -31,6 +33,7 @@ static hal_status wrong_open(const hal_host *given, void **state) {
     wrong.bit = -1;
     if (!mode) return HAL_OK;
     if (sscanf(mode, "bit %d", &wrong.bit) == 1) return HAL_OK;
+    if (sscanf(mode, "kernels %u", &wrong.kernels) == 1) return HAL_OK;
     if (sscanf(mode, "one %63s", wrong.one) == 1) wrong.bit = 4;
     wrong.last = strcmp(mode, "last") == 0;
     wrong.beyond = strcmp(mode, "beyond") == 0;
@@ -174,12 +177,18 @@ static hal_status wrong_copy(void *queue, const hal_backend_binding *dst, const 
     return HAL_OK;
 }
 
+static uint64_t wrong_counter(void *device, const char *name) {
+    (void)device;
+    return strcmp(name, "kernels") == 0 ? wrong.kernels : 0;
+}
+
 static const hal_backend wrong_table = {
     HAL_HEAD(hal_backend), .abi = HAL_BACKEND_ABI, .sanitizer = HAL_BACKEND_SANITIZER, .name = "wrong",
     .description = "the reference, or wrong on purpose", .build_id = "wrong-1", .open = wrong_open, .close = wrong_close,
     .claim = wrong_claim, .device_open = wrong_device_open, .device_close = wrong_device_close, .alloc = wrong_alloc,
     .free = wrong_free, .support = wrong_support, .compile = wrong_compile, .program_free = wrong_program_free,
     .queue_create = wrong_queue_create, .queue_destroy = wrong_queue_destroy, .submit = wrong_submit, .copy = wrong_copy,
+    .counter = wrong_counter,
 };
 
 HAL_BACKEND_EXPORT(wrong_table, "wrong", "wrong-1")

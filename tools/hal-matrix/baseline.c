@@ -44,6 +44,7 @@ static int read_line(matrix_baseline *b, const char *line, const char *where, to
     char extra;
     if (line[0] == '#' || !line[0]) return TOOL_OK;
     if (sscanf(line, "backend %31s %c", b->backend, &extra) == 1) return TOOL_OK;
+    if (sscanf(line, "machine %191[^\n]", b->machine) == 1) return TOOL_OK;
     if (sscanf(line, "%31s %15s %lf %c", s.op, s.dtype, &s.share, &extra) != 3 || !(s.share >= 0 && s.share <= 1))
         return tool_fail(err, TOOL_BAD_INPUT, "%s: no \"OPERATOR DTYPE SHARE\" with a share from 0 to 1", where);
     if (find(b, s.op, s.dtype)) return tool_fail(err, TOOL_BAD_INPUT, "%s: %s %s is there twice", where, s.op, s.dtype);
@@ -78,6 +79,7 @@ static int print(const matrix_baseline *b, const char *path, tool_error *err) {
                  "# Largest share of the bound that a case of each operator and dtype was recorded with: docs/conformance.md.\n"
                  "# hal-matrix run --write-baseline raises figures here; they sink by removing a line and recording it again.\n"
                  "backend %s\n", b->backend);
+    if (b->machine[0]) fprintf(out, "machine %s\n", b->machine);
     for (size_t i = 0; i < b->count; i++) fprintf(out, "%s %s %.4f\n", b->items[i].op, b->items[i].dtype, b->items[i].share);
     const bool failed = ferror(out) != 0;
     if (fclose(out) != 0 || failed) return tool_fail(err, TOOL_INTERNAL, "%s could not be written whole: %m", path);
@@ -87,14 +89,24 @@ static int print(const matrix_baseline *b, const char *path, tool_error *err) {
 /* Rounded up to what the file holds, so that a result never exceeds its own record. */
 static double kept(double share) { return fmin(1.0, ceil(share * 1e4) * 1e-4); }
 
+/* What is there already, for results of this device; or an empty list for them. */
+static int open_for(const matrix_facts *f, const char *path, matrix_baseline *b, tool_error *err) {
+    int code = access(path, F_OK) == 0 ? matrix_baseline_read(path, b, err) : TOOL_OK;
+    if (!code && b->backend[0] && strcmp(b->backend, f->backend))
+        code = tool_fail(err, TOOL_BAD_INPUT, "%s is the baseline of backend %s, not of %s", path, b->backend, f->backend);
+    if (!code && !matrix_baseline_fits(b, f))
+        code = tool_fail(err, TOOL_BAD_INPUT, "%s was recorded on \"%s\", and this is \"%s\": remove it to record it anew", path,
+                         b->machine, f->machine);
+    if (code) return code;
+    snprintf(b->backend, sizeof b->backend, "%s", f->backend);
+    snprintf(b->machine, sizeof b->machine, "%s", f->machine);
+    return TOOL_OK;
+}
+
 int matrix_baseline_write(const matrix_column *column, const char *path, tool_error *err) {
     matrix_baseline b = {.count = 0};
     matrix_share s;
-    int code = access(path, F_OK) == 0 ? matrix_baseline_read(path, &b, err) : TOOL_OK;
-    if (!code && b.backend[0] && strcmp(b.backend, column->facts.backend))
-        code = tool_fail(err, TOOL_BAD_INPUT, "%s is the baseline of backend %s, not of %s", path, b.backend,
-                         column->facts.backend);
-    if (!code) snprintf(b.backend, sizeof b.backend, "%s", column->facts.backend);
+    int code = open_for(&column->facts, path, &b, err);
     for (size_t i = 0; i < column->count && !code; i++) {
         const matrix_result *r = &column->results[i];
         if (r->verdict != VERDICT_PASSED || !split(r->id, &s)) continue;
@@ -118,6 +130,10 @@ static double least(const matrix_share *s) {
     if (!op || dtype == HAL_NO_DTYPE) return MATRIX_BASELINE_LEAST;
     const matrix_bound b = matrix_bound_of(hal_op_tolerance(op->number), dtype);
     return b.exact ? MATRIX_BASELINE_LEAST : fmax(MATRIX_BASELINE_LEAST, fmin(1.0, 2.0 / b.bound));
+}
+
+bool matrix_baseline_fits(const matrix_baseline *b, const matrix_facts *f) {
+    return !b->machine[0] || strcmp(b->machine, f->machine) == 0;
 }
 
 bool matrix_baseline_apply(const matrix_baseline *b, matrix_result *r) {

@@ -6,6 +6,8 @@
 
 #include "tools/common/load_guard.h"
 
+enum { PROBE_MS = 5000 };
+
 /* Takes over the reference. */
 static int keep(matrix_devices *d, hal_device *device, tool_error *err) {
     for (size_t i = 0; i < d->count; i++)
@@ -23,18 +25,29 @@ static int keep(matrix_devices *d, hal_device *device, tool_error *err) {
     return TOOL_OK;
 }
 
-static int keep_backend(matrix_devices *d, const char *backend, tool_error *err) {
+static int keep_listed(matrix_devices *d, const char *backend, bool *found, tool_error *err) {
     int code = TOOL_OK;
-    bool found = false;
     for (uint32_t i = 0; i < hal_device_count(d->instance) && !code; i++) {
         hal_device *device;
         hal_device_info info;
         if (hal_device_get(d->instance, i, &device)) continue;
         hal_device_describe(device, &info);
         const bool wanted = strcmp(info.backend, backend) == 0;
-        found |= wanted;
+        *found |= wanted;
         if (wanted) code = keep(d, device, err);
         else hal_device_release(device);
+    }
+    return code;
+}
+
+/* Where no device of the backend is listed, the drivers have perhaps never been asked on this machine as it is. */
+static int keep_backend(matrix_devices *d, const char *backend, tool_error *err) {
+    bool found = false;
+    int code = keep_listed(d, backend, &found, err);
+    if (!code && !found) {
+        const hal_status asked = hal_instance_probe(d->instance, hal_deadline_ms(PROBE_MS));
+        if (asked) return tool_fail(err, TOOL_NOT_FOUND, "no device of backend \"%s\": %s", backend, hal_status_last()->text);
+        code = keep_listed(d, backend, &found, err);
     }
     if (code || found) return code;
     return tool_fail(err, TOOL_NOT_FOUND, "no device of backend \"%s\"; hal-run devices says what was loaded", backend);

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "tools/hal-matrix/machine.h"
 #include "tools/hal-matrix/markup.h"
 
 /* Appends to a text, which is cut where it is full. */
@@ -20,13 +21,14 @@ static void append(char *text, size_t size, const char *format, ...) {
     va_end(args);
 }
 
-static void identify(const hal_device *device, matrix_facts *f) {
+static void identify(hal_instance *instance, const hal_device *device, matrix_facts *f) {
     hal_device_info info;
     hal_device_describe(device, &info);
     snprintf(f->alias, sizeof f->alias, "%s", info.alias);
     snprintf(f->backend, sizeof f->backend, "%s", info.backend);
     snprintf(f->name, sizeof f->name, "%s", info.name);
     f->emulated = info.emulated;
+    matrix_machine_describe(instance, &info, f->machine, sizeof f->machine);
 }
 
 static void describe_hardware(const hal_topology_device *d, matrix_facts *f) {
@@ -59,7 +61,7 @@ static void describe_selection(const matrix_filter *filter, matrix_facts *f) {
 void matrix_facts_gather(hal_instance *instance, hal_device *device, const matrix_options *o,
                          const matrix_selection *selection, matrix_facts *f) {
     struct utsname system;
-    identify(device, f);
+    identify(instance, device, f);
     look_up(instance, f);
     if (uname(&system) == 0)
         snprintf(f->system, sizeof f->system, "%.40s %.60s %.40s", system.sysname, system.release, system.machine);
@@ -71,6 +73,7 @@ void matrix_facts_gather(hal_instance *instance, hal_device *device, const matri
     markup_clean(f->name);
     markup_clean(f->driver);
     markup_clean(f->features);
+    markup_clean(f->machine);
     f->when = (int64_t)time(NULL);
     f->loosen = o->loosen;
     f->seed = o->seed;

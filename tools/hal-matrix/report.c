@@ -47,7 +47,7 @@ uint64_t matrix_column_executed(const matrix_column *c) {
 bool matrix_column_green(const matrix_column *c) {
     const uint64_t executed = matrix_column_executed(c);
     return c->by_verdict[VERDICT_FAILED] == 0 && executed > 0 && executed >= c->facts.floor && c->facts.loosen <= 1 &&
-           !c->facts.incomplete[0];
+           c->facts.kernels <= MATRIX_MOST_KERNELS && !c->facts.incomplete[0];
 }
 
 bool matrix_report_green(const matrix_report *report) {
@@ -71,6 +71,8 @@ static void flaw_of(const matrix_column *c, char *why, size_t size) {
     if (failed) snprintf(why, size, "%llu case%s failed", failed, failed == 1 ? "" : "s");
     else if (xfail) snprintf(why, size, "%llu failure%s on record", xfail, xfail == 1 ? " is" : "s are");
     else if (f->loosen > 1) snprintf(why, size, "the bounds were multiplied by %g", f->loosen);
+    else if (f->kernels > MATRIX_MOST_KERNELS)
+        snprintf(why, size, "%llu distinct kernels, and at most %d may be", (unsigned long long)f->kernels, MATRIX_MOST_KERNELS);
     else if (f->incomplete[0]) snprintf(why, size, "%s", f->incomplete);
     else if (f->selection[0]) snprintf(why, size, "only a part was run: %s", f->selection);
     else if (strcmp(f->list, "tiny") == 0) snprintf(why, size, "the tiny list proves no level");

@@ -14,6 +14,7 @@ typedef struct matrix_facts {
     char alias[32], backend[32], name[128];
     char driver[128], features[512];   /* "570.124", "avx2, l2=1024KiB*2" */
     char system[160];                  /* "Linux 6.1 x86_64" */
+    char machine[192];                 /* what decides how it rounds: machine.h; not in reports */
     char tool[32];                     /* version of hal */
     char list[8], version[MATRIX_VERSION_SIZE], selection[256]; /* selection: the options that left cases out */
     char baseline[128];                /* file the second gate read */
@@ -48,8 +49,11 @@ void matrix_report_clear(matrix_report *report);
 /* Adds a result. */
 int matrix_column_add(matrix_column *column, const matrix_result *result, tool_error *err);
 uint64_t matrix_column_executed(const matrix_column *column);
-/* Whether nothing failed, at least one case and the floor were executed, no bound was loosened, and the run came to its
- * end. */
+/* Distinct kernels of a device are at most so many, whatever the list: one for each shape would be thousands. Where the
+ * backend does not count them, programs are not held against it. */
+enum { MATRIX_MOST_KERNELS = 300 };
+/* Whether nothing failed, at least one case and the floor were executed, no bound was loosened, kernels were not too many,
+ * and the run came to its end. */
 bool matrix_column_green(const matrix_column *column);
 bool matrix_report_green(const matrix_report *report);
 

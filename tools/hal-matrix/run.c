@@ -29,8 +29,18 @@ typedef struct intake {
     matrix_column *column;
 } intake;
 
-static bool gated(const run *r, const matrix_column *c) {
+static bool same_backend(const run *r, const matrix_column *c) {
     return r->options->baseline && strcmp(r->baseline.backend, c->facts.backend) == 0;
+}
+
+static bool gated(const run *r, const matrix_column *c) {
+    return same_backend(r, c) && matrix_baseline_fits(&r->baseline, &c->facts);
+}
+
+static void print_ungated(const run *r, const matrix_column *c) {
+    if (same_backend(r, c) && !gated(r, c))
+        fprintf(r->talk, "%s: the second gate is open: %s was recorded on \"%s\", and this is \"%s\"\n", c->facts.alias,
+                r->options->baseline, r->baseline.machine, c->facts.machine);
 }
 
 static void print_case(const run *r, const matrix_column *c, const matrix_result *result) {
@@ -82,6 +92,7 @@ static int run_device(run *r, hal_device *device, tool_error *err) {
     if (!c) return TOOL_INTERNAL;
     matrix_facts_gather(r->devices.instance, device, o, &r->selection, &c->facts);
     if (gated(r, c)) snprintf(c->facts.baseline, sizeof c->facts.baseline, "%s", o->baseline);
+    print_ungated(r, c);
     const matrix_target target = {.instance = r->devices.instance, .device = device, .deadline_ms = o->deadline_ms,
                                   .loosen = o->loosen, .seed = o->seed, .timed = o->perf};
     intake in = {r, c};
@@ -127,6 +138,9 @@ static int say_red(const run *r, tool_error *err) {
         if (f->incomplete[0]) return tool_fail(err, TOOL_DEGRADED, "%s: %s; the report has what was run", f->alias, f->incomplete);
         if (f->loosen > 1)
             return tool_fail(err, TOOL_DEGRADED, "the bounds were multiplied by %g: such a run is never green", f->loosen);
+        if (f->kernels > MATRIX_MOST_KERNELS)
+            return tool_fail(err, TOOL_DEGRADED, "%s: %llu distinct kernels, and at most %d may be: is one made for each shape?",
+                             f->alias, (unsigned long long)f->kernels, MATRIX_MOST_KERNELS);
         return tool_fail(err, TOOL_DEGRADED, "%s: %llu cases executed, the floor is %llu", f->alias,
                          (unsigned long long)matrix_column_executed(c), (unsigned long long)(f->floor ? f->floor : 1));
     }
