@@ -9,7 +9,9 @@
 #include "build.h"
 #include "clock.h"
 
-#define STORE_NS (INT64_C(15) * 1000000000)
+/* What a process may be kept at its end, and what is too little to tell dear from cheap by. */
+#define STORE_NS (INT64_C(2) * 1000000000)
+#define DEAR_NS  INT64_C(20000000)
 
 struct hal_opencl_binary {
     hal_opencl_binary *next;
@@ -18,6 +20,8 @@ struct hal_opencl_binary {
     cl_program program;
     /* Launches that stand on it. */
     uint32_t users;
+    /* What it took to get, in nanoseconds. */
+    int64_t took;
     /* It came from the host's cache, or is there by now. */
     bool stored;
 };
@@ -56,6 +60,7 @@ static void binary_free(const hal_opencl_device *d, hal_opencl_binary *b) {
 static hal_status add(hal_opencl_device *d, const hal_portable_program *p, hal_opencl_binary **out) {
     hal_opencl_binary *b = create(p);
     char *source = b ? hal_portable_source(p) : NULL;
+    const int64_t begin = hal_opencl_now();
     hal_status status = source ? hal_opencl_build(d, source, p->file, &b->program, &b->stored)
         : hal_opencl_no_memory(d->host, "the text of kernels");
     free(source);
@@ -63,6 +68,7 @@ static hal_status add(hal_opencl_device *d, const hal_portable_program *p, hal_o
         binary_free(d, b);
         return status;
     }
+    b->took = hal_opencl_now() - begin;
     b->next = d->binaries;
     d->binaries = b;
     *out = b;
@@ -104,16 +110,37 @@ void hal_opencl_binaries_trim(hal_opencl_device *d) {
     pthread_mutex_unlock(&d->build);
 }
 
-static void store(const hal_opencl_device *d, hal_opencl_binary *b) {
+/* Nanoseconds that the driver took to give it. */
+static int64_t store(const hal_opencl_device *d, hal_opencl_binary *b) {
     char *source = hal_portable_source(&b->what);
-    if (source) hal_opencl_build_store(d, b->program, source);
+    const int64_t took = source ? hal_opencl_build_store(d, b->program, source) : 0;
     free(source);
     b->stored = true;
+    return took;
 }
 
-/* What is not stored in time is built again by the next process, which then stores it. */
+/* Of those that are not stored, the one that took least. NULL: all are. */
+static hal_opencl_binary *cheapest(const hal_opencl_device *d) {
+    hal_opencl_binary *best = NULL;
+    for (hal_opencl_binary *b = d->binaries; b; b = b->next)
+        if (!b->stored && (!best || b->took < best->took)) best = b;
+    return best;
+}
+
+/*
+ * A driver that takes longer to give a binary than it took to build it compiles for that, and keeps what it compiles for
+ * the next process by itself, as PoCL does: it is asked once, for the cheapest, and a note spares it later processes. What
+ * is not stored in time is built again by the next process, which then stores it.
+ */
 void hal_opencl_binaries_store(hal_opencl_device *d) {
+    const hal_opencl_keep keep = d->state->keep;
     const int64_t deadline = hal_opencl_now() + STORE_NS;
-    for (hal_opencl_binary *b = d->binaries; b && hal_opencl_now() < deadline; b = b->next)
-        if (!b->stored) store(d, b);
+    hal_opencl_binary *b = keep == HAL_OPENCL_KEEP_NONE ? NULL : cheapest(d);
+    if (b && keep == HAL_OPENCL_KEEP_CHEAP && hal_opencl_build_is_noted(d)) return;
+    for (; b && (keep == HAL_OPENCL_KEEP_ALL || hal_opencl_now() < deadline); b = cheapest(d)) {
+        const int64_t took = store(d, b);
+        if (keep == HAL_OPENCL_KEEP_ALL || took <= DEAR_NS || took <= b->took) continue;
+        hal_opencl_build_note(d);
+        return;
+    }
 }

@@ -4,7 +4,8 @@
  *
  * Binaries are stored when the device is closed, not when they are built: asking a driver for one may make it compile what
  * was put off until then (PoCL: every kernel for groups of any size), which would double the time to the first result. It
- * also holds more by then, such as what was compiled for the groups that were launched.
+ * also holds more by then, such as what was compiled for the groups that were launched. Where asking is found to be dearer
+ * than compiling was, a note in the cache says so, and nothing is asked any more (binary.c).
  */
 #include "build.h"
 
@@ -13,16 +14,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
 enum { LOG_SHOWN = 700 };
 
 /* ---------------------------------------------------------------------------------------------- the key -- */
 
-/* All that a binary depends on, as one text. */
-static char *key_of(const hal_opencl_device *d, const char *source, size_t *bytes) {
+/* All that a binary, or what is found of a device, depends on, as one text. */
+static char *key_of(const hal_opencl_device *d, const char *what, const char *source, size_t *bytes) {
     char *key = NULL;
     FILE *to = open_memstream(&key, bytes);
     if (!to) return NULL;
-    fprintf(to, "program\n%s\n%s\n%s\n%s\n%s\n%s", d->platform, d->name, d->version, d->driver, d->options, source);
+    fprintf(to, "%s\n%s\n%s\n%s\n%s\n%s\n%s", what, d->platform, d->name, d->version, d->driver, d->options, source);
     if (fclose(to) == 0) return key;
     free(key);
     return NULL;
@@ -49,7 +52,7 @@ static cl_program load(const hal_opencl_device *d, const char *source) {
     const hal_host *host = d->host;
     size_t key_bytes = 0, bytes = 0;
     cl_program made = NULL;
-    char *key = has_cache(host) ? key_of(d, source, &key_bytes) : NULL;
+    char *key = has_cache(host) ? key_of(d, "program", source, &key_bytes) : NULL;
     void *data = key ? host->cache_load(host->context, key, key_bytes, &bytes) : NULL;
     if (data) made = from_bytes(d, data, bytes);
     host->release(host->context, data);
@@ -57,17 +60,48 @@ static cl_program load(const hal_opencl_device *d, const char *source) {
     return made;
 }
 
-void hal_opencl_build_store(const hal_opencl_device *d, cl_program program, const char *source) {
+static unsigned char *ask(const hal_opencl_device *d, cl_program program, size_t *bytes) {
+    if (d->cl.clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof *bytes, bytes, NULL) != CL_SUCCESS || *bytes == 0)
+        return NULL;
+    unsigned char *data = malloc(*bytes);
+    if (data && d->cl.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof data, &data, NULL) == CL_SUCCESS) return data;
+    free(data);
+    return NULL;
+}
+
+static void put(const hal_opencl_device *d, const char *what, const char *source, const void *data, size_t bytes) {
+    size_t key_bytes = 0;
+    char *key = key_of(d, what, source, &key_bytes);
+    if (key) d->host->cache_store(d->host->context, key, key_bytes, data, bytes);
+    free(key);
+}
+
+int64_t hal_opencl_build_store(const hal_opencl_device *d, cl_program program, const char *source) {
+    size_t bytes = 0;
+    if (!has_cache(d->host)) return 0;
+    const int64_t begin = hal_opencl_now();
+    unsigned char *data = ask(d, program, &bytes);
+    const int64_t took = hal_opencl_now() - begin;
+    if (data) put(d, "program", source, data, bytes);
+    free(data);
+    return took;
+}
+
+/* ---------------------------------------------------------------------------------------------- the note -- */
+
+bool hal_opencl_build_is_noted(const hal_opencl_device *d) {
     const hal_host *host = d->host;
     size_t bytes = 0, key_bytes = 0;
-    if (!has_cache(host) || d->cl.clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof bytes, &bytes, NULL) !=
-        CL_SUCCESS || bytes == 0) return;
-    unsigned char *data = malloc(bytes);
-    char *key = data ? key_of(d, source, &key_bytes) : NULL;
-    if (key && d->cl.clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof data, &data, NULL) == CL_SUCCESS)
-        host->cache_store(host->context, key, key_bytes, data, bytes);
+    char *key = has_cache(host) ? key_of(d, "binaries are dear", "", &key_bytes) : NULL;
+    void *data = key ? host->cache_load(host->context, key, key_bytes, &bytes) : NULL;
+    const bool noted = data != NULL;
+    host->release(host->context, data);
     free(key);
-    free(data);
+    return noted;
+}
+
+void hal_opencl_build_note(const hal_opencl_device *d) {
+    if (has_cache(d->host)) put(d, "binaries are dear", "", "1", 1);
 }
 
 /* ------------------------------------------------------------------------------------------- from source -- */

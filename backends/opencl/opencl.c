@@ -11,6 +11,13 @@ static bool option_set(const hal_host *host, const char *name) {
     return text && *text && strcmp(text, "0") != 0;
 }
 
+static hal_opencl_keep read_keep(void) {
+    const char *text = secure_getenv("HAL_OPENCL_BINARIES");
+    if (!text) return HAL_OPENCL_KEEP_CHEAP;
+    return strcmp(text, "all") == 0 ? HAL_OPENCL_KEEP_ALL : strcmp(text, "none") == 0 ? HAL_OPENCL_KEEP_NONE
+        : HAL_OPENCL_KEEP_CHEAP;
+}
+
 static hal_status opencl_open(const hal_host *host, void **out) {
     hal_opencl_state *state = calloc(1, sizeof *state);
     if (!state) return hal_opencl_no_memory(host, "starting");
@@ -21,6 +28,7 @@ static hal_status opencl_open(const hal_host *host, void **out) {
     const char *queue = secure_getenv("HAL_OPENCL_QUEUE");
     state->unordered = queue && strcmp(queue, "out-of-order") == 0;
     state->own_memory = memory && strcmp(memory, "device") == 0;
+    state->keep = read_keep();
     /* a host older than the hook has a shorter table */
     state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
     pthread_mutex_init(&state->lock, NULL);

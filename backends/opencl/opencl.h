@@ -24,6 +24,9 @@
 
 enum { HAL_OPENCL_MOST_DEVICES = 64 };
 
+/* HAL_OPENCL_BINARIES: which binaries are stored. CHEAP: those of drivers that need not compile for it. */
+typedef enum hal_opencl_keep { HAL_OPENCL_KEEP_CHEAP, HAL_OPENCL_KEEP_ALL, HAL_OPENCL_KEEP_NONE } hal_opencl_keep;
+
 typedef struct hal_opencl_state {
     const hal_host *host;
     bool primitives_only, traced;
@@ -33,6 +36,7 @@ typedef struct hal_opencl_state {
     bool own_memory;
     /* HAL_OPENCL_QUEUE is "out-of-order": launches that do not depend on each other may run at once. */
     bool unordered;
+    hal_opencl_keep keep;
     /* Guards the claims. */
     pthread_mutex_t lock;
     uint32_t n_claims;
@@ -145,7 +149,7 @@ void hal_opencl_binary_put(hal_opencl_device *device, hal_opencl_binary *binary)
 cl_program hal_opencl_binary_program(const hal_opencl_binary *binary);
 /* Frees those that nothing uses. */
 void hal_opencl_binaries_trim(hal_opencl_device *device);
-/* Keeps them in the host's cache, for some seconds at most. */
+/* Keeps them in the host's cache, where that is not dearer than building them was. */
 void hal_opencl_binaries_store(hal_opencl_device *device);
 
 /* ----------------------------------------------------------------------------------------- kernel.c -- */

@@ -96,6 +96,28 @@ def training_runs_on_another_way_and_on_both(t):
         expect(all(abs(a - b) < 1e-3 * a for a, b in zip(plain, other)), f"{plain} {other}")
 
 
+def made_by_pocl(directory):
+    """Programs and kernels that PoCL has compiled, and when."""
+    return {str(p): p.stat().st_mtime_ns for p in directory.rglob("*") if p.suffix in (".so", ".bc")}
+
+
+@case
+def an_opencl_second_start_compiles_nothing(t):
+    """A driver that keeps what it compiles is left to its own cache, one that does not has its binaries kept: both warm here."""
+    name = opencl(t)
+    trains(t, name)
+    cache = t.path("pocl")
+    cache.mkdir()
+    extra = {"POCL_CACHE_DIR": cache, "XDG_CACHE_HOME": t.path("fresh"), "timeout": 400}
+    first = t.good("hal-run", *char(t), "--devices", name, **extra).lines()[-1]
+    made = made_by_pocl(cache)
+    second = t.good("hal-run", *char(t), "--devices", name, **extra).lines()[-1]
+    expect(first["train_loss"] == second["train_loss"], f"{first} {second}")
+    if not made:
+        raise Skipped(f"{name} is not PoCL, whose cache would show what is compiled")
+    expect(made_by_pocl(cache) == made, f"compiled: {sorted(set(made_by_pocl(cache).items()) - set(made.items()))}")
+
+
 @case
 def what_was_asked_is_told_when_a_device_is_not_there(t):
     opencl(t)

@@ -460,6 +460,7 @@ static void count_builds(uint64_t *compiled, uint64_t *loaded) {
 static void a_second_start_compiles_nothing(void **state) {
     uint64_t compiled, loaded;
     (void)state;
+    setenv("HAL_OPENCL_BINARIES", "all", 1);
     forget_kept();
     count_builds(&compiled, &loaded);
     assert_int_equal(compiled, 1);
@@ -475,6 +476,63 @@ static void a_second_start_compiles_nothing(void **state) {
     host.damage = false;
     count_builds(&compiled, &loaded);
     assert_int_equal(compiled, 0);
+    setenv("HAL_OPENCL_BINARIES", "none", 1);
+    forget_kept();
+    count_builds(&compiled, &loaded);
+    assert_int_equal(compiled, 1);
+    assert_int_equal(host.n_kept, 0);
+    unsetenv("HAL_OPENCL_BINARIES");
+}
+
+/* Answers for a driver that takes `wait` nanoseconds to give a binary. */
+static struct { int64_t wait; int asked; } giver;
+
+static cl_int CL_API_CALL give_binary(cl_program p, cl_program_info what, size_t n, void *to, size_t *bytes) {
+    static const size_t four = 4;
+    (void)p;
+    (void)n;
+    (void)bytes;
+    if (what == CL_PROGRAM_BINARY_SIZES) memcpy(to, &four, sizeof four);
+    else memcpy(*(char **)to, "abcd", four);
+    giver.asked += what == CL_PROGRAM_BINARIES;
+    for (const int64_t begin = hal_opencl_now(); hal_opencl_now() < begin + giver.wait;) continue;
+    return CL_SUCCESS;
+}
+
+/* Builds two texts and closes the device, whose driver takes longer to give a binary than both took, or no time. */
+static void build_two(bool slow) {
+    small s;
+    hal_opencl_binary *other = NULL;
+    hal_opencl_device *d = open_device(false);
+    const int64_t begin = hal_opencl_now();
+    giver.asked = 0;
+    d->cl.clGetProgramInfo = give_binary;
+    host.backend->program_free(d, compile(d, transposes(&s, 1, hal_dim_constant(3), 5, 60)));
+    hal_portable_program another = {.file = "move", .options = "W=8", .body = strdup("/* another text */\n")};
+    assert_ok(hal_opencl_binary_get(d, &another, &other));
+    hal_opencl_binary_put(d, other);
+    free(another.body);
+    giver.wait = slow ? hal_opencl_now() - begin + INT64_C(30000000) : 0;
+    close_device(d);
+}
+
+static void binaries_that_are_dear_are_not_asked_for(void **state) {
+    (void)state;
+    forget_kept();
+    build_two(false);
+    assert_int_equal(giver.asked, 2);
+    assert_int_equal(host.n_kept, 2);
+    forget_kept();
+    build_two(true);
+    assert_int_equal(giver.asked, 1);
+    assert_int_equal(host.n_kept, 2); /* the one, and a note */
+    build_two(false);
+    assert_int_equal(giver.asked, 0);
+    setenv("HAL_OPENCL_BINARIES", "all", 1);
+    forget_kept();
+    build_two(false);
+    assert_int_equal(giver.asked, 2);
+    unsetenv("HAL_OPENCL_BINARIES");
     forget_kept();
 }
 
@@ -520,6 +578,7 @@ int main(void) {
         cmocka_unit_test(programs_run_in_the_hosts_memory), cmocka_unit_test(queues_that_keep_no_order),
         cmocka_unit_test(queues_that_keep_no_order_share_memory), cmocka_unit_test(sizes_may_change),
         cmocka_unit_test(nothing_to_do_is_done), cmocka_unit_test(what_is_refused_says_why),
-        cmocka_unit_test(a_second_start_compiles_nothing), cmocka_unit_test(spans_follow_each_other)};
+        cmocka_unit_test(a_second_start_compiles_nothing),
+        cmocka_unit_test(binaries_that_are_dear_are_not_asked_for), cmocka_unit_test(spans_follow_each_other)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
