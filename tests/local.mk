@@ -180,7 +180,7 @@ HAL_OPENCL_TEST_SOURCES = \
 	tests/opencl/leaks.h \
 	tests/opencl/work.c \
 	tests/opencl/work.h
-EXTRA_DIST += $(HAL_SHIM_FILES) tests/opencl/matrix.sh tests/opencl/oclgrind.sh
+EXTRA_DIST += $(HAL_SHIM_FILES) tests/opencl/matrix.sh tests/opencl/oclgrind.sh tests/opencl/training.sh tests/curves.sh
 tests_fault_test_opencl_SOURCES = tests/fault/test_opencl.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c $(HAL_OPENCL_TEST_SOURCES)
 if HAVE_CMOCKA
@@ -196,7 +196,8 @@ endif
 # Speed is measured on demand, never in a test: make tests/bench/matmul_vs_peers
 EXTRA_PROGRAMS += tests/bench/matmul_vs_peers
 tests_bench_matmul_vs_peers_LDADD = libhal.la
-EXTRA_PROGRAMS += tests/bench/opencl_launch
+EXTRA_PROGRAMS += tests/bench/opencl_launch tests/bench/opencl_ops
+tests_bench_opencl_ops_LDADD = libhal.la
 tests_bench_opencl_launch_SOURCES = tests/bench/opencl_launch.c $(HAL_OPENCL_SOURCES)
 tests_bench_opencl_launch_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS) $(CMOCKA_CFLAGS)
 tests_bench_opencl_launch_LDADD = libhal_portable.la $(LDADD)
@@ -374,11 +375,13 @@ check-conformance: all
 	  $(PYTHON) $(top_srcdir)/tests/matrix-summary.py conformance-$$backend.json || status=1; \
 	done; exit $$status
 
-# The opencl backend on PoCL: both variants of its kernels, and in the full list two devices. Floors as above, of each device.
+# The opencl backend on PoCL: both variants of its kernels, in the full list two devices, and the first steps of training. Floors as
+# above, of each device.
 OPENCL_FLOORS = wide:quick:4166 gpu:quick:4166 wide:full:0 gpu:full:0
 check-opencl: all
 	@$(HAL_TOOL_ENVIRONMENT) PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' FLOORS='$(OPENCL_FLOORS)' \
 	  $(SHELL) $(top_srcdir)/tests/opencl/matrix.sh $(LIST)
+	@$(HAL_TOOL_ENVIRONMENT) top_srcdir='$(abs_top_srcdir)' $(SHELL) $(top_srcdir)/tests/opencl/training.sh
 
 # Each variant at its smallest shapes under Oclgrind: accesses out of bounds, races.
 check-oclgrind: all

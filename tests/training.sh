@@ -2,17 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: training.sh BUILD
 # The whole char preset on tinyshakespeare: the loss it must reach; bf16 and the primitives-only mode
-# beside f32; the same bits again, on two pinned devices, and after a resume.
+# beside f32; the same bits again, on two pinned devices, and after a resume; OpenCL, alone and with pinned blocks.
 #
-# Bounds of the primitives-only mode, which sums in another order: each loss of the first 20 steps within
+# Bounds of the primitives-only mode and of OpenCL, which sum in another order: each loss of the first 20 steps within
 # 1e-5, relative, as against PyTorch (docs/numerics.md). Later the runs part as any two roundings do, so
 # the end is held to what bf16, the coarser change, is held to.
 set -u
 build=$1
 work=$build/tests/training
 text=${HAL_TEST_DATA:-}/text/tinyshakespeare.txt
-passed=0
-failed=0
+. "$(dirname "$0")/curves.sh"
 
 if [ ! -r "$text" ]; then
     echo "SKIP: no text/tinyshakespeare.txt below HAL_TEST_DATA"
@@ -22,34 +21,9 @@ fi
 rm -rf "$work"
 mkdir -p "$work"
 
-# train NAME OPTION...: leaves NAME.json and the validation loss in $loss
-train() {
-    name=$1
-    shift
-    "$build/hal-run" train --model char --text "$text" --json "$@" >"$work/$name.json" 2>"$work/$name.log" ||
-        { tail -n 5 "$work/$name.log"; loss=; return 1; }
-    loss=$(sed -n 's/.*"event": *"done".*"val_loss": *\([0-9.]*\).*/\1/p' "$work/$name.json")
-    echo "$name: validation loss $loss"
-}
-
-check() {
-    what=$1
-    shift
-    if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "failed: $what"; fi
-}
-
 at_most() { [ -n "$1" ] && awk -v a="$1" -v b="$2" 'BEGIN { exit !(a <= b) }'; }
 near() { [ -n "$1" ] && [ -n "$2" ] && awk -v a="$1" -v b="$2" -v e="$3" 'BEGIN { exit !(a - b <= e && b - a <= e) }'; }
 same_model() { cmp "$work/$1/model.safetensors" "$work/$2/model.safetensors"; }
-
-# all losses of NAME.json, one a line
-losses() { sed -n 's/.*"event": *"eval".*"train_loss": *\([0-9.e+-]*\),.*"val_loss": *\([0-9.e+-]*\).*/\1\n\2/p' "$work/$1.json"; }
-close_curves() {
-    losses "$1" >"$work/$1.losses" && losses "$2" >"$work/$2.losses"
-    paste "$work/$1.losses" "$work/$2.losses" | awk -v e="$3" '
-        { d = ($1 - $2) / $2; if (d < 0) d = -d; if (d > worst) worst = d; n++ }
-        END { printf "%d losses, the worst differs by %.2g\n", n, worst; exit !(n == 40 && worst <= e) }'
-}
 
 train f32 --save "$work/f32"
 f32=$loss
@@ -79,6 +53,28 @@ constant="--lr 1e-3 --min-lr 1e-3 --warmup 0 --eval-every 0"
 }
 "$build/hal-run" train --resume "$work/half" --steps 100 --quiet
 check "a resumed run gives the same bits" same_model once half
+
+# PoCL where it is there: the first steps as above, then some hundred
+OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd
+POCL_DEVICES=pthread
+export OCL_ICD_VENDORS POCL_DEVICES
+"$build/hal-info" --probe >/dev/null
+if [ -e "$OCL_ICD_VENDORS" ] && "$build/hal-run" devices | grep -q '^opencl0 '; then
+    set -f # words are meant as they stand
+    both="--devices cpu0,opencl0 --pin .*\.h\.[23]\..*=opencl0"
+    train long --steps 400 --eval-every 0
+    long=$loss
+    # shellcheck disable=SC2086
+    for where in "opencl --devices opencl0" "both $both"; do
+        name=${where%% *}
+        train "curve-$name" --steps 20 --eval-every 1 ${where#* }
+        check "$name has the losses of f32 within 1e-5" close_curves "curve-$name" curve 1e-5
+        train "long-$name" --steps 400 --eval-every 0 ${where#* }
+        check "$name is within 0.02 of f32 after 400 steps" near "$loss" "$long" 0.02
+    done
+else
+    echo "SKIP: no OpenCL device of PoCL (Debian: pocl-opencl-icd)"
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -229,13 +229,14 @@ HAL_FUNCTION void hal_f_store_F64(HAL_GLOBAL char *p, long i, float v) { store_F
 
 /* n elements of T at distance `by`, from element `from` on, as numbers; what repeats is read once. */
 #define HAL_READ(T, p, from, by, n, to) { \
-    if ((by) == 1) { \
-        HAL_VECTOR_LOOP for (long hal_j = 0; hal_j < (n); hal_j++) (to)[hal_j] = HAL_LOAD(T)(p, (from) + hal_j); \
-    } else if ((by) == 0) { \
-        const HAL_REAL hal_same = HAL_LOAD(T)(p, from); \
+    const long hal_from = (from), hal_by = (by); \
+    if (hal_by == 1) { \
+        HAL_VECTOR_LOOP for (long hal_j = 0; hal_j < (n); hal_j++) (to)[hal_j] = HAL_LOAD(T)(p, hal_from + hal_j); \
+    } else if (hal_by == 0) { \
+        const HAL_REAL hal_same = HAL_LOAD(T)(p, hal_from); \
         for (long hal_j = 0; hal_j < (n); hal_j++) (to)[hal_j] = hal_same; \
     } else { \
-        for (long hal_j = 0; hal_j < (n); hal_j++) (to)[hal_j] = HAL_LOAD(T)(p, (from) + hal_j * (by)); \
+        for (long hal_j = 0; hal_j < (n); hal_j++) (to)[hal_j] = HAL_LOAD(T)(p, hal_from + hal_j * hal_by); \
     } \
 }
 #define HAL_WRITE(T, p, from, by, n, with) { \
