@@ -231,10 +231,11 @@ tests_fuzz_fuzz_translate_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS) $(LIBXML2_CFLAGS
 tests_fuzz_fuzz_translate_LDADD = $(FUZZ_LDADD) $(LIBXML2_LIBS)
 endif
 
+tests_unit_test_portable_SOURCES = tests/unit/test_portable.c tests/portable/plan.h
 tests_unit_test_portable_LDADD = libhal_portable.la $(LDADD)
 
 check_PROGRAMS += tests/portable/texts
-tests_portable_texts_SOURCES = tests/portable/texts.c
+tests_portable_texts_SOURCES = tests/portable/texts.c tests/portable/plan.h
 tests_portable_texts_LDADD = libhal_portable.la libhal.la
 
 LDADD = libhal_test.la libhal_tools.la libhal_parts.la $(CMOCKA_LIBS) $(LIBM)

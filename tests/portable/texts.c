@@ -10,6 +10,7 @@
 #include <hal/ops.h>
 
 #include "ops/portable/planners.h"
+#include "tests/portable/plan.h"
 
 /* Texts written so far. */
 typedef struct texts { const char *directory; char **text; uint32_t n; int failed; } texts;
@@ -41,37 +42,16 @@ static void program_add(texts *t, const hal_portable_program *program) {
     text_write(t, program->file, text, &t->failed);
 }
 
-static void operand_make(const hal_shape *shape, hal_portable_operand *o) {
-    *o = (hal_portable_operand){.dtype = shape->dtype, .width = hal_element_width(shape->dtype), .rank = shape->rank, .n = 1};
-    for (uint32_t d = shape->rank; d-- > 0;) {
-        o->size[d] = hal_dim_value(shape->size[d], NULL);
-        o->stride[d] = o->n * (int64_t)o->width;
-        o->n *= o->size[d];
-    }
-    hal_strided_make(o->dtype, o->rank, o->size, o->stride, &o->flat);
-}
-
 static void case_add(texts *t, const hal_portable_traits *traits, const hal_case *c) {
-    hal_portable_operand operand[32];
-    hal_portable_call call = {.traits = traits, .op = c->op, .n_in = c->n_in, .n_out = c->n_out, .attrs = c->attrs,
-                              .operand = operand};
-    for (uint32_t i = 0; i < c->n_in; i++) operand_make(&c->in[i], &operand[i]);
-    for (uint32_t i = 0; i < c->n_out; i++) operand_make(&c->out[i], &operand[c->n_in + i]);
-    if (!hal_portable_plan(&call)) t->failed = 1;
+    hal_portable_operand operand[PLAN_OPERANDS];
+    hal_portable_call call;
+    if (!plan_case(traits, c, operand, &call)) t->failed = 1;
     for (uint32_t i = 0; i < call.n_programs; i++) program_add(t, &call.programs[i]);
     hal_portable_call_clear(&call);
 }
 
 static bool is_for(uint32_t dtype, bool full) {
     return full || dtype == HAL_F32 || dtype == HAL_BF16 || dtype == HAL_I32;
-}
-
-static bool computes(const hal_case *c) {
-    for (uint32_t i = 0; i < c->n_in + c->n_out; i++) {
-        const uint32_t dtype = i < c->n_in ? c->in[i].dtype : c->out[i - c->n_in].dtype;
-        if (dtype == HAL_F8E4M3 || dtype == HAL_F8E5M2 || (dtype != HAL_NO_DTYPE && hal_element_width(dtype) == 0)) return false;
-    }
-    return true;
 }
 
 static void row_add(texts *t, uint32_t op, bool full) {
@@ -81,7 +61,7 @@ static void row_add(texts *t, uint32_t op, bool full) {
         uint32_t n = 0;
         if (!is_for(dtype, full) || hal_op_cases(op, (hal_dtype)dtype, &cases, &n) != HAL_OK) continue;
         for (uint32_t i = 0; i < n; i++) {
-            if (computes(&cases[i]) && (full || !cases[i].full_only)) case_add(t, &traits, &cases[i]);
+            if (plan_computes(&cases[i]) && (full || !cases[i].full_only)) case_add(t, &traits, &cases[i]);
         }
         hal_op_cases_release(cases, n);
     }

@@ -11,6 +11,8 @@
 #include <hal/ops.h>
 
 #include "ops/portable/expr.h"
+#include "ops/portable/planners.h"
+#include "tests/portable/plan.h"
 
 static const hal_portable_traits wide = {.wide = true, .fp64 = true, .group = 4096, .units = 2, .lanes = 16};
 static const hal_portable_traits group = {.fp64 = true, .group = 256, .units = 64, .lanes = 32, .local_bytes = 49152};
@@ -18,13 +20,10 @@ static const hal_portable_traits plain = {.group = 64, .units = 8, .lanes = 32, 
 
 static hal_portable_operand dense(hal_dtype dtype, uint32_t rank, const int64_t *size)
 {
-    hal_portable_operand o = {.dtype = dtype, .width = hal_element_width(dtype), .rank = rank, .n = 1};
-    for (uint32_t d = rank; d-- > 0;) {
-        o.size[d] = size[d];
-        o.stride[d] = o.n * (int64_t)o.width;
-        o.n *= size[d];
-    }
-    hal_strided_make(o.dtype, rank, o.size, o.stride, &o.flat);
+    hal_portable_operand o;
+    hal_shape shape = {.dtype = dtype, .rank = rank};
+    for (uint32_t d = 0; d < rank; d++) shape.size[d] = hal_dim_constant(size[d]);
+    plan_operand(&shape, &o);
     return o;
 }
 
@@ -136,6 +135,89 @@ static void sums_are_cut_by_sizes_alone(void **state)
     assert_int_equal(scratch[0], scratch[1]);
 }
 
+/* ------------------------------------------------------------------------- each case of the quick list -- */
+
+/* An argument stands on something that is there. */
+static bool argument_is_sound(const hal_portable_call *call, const hal_portable_argument *a)
+{
+    switch (a->kind) {
+    case HAL_PORTABLE_OPERAND: return a->index < call->n_in + call->n_out && call->operand[a->index].dtype != HAL_NO_DTYPE;
+    case HAL_PORTABLE_SCRATCH: return a->at < call->scratch_bytes;
+    case HAL_PORTABLE_VALUE: return a->bytes > 0 && a->at + a->bytes <= call->n_values;
+    default: return false;
+    }
+}
+
+/* Groups fill the work-items and are none that the device cannot have. */
+static bool groups_are_sound(const hal_portable_launch *l, uint32_t most)
+{
+    uint64_t size = 1, items = 1;
+    for (int i = 0; i < 3; i++) {
+        if (l->group[i] > 0 && l->global[i] % l->group[i] != 0) return false;
+        if (l->group[i] > 0) size *= l->group[i];
+        items *= l->global[i];
+    }
+    return items > 0 && size <= most;
+}
+
+/* The text of its program has the kernel. */
+static bool entry_is_there(const hal_portable_call *call, const hal_portable_launch *l)
+{
+    char *source = hal_portable_source(&call->programs[l->program]);
+    const bool there = source != NULL && strstr(source, l->entry) != NULL;
+    free(source);
+    return there;
+}
+
+static void assert_sound(const hal_portable_call *call, const char *op, const char *name)
+{
+    for (uint32_t i = 0; i < call->n_launches; i++) {
+        const hal_portable_launch *l = &call->launches[i];
+        bool sound = l->program < call->n_programs && l->first + l->n_arguments <= call->n_arguments &&
+                     groups_are_sound(l, call->traits->group) && entry_is_there(call, l);
+        for (uint32_t k = 0; sound && k < l->n_arguments; k++) sound = argument_is_sound(call, &call->arguments[l->first + k]);
+        if (!sound) fail_msg("%s %s, group %u: launch %u, of %s", op, name, call->traits->group, i, l->entry);
+    }
+}
+
+static void plan_one(const hal_portable_traits *traits, const hal_case *c, const char *op)
+{
+    hal_portable_operand operand[PLAN_OPERANDS];
+    hal_portable_call call;
+    assert_true(plan_case(traits, c, operand, &call));
+    assert_sound(&call, op, c->name);
+    hal_portable_call_clear(&call);
+}
+
+static uint32_t plan_cases(const hal_portable_traits *traits, const hal_op_info *op, hal_dtype dtype)
+{
+    hal_case *cases = NULL;
+    uint32_t n = 0, planned = 0;
+    assert_int_equal(hal_op_cases(op->number, dtype, &cases, &n), HAL_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        if (cases[i].full_only || !plan_computes(&cases[i])) continue;
+        plan_one(traits, &cases[i], op->name);
+        planned++;
+    }
+    hal_op_cases_release(cases, n);
+    return planned;
+}
+
+static void each_case_has_sound_launches(void **state)
+{
+    (void)state;
+    static const hal_dtype dtypes[] = {HAL_F32, HAL_BF16, HAL_I32};
+    static const hal_portable_traits *const devices[] = {&wide, &group};
+    for (uint32_t number = 1; number < HAL_OP_LIMIT; number++) {
+        const hal_op_info *op = hal_op_describe(number);
+        if (op == NULL || hal_portable_rows[number].planner == NULL) continue;
+        uint32_t planned = 0;
+        for (size_t d = 0; d < sizeof devices / sizeof devices[0]; d++)
+            for (size_t t = 0; t < sizeof dtypes / sizeof dtypes[0]; t++) planned += plan_cases(devices[d], op, dtypes[t]);
+        assert_true(planned > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +226,7 @@ int main(void)
         cmocka_unit_test(axes_that_do_not_merge_are_launches),
         cmocka_unit_test(devices_without_doubles_refuse_what_needs_them),
         cmocka_unit_test(sums_are_cut_by_sizes_alone),
+        cmocka_unit_test(each_case_has_sound_launches),
     };
     return cmocka_run_group_tests_name("portable", tests, NULL, NULL);
 }
