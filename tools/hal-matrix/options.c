@@ -31,8 +31,8 @@ const char matrix_help[] =
     "examples: hal-matrix --backend opencl --list quick --html page.html\n"
     "          hal-matrix --device cpu0 --op matmul --dtype bf16 --perf --md -\n"
     "          hal-matrix merge old.json new.json -o all.json --html all.html\n"
-    "Exit codes: 0 green, 1 a case failed, 2 usage or a bad file, 3 not found, 4 below the floor, loosened, interrupted,\n"
-    "or, for diff, worse than before; 6 a case missed its deadline.\n";
+    "Exit codes: 0 green, 1 a case failed, 2 usage or a bad file, 3 not found, 4 below the floor, loosened, too many\n"
+    "kernels, interrupted, or, for diff, worse than before; 6 a case missed its deadline.\n";
 
 static const struct { const char *name; matrix_verb verb; } verbs[] = {
     {"run", VERB_RUN}, {"explain", VERB_EXPLAIN}, {"repro", VERB_REPRO},
