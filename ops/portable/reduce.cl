@@ -43,15 +43,23 @@ HAL_FUNCTION void fold_all(int kind, HAL_REAL *acc, const HAL_REAL *x, long n) {
     }
 }
 
-HAL_FUNCTION HAL_REAL reduce_piece(int kind, HAL_GLOBAL const char *x, const hal_walk *by, long from, long n) {
-    HAL_REAL acc[LANES], block[BLOCK];
+/* `n` elements from `from` on, of as many runs as they lie in. */
+HAL_FUNCTION void read_block(HAL_GLOBAL const char *x, const hal_walk *by, long from, long n, HAL_REAL *block) {
     const int last = by->rank - 1;
-    for (int l = 0; l < LANES; l++) acc[l] = start_of(kind);
     for (long done = 0, m; done < n; done += m) {
         const long left = by->size[last] - (from + done) % by->size[last];
+        m = n - done < left ? n - done : left;
+        HAL_READ(X, x, hal_walk_at(by, from + done), by->stride[last], m, block + done)
+    }
+}
+
+/* Which lane an element meets follows from its number alone: runs may be shorter than the lanes are many. */
+HAL_FUNCTION HAL_REAL reduce_piece(int kind, HAL_GLOBAL const char *x, const hal_walk *by, long from, long n) {
+    HAL_REAL acc[LANES], block[BLOCK];
+    for (int l = 0; l < LANES; l++) acc[l] = start_of(kind);
+    for (long done = 0, m; done < n; done += m) {
         m = n - done < BLOCK ? n - done : BLOCK;
-        m = m < left ? m : left;
-        HAL_READ(X, x, hal_walk_at(by, from + done), by->stride[last], m, block)
+        read_block(x, by, from + done, m, block);
         long j = 0;
         for (; j + LANES <= m; j += LANES) fold_all(kind, acc, block + j, LANES);
         fold_all(kind, acc, block + j, m - j);
