@@ -163,6 +163,8 @@ HAL_KERNEL void attention_tiled(INPUTS, OUTPUTS, attention p)
             for (int j = 0; j < TILE; j++) part += block[me][j];
             sum[me] = fma(sum[me], factor[me], part);
         }
+        /* PoCL 3.1 takes a branch that a loop with barriers follows for all work-items, and writes beyond `sum`. */
+        HAL_BARRIER();
         BLOCK_MULTIPLY(block, T, v, v_by, g, j0, p.s, c0, p.e, result)
     }
     HAL_BARRIER();
