@@ -38,6 +38,8 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/binary.c \
 	backends/opencl/build.c \
 	backends/opencl/build.h \
+	backends/opencl/cache.c \
+	backends/opencl/cache.h \
 	backends/opencl/claim.c \
 	backends/opencl/clock.h \
 	backends/opencl/code.c \
@@ -63,7 +65,9 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/staging.h \
 	backends/opencl/submit.c \
 	backends/opencl/support.c \
-	backends/opencl/trace.c
+	backends/opencl/trace.c \
+	backends/opencl/tune.c \
+	backends/opencl/tune.h
 
 if HAVE_OPENCL
 halplugin_LTLIBRARIES += libhal_opencl.la

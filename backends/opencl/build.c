@@ -9,31 +9,12 @@
  */
 #include "build.h"
 
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "cache.h"
 #include "clock.h"
 
 enum { LOG_SHOWN = 700 };
-
-/* ---------------------------------------------------------------------------------------------- the key -- */
-
-/* All that a binary, or what is found of a device, depends on, as one text. */
-static char *key_of(const hal_opencl_device *d, const char *what, const char *source, size_t *bytes) {
-    char *key = NULL;
-    FILE *to = open_memstream(&key, bytes);
-    if (!to) return NULL;
-    fprintf(to, "%s\n%s\n%s\n%s\n%s\n%s\n%s", what, d->platform, d->name, d->version, d->driver, d->options, source);
-    if (fclose(to) == 0) return key;
-    free(key);
-    return NULL;
-}
-
-static bool has_cache(const hal_host *host) {
-    return host->size >= offsetof(hal_host, cache_store) + sizeof host->cache_store;
-}
 
 /* ------------------------------------------------------------------------------------------ from a binary -- */
 
@@ -49,14 +30,10 @@ static cl_program from_bytes(const hal_opencl_device *d, const unsigned char *da
 
 /* NULL: there is none, or the driver would not have it; then it is built anew and replaced. */
 static cl_program load(const hal_opencl_device *d, const char *source) {
-    const hal_host *host = d->host;
-    size_t key_bytes = 0, bytes = 0;
-    cl_program made = NULL;
-    char *key = has_cache(host) ? key_of(d, "program", source, &key_bytes) : NULL;
-    void *data = key ? host->cache_load(host->context, key, key_bytes, &bytes) : NULL;
-    if (data) made = from_bytes(d, data, bytes);
-    host->release(host->context, data);
-    free(key);
+    size_t bytes = 0;
+    void *data = hal_opencl_cache_load(d, "program", source, &bytes);
+    cl_program made = data ? from_bytes(d, data, bytes) : NULL;
+    d->host->release(d->host->context, data);
     return made;
 }
 
@@ -69,20 +46,13 @@ static unsigned char *ask(const hal_opencl_device *d, cl_program program, size_t
     return NULL;
 }
 
-static void put(const hal_opencl_device *d, const char *what, const char *source, const void *data, size_t bytes) {
-    size_t key_bytes = 0;
-    char *key = key_of(d, what, source, &key_bytes);
-    if (key) d->host->cache_store(d->host->context, key, key_bytes, data, bytes);
-    free(key);
-}
-
 int64_t hal_opencl_build_store(const hal_opencl_device *d, cl_program program, const char *source) {
     size_t bytes = 0;
-    if (!has_cache(d->host)) return 0;
+    if (!hal_opencl_cache_is_there(d)) return 0;
     const int64_t begin = hal_opencl_now();
     unsigned char *data = ask(d, program, &bytes);
     const int64_t took = hal_opencl_now() - begin;
-    if (data) put(d, "program", source, data, bytes);
+    if (data) hal_opencl_cache_store(d, "program", source, data, bytes);
     free(data);
     return took;
 }
@@ -90,19 +60,14 @@ int64_t hal_opencl_build_store(const hal_opencl_device *d, cl_program program, c
 /* ---------------------------------------------------------------------------------------------- the note -- */
 
 bool hal_opencl_build_is_noted(const hal_opencl_device *d) {
-    const hal_host *host = d->host;
-    size_t bytes = 0, key_bytes = 0;
-    char *key = has_cache(host) ? key_of(d, "binaries are dear", "", &key_bytes) : NULL;
-    void *data = key ? host->cache_load(host->context, key, key_bytes, &bytes) : NULL;
+    size_t bytes = 0;
+    void *data = hal_opencl_cache_load(d, "binaries are dear", "", &bytes);
     const bool noted = data != NULL;
-    host->release(host->context, data);
-    free(key);
+    d->host->release(d->host->context, data);
     return noted;
 }
 
-void hal_opencl_build_note(const hal_opencl_device *d) {
-    if (has_cache(d->host)) put(d, "binaries are dear", "", "1", 1);
-}
+void hal_opencl_build_note(const hal_opencl_device *d) { hal_opencl_cache_store(d, "binaries are dear", "", "1", 1); }
 
 /* ------------------------------------------------------------------------------------------- from source -- */
 

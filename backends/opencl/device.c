@@ -96,8 +96,7 @@ static void CL_CALLBACK answer(cl_event event, cl_int fate, void *bell) {
     hal_opencl_bell_ring(bell);
 }
 
-/* Some drivers accept a callback and never make it. Tried once, on a marker. */
-static bool calls_back(hal_opencl_device *d) {
+bool hal_opencl_device_drain(hal_opencl_device *d, int64_t deadline) {
     cl_event event = NULL;
     hal_opencl_bell *bell = hal_opencl_bell_create();
     bool done = false;
@@ -105,7 +104,7 @@ static bool calls_back(hal_opencl_device *d) {
     if (d->cl.clEnqueueMarkerWithWaitList(d->queue, 0, NULL, &event) != CL_SUCCESS) event = NULL;
     if (event && d->cl.clSetEventCallback(event, CL_COMPLETE, answer, bell) == CL_SUCCESS) {
         d->cl.clFlush(d->queue);
-        done = hal_opencl_bell_wait(bell, hal_opencl_now() + CALLBACK_NS);
+        done = hal_opencl_bell_wait(bell, deadline);
     } else hal_opencl_bell_free(bell);
     if (event) d->cl.clReleaseEvent(event);
     return done;
@@ -150,6 +149,7 @@ void hal_opencl_device_close(void *device) {
     hal_opencl_device_trim(d);
     if (d->queue) d->cl.clReleaseCommandQueue(d->queue);
     if (d->context) d->cl.clReleaseContext(d->context);
+    pthread_mutex_destroy(&d->tuning);
     pthread_mutex_destroy(&d->build);
     pthread_mutex_destroy(&d->lock);
     free(d);
@@ -170,6 +170,7 @@ hal_status hal_opencl_device_open(void *opaque, uint32_t index, void **device) {
     snprintf(d->platform, sizeof d->platform, "%s", claim.platform_name);
     pthread_mutex_init(&d->lock, NULL);
     pthread_mutex_init(&d->build, NULL);
+    pthread_mutex_init(&d->tuning, NULL);
     hal_status status = hal_opencl_find(state, &claim, &d->cl, &d->id);
     if (status == HAL_OK) {
         read_all(d);
@@ -178,7 +179,8 @@ hal_status hal_opencl_device_open(void *opaque, uint32_t index, void **device) {
     }
     if (status == HAL_OK) status = create_context(d);
     if (status == HAL_OK) {
-        d->calls_back = calls_back(d);
+        /* some drivers accept a callback and never make it */
+        d->calls_back = hal_opencl_device_drain(d, hal_opencl_now() + CALLBACK_NS);
         *device = d;
     } else hal_opencl_device_close(d);
     return status;

@@ -18,6 +18,13 @@ static hal_opencl_keep read_keep(void) {
         : HAL_OPENCL_KEEP_CHEAP;
 }
 
+static hal_opencl_tuning read_tuning(void) {
+    const char *text = secure_getenv("HAL_OPENCL_TUNE");
+    if (!text) return HAL_OPENCL_TUNE_MEASURE;
+    return strcmp(text, "off") == 0 ? HAL_OPENCL_TUNE_OFF : strcmp(text, "small") == 0 ? HAL_OPENCL_TUNE_SMALL
+        : HAL_OPENCL_TUNE_MEASURE;
+}
+
 static hal_status opencl_open(const hal_host *host, void **out) {
     hal_opencl_state *state = calloc(1, sizeof *state);
     if (!state) return hal_opencl_no_memory(host, "starting");
@@ -29,6 +36,7 @@ static hal_status opencl_open(const hal_host *host, void **out) {
     state->unordered = queue && strcmp(queue, "out-of-order") == 0;
     state->own_memory = memory && strcmp(memory, "device") == 0;
     state->keep = read_keep();
+    state->tuning = read_tuning();
     /* a host older than the hook has a shorter table */
     state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
     pthread_mutex_init(&state->lock, NULL);

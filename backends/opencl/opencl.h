@@ -27,6 +27,9 @@ enum { HAL_OPENCL_MOST_DEVICES = 64 };
 /* HAL_OPENCL_BINARIES: which binaries are stored. CHEAP: those of drivers that need not compile for it. */
 typedef enum hal_opencl_keep { HAL_OPENCL_KEEP_CHEAP, HAL_OPENCL_KEEP_ALL, HAL_OPENCL_KEEP_NONE } hal_opencl_keep;
 
+/* HAL_OPENCL_TUNE: how the size of tiles is chosen (tune.h). OFF: large. */
+typedef enum hal_opencl_tuning { HAL_OPENCL_TUNE_MEASURE, HAL_OPENCL_TUNE_OFF, HAL_OPENCL_TUNE_SMALL } hal_opencl_tuning;
+
 typedef struct hal_opencl_state {
     const hal_host *host;
     bool primitives_only, traced;
@@ -37,6 +40,7 @@ typedef struct hal_opencl_state {
     /* HAL_OPENCL_QUEUE is "out-of-order": launches that do not depend on each other may run at once. */
     bool unordered;
     hal_opencl_keep keep;
+    hal_opencl_tuning tuning;
     /* Guards the claims. */
     pthread_mutex_t lock;
     uint32_t n_claims;
@@ -62,6 +66,11 @@ typedef struct hal_opencl_device {
     /* Guarded by `build`, which is held while one is compiled. */
     hal_opencl_binary *binaries;
     pthread_mutex_t build;
+    /* Held while it is measured. */
+    pthread_mutex_t tuning;
+    bool tuned;
+    /* small_tiles is what was measured, and read without a lock. */
+    _Atomic bool small_tiles;
     hal_portable_traits traits;
     char name[128], driver[64], platform[96], version[64];
     /* Of the compiler. */
@@ -123,6 +132,8 @@ bool hal_opencl_neighbours_sound(hal_opencl_state *state, char *silent, size_t s
 /* ----------------------------------------------------------------------------------------- device.c -- */
 hal_status hal_opencl_device_open(void *state, uint32_t index, void **device);
 void hal_opencl_device_close(void *device);
+/* Waits for what is in the device's own queue; false: it did not end in time, or the driver would not say. */
+bool hal_opencl_device_drain(hal_opencl_device *device, int64_t deadline);
 /* Gives back what is only kept to be quicker later. */
 void hal_opencl_device_trim(hal_opencl_device *device);
 /* Tells the host that the device is lost, if that is what the code of a failure means; once. */
@@ -202,6 +213,9 @@ typedef struct hal_opencl_program {
 } hal_opencl_program;
 
 hal_status hal_opencl_compile(void *device, const hal_description *description, int64_t deadline, void **compiled);
+/* The same with tiles of that size (tune.h), whose ops were checked. */
+hal_status hal_opencl_program_make(hal_opencl_device *device, const hal_description *description, bool small_tiles,
+                                   int64_t deadline, hal_opencl_program **program);
 void hal_opencl_program_free(void *device, void *compiled);
 /* Makes the launches for these symbol values, unless they are there. */
 hal_status hal_opencl_program_plan(hal_opencl_program *program, const int64_t *symbols, int64_t deadline);

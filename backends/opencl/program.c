@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "kernel.h"
 #include "order.h"
+#include "tune.h"
 
 /* ------------------------------------------------------------------------------------------- planning -- */
 
@@ -152,22 +153,29 @@ static hal_status check_ops(hal_opencl_device *device, const hal_description *d)
 }
 
 /* Plans for the largest sizes, so that submissions seldom take memory and seldom meet a text that is not compiled. */
-hal_status hal_opencl_compile(void *opaque, const hal_description *d, int64_t deadline, void **compiled) {
-    hal_opencl_device *device = opaque;
-    HAL_TRY(check_ops(device, d));
+hal_status hal_opencl_program_make(hal_opencl_device *device, const hal_description *d, bool small_tiles, int64_t deadline,
+                                   hal_opencl_program **made) {
     hal_opencl_program *p = create(device, d);
     int64_t *largest = p ? calloc((size_t)d->n_symbols + 1, sizeof *largest) : NULL;
     if (!largest) {
         if (p) hal_opencl_program_free(device, p);
         return hal_opencl_no_memory(device->host, "a program");
     }
+    p->traits.small_tiles = small_tiles;
     for (uint32_t i = 0; i < d->n_symbols; i++) largest[i] = hal_description_symbols(d)[i].max;
     hal_status status = hal_opencl_program_plan(p, largest, deadline);
     free(largest);
-    if (status != HAL_OK) {
-        hal_opencl_program_free(device, p);
-        return status;
-    }
+    if (status != HAL_OK) hal_opencl_program_free(device, p);
+    else *made = p;
+    return status;
+}
+
+hal_status hal_opencl_compile(void *opaque, const hal_description *d, int64_t deadline, void **compiled) {
+    hal_opencl_device *device = opaque;
+    hal_opencl_program *p = NULL;
+    HAL_TRY(check_ops(device, d));
+    hal_opencl_tune(device, d, deadline);
+    HAL_TRY(hal_opencl_program_make(device, d, device->small_tiles, deadline, &p));
     device->programs++;
     *compiled = p;
     return HAL_OK;

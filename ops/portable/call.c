@@ -35,10 +35,15 @@ static uint32_t find_program(const hal_portable_call *call, const hal_portable_p
     return UINT32_MAX;
 }
 
+/* Only texts that begin with tile.cl hang on the size of its tiles. */
+static const char *tile_option(const hal_portable_traits *traits, const char *file) {
+    return traits->wide && traits->small_tiles && strncmp(file, "tile", 4) == 0 ? "HAL_SMALL_TILES " : "";
+}
+
 uint32_t hal_portable_use(hal_portable_call *call, const char *file, char *body, const char *format, ...) {
     hal_portable_program p = {.file = file, .body = body};
-    const int begun = snprintf(p.options, sizeof p.options, "%s%s", call->traits->fp64 ? "HAL_FP64 " : "",
-        call->traits->wide ? "HAL_WIDE " : "");
+    const int begun = snprintf(p.options, sizeof p.options, "%s%s%s", call->traits->fp64 ? "HAL_FP64 " : "",
+        call->traits->wide ? "HAL_WIDE " : "", tile_option(call->traits, file));
     va_list list;
     va_start(list, format);
     vsnprintf(p.options + begun, sizeof p.options - (size_t)begun, format, list);

@@ -171,7 +171,7 @@ static void launch_wide(plan *p) {
 
 static void launch_tiled(plan *p) {
     hal_portable_call *call = p->call;
-    const bool large = call->traits->group >= 256;
+    const bool large = call->traits->group >= 256 && !call->traits->small_tiles;
     const int64_t side = large ? 16 : 8, tile = side * 4;
     const uint32_t program = program_of(p, large ? " SIDE=16" : " SIDE=8", 'f');
     const int64_t groups = ceil_of(p->p.m, tile) * ceil_of(p->p.n, tile) * p->p.batches;

@@ -32,6 +32,9 @@ typedef struct hal_portable_traits {
     bool wide;
     /** Doubles are there. */
     bool fp64;
+    /** Products run quicker in smaller tiles here: 4 rows in registers, not 8 (wide), or groups of 8 x 8, not 16 x 16 (else).
+     *  Never changes the order of a sum. */
+    bool small_tiles;
     /** Most work-items in a group; compute units; floats in a good vector (wide) or work-items in step (else). */
     uint32_t group, units, lanes;
     /** Bytes of local memory a group may have. */

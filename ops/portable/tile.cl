@@ -3,7 +3,7 @@
  * Small products of floats, which matmul and attention are made of.
  *
  * Where work-items are turns of a loop (HAL_WIDE): c [rows][HAL_TILE] += a [rows][k] b [k][HAL_TILE]; the sums of a few
- * rows stay in registers over all of k. b is a panel: k rows of HAL_TILE floats, one after the other. a has any
+ * rows stay in registers over all of k: 8, or 4 (HAL_SMALL_TILES) where registers are fewer or narrower. b is a panel: k rows of HAL_TILE floats, one after the other. a has any
  * strides. Operands that are not floats, or lie unfavourably, are staged first: copied to scratch memory as floats.
  *
  * Elsewhere: macros for groups of work-items that share blocks of both operands in local memory.
@@ -41,7 +41,9 @@ typedef HAL_GLOBAL const float *hal_const_floats;
             vstore16(c1 + high[r], 1, c + r * c_row); \
         } \
     }
+#ifndef HAL_SMALL_TILES
 HAL_TILE_OF(8)
+#endif
 HAL_TILE_OF(4)
 HAL_TILE_OF(1)
 
@@ -49,7 +51,9 @@ HAL_TILE_OF(1)
 HAL_CALLED void hal_tiles(hal_const_floats a, long a_row, long a_col, hal_const_floats b, long rows, long k,
     hal_floats c, long c_row, int add) {
     long i = 0;
+#ifndef HAL_SMALL_TILES
     for (; i + 8 <= rows; i += 8) hal_tile_8(a + i * a_row, a_row, a_col, b, k, c + i * c_row, c_row, add);
+#endif
     for (; i + 4 <= rows; i += 4) hal_tile_4(a + i * a_row, a_row, a_col, b, k, c + i * c_row, c_row, add);
     for (; i < rows; i++) hal_tile_1(a + i * a_row, a_row, a_col, b, k, c + i * c_row, c_row, add);
 }

@@ -536,6 +536,75 @@ static void binaries_that_are_dear_are_not_asked_for(void **state) {
     forget_kept();
 }
 
+/* ---------------------------------------------------------------------------------------------- tuning -- */
+
+enum { SIDE = 24 };
+/* What x x is with the tiles that the device chooses; returns the options of the text. */
+static const char *square(const float *x, float *y, int64_t deadline) {
+    static char options[160];
+    small s;
+    void *program = NULL;
+    hal_opencl_device *d = open_device(false);
+    hal_opencl_queue *q = take_queue(d);
+    const uint64_t bytes = SIDE * SIDE * sizeof *x;
+    void *blocks[2] = {take_block(d, bytes, NULL), take_block(d, bytes, NULL)};
+    const hal_backend_binding bindings[2] = {IN_BLOCK(blocks[0], 0), IN_BLOCK(blocks[1], 0)};
+    transposes(&s, 1, hal_dim_constant(SIDE), SIDE, bytes);
+    s.op[0].number = HAL_OP_MATMUL;
+    s.op[0].attrs_bytes = sizeof(hal_matmul_attrs);
+    s.op[0].n_in = 2;
+    s.d.n_operands = 3;
+    s.operands[1] = 0;
+    s.operands[2] = 1;
+    assert_ok(host.backend->compile(d, &s.d, deadline, &program));
+    snprintf(options, sizeof options, "%s", ((hal_opencl_program *)program)->calls[0].programs[0].options);
+    assert_ok(copy(q, bindings[0], IN_HOST(x), bytes));
+    assert_ok(run(q, program, bindings, 2, 0));
+    assert_ok(copy(q, IN_HOST(y), bindings[1], bytes));
+    host.backend->program_free(d, program);
+    for (int i = 0; i < 2; i++) host.backend->free(d, blocks[i]);
+    assert_int_equal(d->given, 0);
+    assert_ok(host.backend->queue_destroy(q, SOON));
+    close_device(d);
+    return options;
+}
+
+/* Both variants: measured once, kept, taken from there, and the same bits with either choice. */
+static void tiles_of(const char *variant, const char *small_option) {
+    float x[SIDE * SIDE], large[SIDE * SIDE], other[SIDE * SIDE];
+    for (int i = 0; i < SIDE * SIDE; i++) x[i] = 1.0f / (float)(i + 3);
+    setenv("HAL_OPENCL_VARIANT", variant, 1);
+    forget_kept();
+    square(x, large, hal_opencl_now() + INT64_C(3000000000)); /* in haste */
+    setenv("HAL_OPENCL_TUNE", "off", 1);
+    assert_null(strstr(square(x, large, SOON), small_option));
+    assert_int_equal(host.n_kept, 0);
+    unsetenv("HAL_OPENCL_TUNE");
+    square(x, other, SOON);
+    assert_int_equal(host.n_kept, 1);
+    assert_int_equal(host.kept[0].bytes, 5);
+    assert_memory_equal(other, large, sizeof large);
+    memcpy(host.kept[0].data, "large", 5);
+    assert_null(strstr(square(x, other, SOON), small_option));
+    memcpy(host.kept[0].data, "small", 5);
+    assert_non_null(strstr(square(x, other, SOON), small_option));
+    assert_memory_equal(other, large, sizeof large);
+    forget_kept();
+    setenv("HAL_OPENCL_TUNE", "small", 1);
+    assert_non_null(strstr(square(x, other, SOON), small_option));
+    assert_int_equal(host.n_kept, 0);
+    unsetenv("HAL_OPENCL_TUNE");
+    unsetenv("HAL_OPENCL_VARIANT");
+}
+
+static void the_size_of_tiles_is_measured_once(void **state) {
+    (void)state;
+    setenv("HAL_OPENCL_BINARIES", "none", 1);
+    tiles_of("wide", "HAL_SMALL_TILES");
+    tiles_of("gpu", "SIDE=8");
+    unsetenv("HAL_OPENCL_BINARIES");
+}
+
 /* ----------------------------------------------------------------------------------------------- trace -- */
 
 static void spans_follow_each_other(void **state) {
@@ -579,6 +648,7 @@ int main(void) {
         cmocka_unit_test(queues_that_keep_no_order_share_memory), cmocka_unit_test(sizes_may_change),
         cmocka_unit_test(nothing_to_do_is_done), cmocka_unit_test(what_is_refused_says_why),
         cmocka_unit_test(a_second_start_compiles_nothing),
-        cmocka_unit_test(binaries_that_are_dear_are_not_asked_for), cmocka_unit_test(spans_follow_each_other)};
+        cmocka_unit_test(binaries_that_are_dear_are_not_asked_for), cmocka_unit_test(the_size_of_tiles_is_measured_once),
+        cmocka_unit_test(spans_follow_each_other)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -347,6 +347,33 @@ static void groups_that_are_too_large(void **state) {
     end(&w);
 }
 
+/* ---------------------------------------------------------------------------------------------- tuning -- */
+
+/* Nothing of a measurement that fails is kept, and the program is there all the same. */
+static void measurements_that_fail(void **state) {
+    small s;
+    (void)state;
+    world w = begin();
+    const uint64_t bytes = 256;
+    transposes(&s, 1, hal_dim_constant(8), 8, bytes);
+    s.op[0].number = HAL_OP_MATMUL;
+    s.op[0].attrs_bytes = sizeof(hal_matmul_attrs);
+    s.op[0].n_in = 2;
+    s.d.n_operands = 3;
+    s.operands[1] = 0;
+    s.operands[2] = 1;
+    w.d->cl.clEnqueueNDRangeKernel = launch;
+    w.d->cl.clCreateBuffer = create_buffer;
+    for (int after = 0; after < 8; after++) {
+        const int before = host.n_kept;
+        fail_next(after, 2, CL_OUT_OF_HOST_MEMORY);
+        w.d->tuned = false;
+        host.backend->program_free(w.d, compile(w.d, &s.d));
+        assert_int_equal(host.n_kept, before);
+    }
+    end(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_gets_a_second_chance), cmocka_unit_test(copies_get_a_second_chance),
@@ -357,6 +384,7 @@ int main(void) {
         cmocka_unit_test(a_driver_that_does_not_call_back),
         cmocka_unit_test(one_queue_waits_for_the_other_where_they_share_a_program),
         cmocka_unit_test(a_queue_that_hangs_is_left), cmocka_unit_test(ends_are_told_in_order),
-        cmocka_unit_test(text_that_does_not_compile), cmocka_unit_test(groups_that_are_too_large)};
+        cmocka_unit_test(text_that_does_not_compile), cmocka_unit_test(groups_that_are_too_large),
+        cmocka_unit_test(measurements_that_fail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
