@@ -66,11 +66,11 @@ if [ -e "$OCL_ICD_VENDORS" ] && "$build/hal-run" devices | grep -q '^opencl0 '; 
     long=$loss
     # shellcheck disable=SC2086
     for where in "opencl --devices opencl0" "both $both"; do
-        name=${where%% *}
-        train "curve-$name" --steps 20 --eval-every 1 ${where#* }
-        check "$name has the losses of f32 within 1e-5" close_curves "curve-$name" curve 1e-5
-        train "long-$name" --steps 400 --eval-every 0 ${where#* }
-        check "$name is within 0.02 of f32 after 400 steps" near "$loss" "$long" 0.02
+        how=${where%% *}
+        train "curve-$how" --steps 20 --eval-every 1 ${where#* }
+        check "$how has the losses of f32 within 1e-5" close_curves "curve-$how" curve 1e-5
+        train "long-$how" --steps 400 --eval-every 0 ${where#* }
+        check "$how is within 0.02 of f32 after 400 steps" near "$loss" "$long" 0.02
     done
 else
     echo "SKIP: no OpenCL device of PoCL (Debian: pocl-opencl-icd)"

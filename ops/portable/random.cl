@@ -7,42 +7,60 @@
  *   dropout  y = u >= p ? x keep : 0, keep = 1 / (1 - p)
  * T: dtype, IN: what dropout multiplies in. Reference: hal_op_reference_random, _dropout.
  */
-#ifdef HAL_WIDE
-#define BLOCKS 64                        /* of 4 elements each, that a loop of vectors makes */
+#if defined(HAL_WIDE) && !defined(HAL_CUDA)
+#define BLOCKS 64                        /* of 4 elements each, made before any is used */
+#define TOGETHER 8                       /* that are made side by side */
+typedef uint8 word;
+typedef ulong8 long_word;
+#define LENGTHEN(v) convert_ulong8(v)
+#define SHORTEN(v) convert_uint8(v)
+#define COUNT_UP (ulong8)(0, 1, 2, 3, 4, 5, 6, 7)
 #else
 #define BLOCKS 1
+#define TOGETHER 1
+typedef uint word;
+typedef ulong long_word;
+#define LENGTHEN(v) ((ulong)(v))
+#define SHORTEN(v) ((uint)(v))
+#define COUNT_UP 0ul
 #endif
 
-typedef struct { uint w[4]; } words;
-HAL_FUNCTION words philox(ulong block, ulong counter, ulong seed) {
-    uint a = (uint)block, b = (uint)(block >> 32), c = (uint)counter, d = (uint)(counter >> 32);
+typedef struct { word w[4]; } words;
+HAL_FUNCTION words philox(long_word block, ulong counter, ulong seed) {
+    words w;
+    word a = SHORTEN(block), b = SHORTEN(block >> 32), c = (word)((uint)counter), d = (word)((uint)(counter >> 32));
     uint k0 = (uint)seed, k1 = (uint)(seed >> 32);
     for (int round_ = 0; round_ < 10; round_++) {
-        const ulong p = (ulong)0xD2511F53u * a, q = (ulong)0xCD9E8D57u * c;
-        a = (uint)(q >> 32) ^ b ^ k0;
-        c = (uint)(p >> 32) ^ d ^ k1;
-        b = (uint)q;
-        d = (uint)p;
+        const long_word p = LENGTHEN(a) * (ulong)0xD2511F53u, q = LENGTHEN(c) * (ulong)0xCD9E8D57u;
+        a = SHORTEN(q >> 32) ^ b ^ k0;
+        c = SHORTEN(p >> 32) ^ d ^ k1;
+        b = SHORTEN(q);
+        d = SHORTEN(p);
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
     }
-    words w;
     w.w[0] = a;
     w.w[1] = b;
     w.w[2] = c;
     w.w[3] = d;
     return w;
 }
-/* Words of `n` blocks from `first` on, in the order of elements. */
+#if defined(HAL_WIDE) && !defined(HAL_CUDA)
+HAL_FUNCTION uint16 in_order(uint4 a, uint4 b, uint4 c, uint4 d) {
+    return (uint16)(a.x, b.x, c.x, d.x, a.y, b.y, c.y, d.y, a.z, b.z, c.z, d.z, a.w, b.w, c.w, d.w);
+}
+HAL_FUNCTION void keep_words(words v, uint *to) {
+    vstore16(in_order(v.w[0].lo, v.w[1].lo, v.w[2].lo, v.w[3].lo), 0, to);
+    vstore16(in_order(v.w[0].hi, v.w[1].hi, v.w[2].hi, v.w[3].hi), 1, to);
+}
+#else
+HAL_FUNCTION void keep_words(words v, uint *to) {
+    for (int i = 0; i < 4; i++) to[i] = v.w[i];
+}
+#endif
+/* Words of `n` blocks from `first` on, rounded up to TOGETHER, in the order of elements. */
 HAL_FUNCTION void draw(ulong first, long n, ulong counter, ulong seed, uint *to) {
-    HAL_VECTOR_LOOP
-    for (long i = 0; i < n; i++) {
-        const words w = philox(first + (ulong)i, counter, seed);
-        to[4 * i] = w.w[0];
-        to[4 * i + 1] = w.w[1];
-        to[4 * i + 2] = w.w[2];
-        to[4 * i + 3] = w.w[3];
-    }
+    for (long i = 0; i < n; i += TOGETHER) keep_words(philox(COUNT_UP + (first + (ulong)i), counter, seed), to + 4 * i);
 }
 
 #ifdef HAL_DOUBLES

@@ -2,10 +2,17 @@
 /*
  * Rotary embedding: pairs (a, b) of each row of x [..., t, d] turn by angle = position base^(-2i/d), i < d / 2:
  * (a cos - b sin, b cos + a sin). A pair is (x[i], x[i + d/2]), or (x[2i], x[2i+1]) when interleaved.
- * A team has one position and a block of what leads t, so that sines are computed once for a block.
+ * A team has a stretch of positions (one, unless HAL_WIDE) and a block of what leads t, so that sines are computed once for
+ * a block, and a work-item that is a loop reads memory in long runs.
  * X: x and y. Reference: hal_op_reference_rotary. After rows.cl.
  */
-#define STEPS 4                          /* lanes of angles that are kept */
+#ifdef HAL_WIDE
+#define KEPT 128                         /* lanes of angles that are kept: `steps` of each position of a stretch */
+#define SLOT(at, k) (((at) - from) * steps + (k))
+#else
+#define KEPT 4
+#define SLOT(at, k) (k)
+#endif
 
 /* base^(-2i/d) = 2^(i k), k = high + low: its exponent is exact before it is rounded to the fraction of a power. */
 HAL_FUNCTION lanes frequency(lanes i, float high, float low) {
@@ -80,29 +87,35 @@ HAL_FUNCTION void pair_store(hal_row y, long i, long half_row, int interleaved, 
     ROW_STORE(X)(second, i, half_row, b);
 }
 
-/* Operands of the grid, over what leads t: x, y. Team u has position u % t and `block` of the `lead` rows there. */
+/* Operands of the grid, over what leads t: x, y. Team u has one of the stretches of t, and `block` of the `lead` rows there. */
 HAL_KERNEL void rotary(HAL_TENSOR(x), HAL_TENSOR(positions), HAL_TENSOR(y), hal_grid grid, long lead, long half_row, long block,
-    long t, long teams, long grain, long x_stride, long y_stride, long position_step, int index_bytes, int interleaved,
-    int inverse, float high, float low)
+    long t, long stretch, long steps, long teams, long grain, long x_stride, long y_stride, long position_step, int index_bytes,
+    int interleaved, int inverse, float high, float low)
 {
+    const long stretches = (t + stretch - 1) / stretch;
     FOR_ROWS(u, teams, grain) {
         if (u >= teams) break;
-        const long at = u % t, first = u / t * block, end = first + block < lead ? first + block : lead;
-        const float turned = (float)load_index(index_bytes, AT(positions), at * position_step);
-        const lanes position = EACH(inverse ? -turned : turned);
-        for (long i = TEAM_FIRST; i < half_row; i += STEPS * TEAM_STEP) {
-            lanes cosine[STEPS], sine[STEPS], a, b;
-            for (int k = 0; k < STEPS; k++)
-                turn_of(position * frequency(LANE_INDEX(i + k * TEAM_STEP), high, low), &cosine[k], &sine[k]);
+        const long from = u % stretches * stretch, to = from + stretch < t ? from + stretch : t;
+        const long first = u / stretches * block, end = first + block < lead ? first + block : lead;
+        for (long i = TEAM_FIRST; i < half_row; i += steps * TEAM_STEP) {
+            lanes cosine[KEPT], sine[KEPT], a, b;
+            for (int k = 0; k < KEPT && k < steps; k++) {
+                const lanes f = frequency(LANE_INDEX(i + k * TEAM_STEP), high, low);
+                for (long at = from; at < to; at++) {
+                    const float turned = (float)load_index(index_bytes, AT(positions), at * position_step);
+                    turn_of(EACH(inverse ? -turned : turned) * f, &cosine[SLOT(at, k)], &sine[SLOT(at, k)]);
+                }
+            }
             for (long r = first; r < end; r++) {
                 hal_row x = row_at(&grid, 0, AT(x), r), y = row_at(&grid, 1, AT(y), r);
-                x.at += at * x_stride;
-                y.at += at * y_stride;
-                for (int k = 0; k < STEPS && i + k * TEAM_STEP < half_row; k++) {
-                    pair_load(x, i + k * TEAM_STEP, half_row, interleaved, &a, &b);
-                    pair_store(y, i + k * TEAM_STEP, half_row, interleaved, FMA(a, cosine[k], -b * sine[k]),
-                        FMA(b, cosine[k], a * sine[k]));
-                }
+                x.at += from * x_stride;
+                y.at += from * y_stride;
+                for (long at = from; at < to; at++, x.at += x_stride, y.at += y_stride)
+                    for (int k = 0; k < KEPT && k < steps && i + k * TEAM_STEP < half_row; k++) {
+                        const lanes c = cosine[SLOT(at, k)], s = sine[SLOT(at, k)];
+                        pair_load(x, i + k * TEAM_STEP, half_row, interleaved, &a, &b);
+                        pair_store(y, i + k * TEAM_STEP, half_row, interleaved, FMA(a, c, -b * s), FMA(b, c, a * s));
+                    }
             }
         }
     }
