@@ -11,6 +11,8 @@ typedef struct matrix { int64_t batch[4], row, col; } matrix;
 typedef struct product { int64_t batch[4], batches, m, n, k, run, task_rows, task_columns; } product;
 
 enum { TILE = 32, DEPTH = 256, A_ROW = DEPTH + 16, MOST_ROWS = 256, MOST_COLUMNS = 128, FEW = 16, TURNS = 4 };
+/* What a work-item of matmul_plain makes where it is a loop. */
+enum { DOWN = 4, ACROSS = 64 };
 /* What OpenCL 1.2 lets every kernel have. */
 enum { MOST_ARGUMENT_BYTES = 1024 };
 /* Terms that are added up in turn. */
@@ -186,9 +188,11 @@ static void launch_plain(plan *p) {
     hal_portable_call *call = p->call;
     const bool floats = is_small_float(call->operand[0].dtype) && is_small_float(call->operand[1].dtype);
     const uint32_t program = program_of(p, " MATMUL_PLAIN", call->traits->fp64 ? 'd' : floats ? 'f' : 'l');
+    const bool wide = call->traits->wide;
+    const int64_t items = wide ? ceil_of(p->p.m, DOWN) * ceil_of(p->p.n, ACROSS) : p->p.m * p->p.n;
     for (bool more = true; more; more = hal_portable_space_next(&p->lead)) {
-        hal_portable_launch_add(call, program, "matmul_plain", (uint64_t)(p->p.m * p->p.n * p->p.batches), 1, 1);
-        hal_portable_group(call, call->traits->group < 64 ? call->traits->group : 64, 1, 1);
+        hal_portable_launch_add(call, program, "matmul_plain", (uint64_t)(items * p->p.batches), 1, 1);
+        hal_portable_group(call, wide ? 1 : call->traits->group < 64 ? call->traits->group : 64, 1, 1);
         pass_all(p, UINT64_MAX);
     }
 }

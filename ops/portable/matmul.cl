@@ -7,7 +7,8 @@
  * Entries, all with the same arguments but for the work memory:
  *   matmul_wide    tasks of rows x columns of c; operands, staged as floats, go through tiles, block by block of l
  *   matmul_tiled   a group a tile of c, blocks of a and b in local memory, 4 x 4 sums a work-item
- *   matmul_plain   a work-item an element: doubles, integers, and mixtures of them (option MATMUL_PLAIN)
+ *   matmul_plain   a work-item an element, or, with HAL_WIDE, DOWN x ACROSS: doubles, integers, and mixtures of them (option
+ *                  MATMUL_PLAIN)
  * IN is the letter of what it adds up in (math.cl): f but in matmul_plain. Order of sums: `run` terms in turn, and
  * the sums of runs in turn: roundings of equal terms all go the same way, and a long run would add them up.
  */
@@ -53,6 +54,41 @@ HAL_FUNCTION long matrix_at(const product *p, const matrix *x, long batch) {
 #define SUM_d double
 #define SUM_l long
 
+#ifdef HAL_WIDE
+#define DOWN 4                           /* rows that a row of b, once read, serves */
+#define ACROSS 64
+HAL_KERNEL void matmul_plain(HAL_TENSOR(a), matrix a_by, HAL_TENSOR(b), matrix b_by, product p, RESULTS)
+{
+    const long down = (p.m + DOWN - 1) / DOWN, across = (p.n + ACROSS - 1) / ACROSS, task = (long)get_global_id(0);
+    const long batch = task / (down * across), i0 = task / across % down * DOWN, j0 = task % across * ACROSS;
+    const long rows = p.m - i0 < DOWN ? p.m - i0 : DOWN, columns = p.n - j0 < ACROSS ? p.n - j0 : ACROSS;
+    if (batch >= p.batches) return;
+    const long from = matrix_at(&p, &a_by, batch) + i0 * a_by.row, with = matrix_at(&p, &b_by, batch) + j0 * b_by.col;
+    HAL_PASTE(SUM_, IN) sum[DOWN][ACROSS], part[DOWN][ACROSS], right[ACROSS];
+    for (long i = 0; i < DOWN; i++)
+        for (long j = 0; j < ACROSS; j++) sum[i][j] = 0;
+    for (long l0 = 0; l0 < p.k; l0 += p.run) {
+        const long end = l0 + p.run < p.k ? l0 + p.run : p.k;
+        for (long i = 0; i < DOWN; i++)
+            for (long j = 0; j < ACROSS; j++) part[i][j] = 0;
+        for (long l = l0; l < end; l++) {
+            HAL_READ(B, AT(b), with + l * b_by.row, b_by.col, columns, right)
+            for (long i = 0; i < rows; i++) {
+                const HAL_PASTE(SUM_, IN) left = LOAD_SUM(A)(AT(a), from + i * a_by.row + l * a_by.col);
+                HAL_VECTOR_LOOP for (long j = 0; j < columns; j++) part[i][j] += left * right[j];
+            }
+        }
+        for (long i = 0; i < rows; i++)
+            for (long j = 0; j < columns; j++) sum[i][j] += part[i][j];
+    }
+    RESULTS_FIND
+    for (long i = 0; i < rows; i++)
+        for (long j = 0; j < columns; j++) {
+            const long row = i0 + i, column = j0 + j;
+            RESULTS_STORE(sum[i][j])
+        }
+}
+#else
 HAL_KERNEL void matmul_plain(HAL_TENSOR(a), matrix a_by, HAL_TENSOR(b), matrix b_by, product p, RESULTS)
 {
     const long i = (long)get_global_id(0), of_batch = p.m * p.n, batch = hal_div(i, of_batch);
@@ -71,6 +107,7 @@ HAL_KERNEL void matmul_plain(HAL_TENSOR(a), matrix a_by, HAL_TENSOR(b), matrix b
     RESULTS_FIND
     RESULTS_STORE(sum)
 }
+#endif
 
 #elif defined(HAL_WIDE) && !defined(HAL_CUDA)
 /* ------------------------------------------------------------------------------------------------------ wide -- */
