@@ -5,7 +5,7 @@
  * of type IN and holds every `from` exactly. Reference: hal_op_reference_copy, _iota.
  */
 #ifdef HAL_WIDE
-#define BLOCK 256
+#define BLOCK 1024
 #define READ(number, T) case number: HAL_READ(T, AT(x), from_at, x_by.of[3], n, block) break;
 #define WRITE(number, T) case number: HAL_WRITE(T, AT(y), to_at, y_by.of[3], n, block) break;
 

@@ -11,7 +11,7 @@ enum { KIND_PROD = 4, KIND_SUM_SQUARE = 5 };
 #define MOST_PIECES 256                  /* of one result, for reduce_finish adds them one by one */
 #define FEW_COLUMNS 8                    /* fewer are not worth a loop over columns */
 #define FEW_ROWS 64                      /* elements a result that one work-item adds up */
-#define COLUMNS 1024                     /* columns of a work-item that is a loop: as in reduce.cl */
+#define BLOCK 1024                       /* columns of a work-item that is a loop: BLOCK of reduce.cl */
 
 /* x seen as [kept, k, columns]. */
 typedef struct view {
@@ -90,7 +90,7 @@ static void launch_rows(hal_portable_call *call, uint32_t program, const view *v
 }
 
 static void launch_columns(hal_portable_call *call, uint32_t program, const view *v, uint64_t partial, int32_t kind) {
-    const int64_t block = call->traits->wide ? COLUMNS : 1, total = v->kept * v->pieces * ceiling(v->columns, block);
+    const int64_t block = call->traits->wide ? BLOCK : 1, total = v->kept * v->pieces * ceiling(v->columns, block);
     const int64_t each = (v->k < v->piece ? v->k + 1 : v->piece) * (v->columns < block ? v->columns : block);
     const int64_t run = hal_portable_run(call->traits, total, 1 + 4096 / (each + 1));
     hal_portable_launch_runs(call, program, "reduce_columns", total, run);

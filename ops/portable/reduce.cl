@@ -29,8 +29,7 @@ HAL_FUNCTION void put(int kind, HAL_GLOBAL char *y, const hal_walk *y_by, long a
 
 #ifdef HAL_WIDE
 #define LANES 64
-#define BLOCK 256
-#define COLUMNS 1024                     /* side by side: memory is read best in long runs */
+#define BLOCK 1024                       /* memory is read best in long runs */
 #define FOLD(kind_, value) case kind_: HAL_VECTOR_LOOP for (long j = 0; j < n; j++) { const HAL_REAL a = acc[j], b = x[j]; acc[j] = value; } break;
 /* acc[j] meets x[j]. */
 HAL_FUNCTION void fold_all(int kind, HAL_REAL *acc, const HAL_REAL *x, long n) {
@@ -87,11 +86,11 @@ HAL_KERNEL void reduce_columns(HAL_TENSOR(x), hal_walk x_by, HAL_TENSOR(part), H
     long k, long piece, long pieces, long columns, long column_by, long run, long total)
 {
     const long begin = (long)get_global_id(0) * run, end = begin + run < total ? begin + run : total;
-    const long blocks = (columns + COLUMNS - 1) / COLUMNS, together = ROWS_OF(kind, k);
-    HAL_REAL sum[COLUMNS], acc[COLUMNS], block[COLUMNS];
+    const long blocks = (columns + BLOCK - 1) / BLOCK, together = ROWS_OF(kind, k);
+    HAL_REAL sum[BLOCK], acc[BLOCK], block[BLOCK];
     for (long u = begin; u < end; u++) {
-        const long r = u / blocks, kept = r / pieces, first = (r - kept * pieces) * piece, c = (u - r * blocks) * COLUMNS;
-        const long n = columns - c < COLUMNS ? columns - c : COLUMNS, past = k - first < piece ? k : first + piece;
+        const long r = u / blocks, kept = r / pieces, first = (r - kept * pieces) * piece, c = (u - r * blocks) * BLOCK;
+        const long n = columns - c < BLOCK ? columns - c : BLOCK, past = k - first < piece ? k : first + piece;
         for (long j = 0; j < n; j++) sum[j] = start_of(kind);
         for (long i = first; i < past; i += together) {
             for (long j = 0; j < n; j++) acc[j] = start_of(kind);
