@@ -181,6 +181,7 @@ HAL_OPENCL_TEST_SOURCES = \
 	tests/opencl/work.c \
 	tests/opencl/work.h
 EXTRA_DIST += $(HAL_SHIM_FILES) tests/opencl/matrix.sh tests/opencl/oclgrind.sh tests/opencl/training.sh tests/curves.sh
+EXTRA_DIST += $(HAL_SHIM_FILES) tests/opencl/bark.c tests/opencl/matrix.sh tests/opencl/oclgrind.sh
 tests_fault_test_opencl_SOURCES = tests/fault/test_opencl.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c $(HAL_OPENCL_TEST_SOURCES)
 if HAVE_CMOCKA
@@ -388,9 +389,10 @@ check-opencl: all
 	  $(SHELL) $(top_srcdir)/tests/opencl/matrix.sh $(LIST)
 	@$(HAL_TOOL_ENVIRONMENT) top_srcdir='$(abs_top_srcdir)' $(SHELL) $(top_srcdir)/tests/opencl/training.sh
 
-# Each variant at its smallest shapes under Oclgrind: accesses out of bounds, races.
+# Each variant at its smallest shapes under Oclgrind: accesses out of bounds, races. A floor as above, of each variant.
+OCLGRIND_FLOOR = 2480
 check-oclgrind: all
-	@$(HAL_TOOL_ENVIRONMENT) PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' \
+	@$(HAL_TOOL_ENVIRONMENT) CC='$(CC) $(OPENCL_CFLAGS)' PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' FLOOR='$(OCLGRIND_FLOOR)' \
 	  $(SHELL) $(top_srcdir)/tests/opencl/oclgrind.sh $(OCLGRIND_CASES)
 
 # Each target for SECONDS_EACH with inputs that SEED leads to.
