@@ -75,21 +75,16 @@ static void ask_for_large_pages(char *block, uint64_t bytes) {
    same memory under the name that kernels take. */
 static hal_status share(hal_opencl_device *d, uint64_t bytes, hal_opencl_block *block) {
     const cl_svm_mem_flags flags = CL_MEM_READ_WRITE | CL_MEM_SVM_FINE_GRAIN_BUFFER;
-    cl_int e = CL_MEM_OBJECT_ALLOCATION_FAILURE;
     if (d->most_block && bytes > d->most_block) return too_large(d, bytes);
     block->host = d->cl.clSVMAlloc(d->context, flags, bytes, 0);
     if (!block->host) {
         hal_opencl_device_trim(d);
         block->host = d->cl.clSVMAlloc(d->context, flags, bytes, 0);
     }
-    if (block->host) {
-        ask_for_large_pages(block->host, bytes);
-        memset(block->host, 0, bytes);
-        block->mem = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, bytes, block->host, &e);
-    }
-    if (!block->mem) return no_memory(d, bytes, e);
-    d->given += bytes;
-    return HAL_OK;
+    if (!block->host) return no_memory(d, bytes, CL_MEM_OBJECT_ALLOCATION_FAILURE);
+    ask_for_large_pages(block->host, bytes);
+    memset(block->host, 0, bytes);
+    return create(d, bytes, block->host, &block->mem);
 }
 
 /* --------------------------------------------------------------------------------------------- blocks -- */
