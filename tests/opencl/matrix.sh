@@ -3,7 +3,7 @@
 # usage: matrix.sh quick|full, in the build directory, with FLOORS="VARIANT:LIST:FLOOR..."
 # Runs the matrix on PoCL with the kernels for processors and with those for graphics cards: on one device for the quick list, on
 # two for the full one. Most of the time goes into PoCL's compiler, which makes one kernel at a time: the two runs go beside each
-# other. Maxima are recorded for each variant.
+# other. Maxima are recorded for each variant. A case may wait for compilers that others keep busy, hence the deadline.
 set -u
 : "${FLOORS:?}" "${PYTHON:?}" "${top_srcdir:?}"
 list=$1
@@ -31,7 +31,7 @@ floor_of() {
 run_variant() {
     HAL_OPENCL_VARIANT=$1
     export HAL_OPENCL_VARIANT
-    exec ./hal-matrix run --backend opencl --list "$list" --jobs 2 --floor "$(floor_of "$1")" \
+    exec ./hal-matrix run --backend opencl --list "$list" --jobs 2 --deadline 300 --floor "$(floor_of "$1")" \
         --expect "$records/expected.txt" --baseline "$records/opencl-$1.txt" --json "opencl-$1.json" >"opencl-$1.log" 2>&1
 }
 
