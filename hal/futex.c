@@ -22,14 +22,21 @@ void hal_futex_wake(hal_futex *word)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
-void hal_turn_take(hal_turn *turn)
+bool hal_turn_take_by(hal_turn *turn, int64_t deadline)
 {
     uint32_t free_state = 0;
     if (atomic_compare_exchange_strong_explicit(&turn->state, &free_state, 1, memory_order_acquire,
                                                 memory_order_relaxed))
-        return;
+        return true;
     while (atomic_exchange_explicit(&turn->state, 2, memory_order_acquire) != 0)
-        hal_futex_wait(&turn->state, 2, INT64_MAX);
+        if (!hal_futex_wait(&turn->state, 2, deadline))
+            return false;
+    return true;
+}
+
+void hal_turn_take(hal_turn *turn)
+{
+    hal_turn_take_by(turn, INT64_MAX);
 }
 
 void hal_turn_give(hal_turn *turn)

@@ -79,7 +79,6 @@ static void destroy(hal_instance *instance)
     hal_trace_free(instance);
     hal_deallocate(&config.allocator, instance->cache.items);
     pthread_mutex_destroy(&instance->cache.lock);
-    pthread_mutex_destroy(&instance->growing);
     hal_deallocate(&config.allocator, instance);
     hal_config_free(&config);
 }
@@ -97,7 +96,6 @@ static hal_status make(hal_config *config, hal_instance **out)
     atomic_init(&instance->handles, 1);
     atomic_init(&instance->objects, 1);
     pthread_mutex_init(&instance->cache.lock, NULL);
-    pthread_mutex_init(&instance->growing, NULL);
     pthread_mutex_init(&instance->asking, NULL);
     hal_status s = HAL_OK;
     if (config->trace_path != NULL)

@@ -33,6 +33,8 @@ typedef struct hal_turn {
     hal_futex state; /* 0 free, 1 taken, 2 taken and waited for */
 } hal_turn;
 void hal_turn_take(hal_turn *turn);
+/* False when `deadline` (ns on CLOCK_MONOTONIC) came first: then it is not the caller's. */
+bool hal_turn_take_by(hal_turn *turn, int64_t deadline);
 void hal_turn_give(hal_turn *turn);
 
 /* Every choice that makes two instances different, after the environment has been read. Strings are owned. */
@@ -184,9 +186,9 @@ struct hal_instance {
     uint32_t n_loaded, loaded_capacity;
     hal_list devices;     /* hal_device */
     hal_device *replaced; /* absent once; somebody may still hold them */
-    pthread_mutex_t growing; /* held by who adds to the two lists after the instance was made */
-    bool probed;             /* under `growing` */
-    pthread_mutex_t asking;  /* `answers` */
+    hal_turn growing;       /* taken by who adds to the two lists after the instance was made */
+    bool probed;            /* under `growing` */
+    pthread_mutex_t asking; /* `answers` */
     struct hal_answers *answers; /* of the last probe; NULL: what was kept */
     hal_load_entry *report;
     uint32_t n_report, report_capacity;

@@ -7,7 +7,6 @@
 #include "hal/discovery/words.h"
 #include "object.h"
 
-#include <time.h>
 
 #define COPY_TEXT(to, from) snprintf((to), sizeof(to), "%.*s", (int)sizeof(to) - 1, (from))
 #define NAMES 256 /* of vendors, separated by blanks */
@@ -126,12 +125,11 @@ static hal_status claim_again(hal_instance *instance)
 static hal_status probe(hal_instance *instance, int64_t deadline, bool once)
 {
     char vendors[NAMES];
-    const struct timespec until = {deadline / 1000000000, deadline % 1000000000};
     HAL_TRY(hal_instance_check(instance));
     list_vendors(instance, vendors);
     if (vendors[0] == '\0')
         return HAL_OK;
-    if (deadline <= hal_time_now() || pthread_mutex_clocklock(&instance->growing, CLOCK_MONOTONIC, &until) != 0)
+    if (deadline <= hal_time_now() || !hal_turn_take_by(&instance->growing, deadline))
         return HAL_FAIL(DEADLINE_EXCEEDED, "%s: the deadline passed before it was asked", vendors);
     hal_status s = HAL_OK;
     if (!once || !instance->probed) {
@@ -142,7 +140,7 @@ static hal_status probe(hal_instance *instance, int64_t deadline, bool once)
             s = claim_again(instance);
         hal_trace_span(instance, NULL, "probe", vendors, begin, hal_time_now());
     }
-    pthread_mutex_unlock(&instance->growing);
+    hal_turn_give(&instance->growing);
     return s;
 }
 
