@@ -21,7 +21,8 @@ static uint32_t class_of(const hal_portable_traits *traits, uint32_t dtype) {
 }
 
 /* Outputs may have any class of number where an input may be an integer or the row converts: planners' rows say so. */
-static bool dtype_ok(const hal_portable_traits *traits, const hal_portable_row *row, uint32_t i, uint32_t dtype) {
+bool hal_portable_takes(const hal_portable_traits *traits, uint32_t op, uint32_t i, uint32_t dtype) {
+    const hal_portable_row *row = &hal_portable_rows[op];
     uint32_t classes = row->classes;
     if (i < 32 && (row->integers >> i & 1)) classes |= HAL_PORTABLE_INTEGERS;
     return (class_of(traits, dtype) & classes) != 0;
@@ -35,7 +36,7 @@ const char *hal_portable_refuse(const hal_portable_traits *traits, const hal_des
         const hal_description_tensor *t = hal_description_operand(program, op, i);
         if (!t) continue;
         if (t->layout_kind != 0) return "operands in an opaque layout are not known here";
-        if (dtype_ok(traits, row, i, t->dtype)) continue;
+        if (hal_portable_takes(traits, op->number, i, t->dtype)) continue;
         if (t->dtype == HAL_F64 && !traits->fp64) return "the device has no doubles";
         snprintf(reason, size, "no portable kernel for dtype %u of operand %u", t->dtype, i);
         return reason;

@@ -69,6 +69,8 @@ HAL_PORTABLE_OPS(HAL_PORTABLE_DECLARE)
 /* A row's line; planner NULL: there is none. */
 typedef struct hal_portable_row { hal_portable_planner *planner; uint32_t classes, integers; } hal_portable_row;
 extern const hal_portable_row hal_portable_rows[HAL_OP_LIMIT];
+/* Whether operand i of a row that has a planner may be of this dtype. */
+bool hal_portable_takes(const hal_portable_traits *traits, uint32_t op, uint32_t i, uint32_t dtype);
 
 /* What a planner refuses beyond dtypes: NULL, or the reason. X(ID, refuser) */
 typedef const char *hal_portable_refuser(const hal_portable_traits *traits, const hal_description *program,

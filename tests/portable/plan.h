@@ -5,7 +5,7 @@
 
 #include <hal/ops.h>
 
-#include "ops/portable/portable.h"
+#include "ops/portable/planners.h"
 
 enum { PLAN_OPERANDS = 32 };
 
@@ -29,11 +29,11 @@ static inline bool plan_case(const hal_portable_traits *traits, const hal_case *
     return hal_portable_plan(call);
 }
 
-/* Kernels have no f8 and nothing that is packed. */
-static inline bool plan_computes(const hal_case *c) {
+/* Whether the case is for kernels of this row: others are decomposed, or refused. */
+static inline bool plan_computes(const hal_portable_traits *traits, const hal_case *c) {
     for (uint32_t i = 0; i < c->n_in + c->n_out; i++) {
         const uint32_t dtype = i < c->n_in ? c->in[i].dtype : c->out[i - c->n_in].dtype;
-        if (dtype == HAL_F8E4M3 || dtype == HAL_F8E5M2 || (dtype != HAL_NO_DTYPE && hal_element_width(dtype) == 0)) return false;
+        if (dtype != HAL_NO_DTYPE && !hal_portable_takes(traits, c->op, i, dtype)) return false;
     }
     return true;
 }

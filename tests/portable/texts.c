@@ -61,7 +61,7 @@ static void row_add(texts *t, uint32_t op, bool full) {
         uint32_t n = 0;
         if (!is_for(dtype, full) || hal_op_cases(op, (hal_dtype)dtype, &cases, &n) != HAL_OK) continue;
         for (uint32_t i = 0; i < n; i++) {
-            if (plan_computes(&cases[i]) && (full || !cases[i].full_only)) case_add(t, &traits, &cases[i]);
+            if (plan_computes(&traits, &cases[i]) && (full || !cases[i].full_only)) case_add(t, &traits, &cases[i]);
         }
         hal_op_cases_release(cases, n);
     }

@@ -195,7 +195,7 @@ static uint32_t plan_cases(const hal_portable_traits *traits, const hal_op_info 
     uint32_t n = 0, planned = 0;
     assert_int_equal(hal_op_cases(op->number, dtype, &cases, &n), HAL_OK);
     for (uint32_t i = 0; i < n; i++) {
-        if (cases[i].full_only || !plan_computes(&cases[i])) continue;
+        if (cases[i].full_only || !plan_computes(traits, &cases[i])) continue;
         plan_one(traits, &cases[i], op->name);
         planned++;
     }
