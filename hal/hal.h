@@ -392,9 +392,9 @@ typedef enum hal_device_state {
  * its own that is ended at its deadline, and lists what backends then claim. What is listed keeps its index and its
  * handles; new devices follow, but for one that takes the place of an absent one of its name. What was answered is kept: on
  * this machine as it is now, later instances list those devices without asking. Does nothing when no backend needs it.
- * Any thread, also while others look at the list. Blocking: until `deadline`, at most 4 s. Errors: DEADLINE_EXCEEDED when
- * that passes first; OUT_OF_MEMORY; that of a backend that fails to claim. A vendor that fails is none: its devices are
- * not there.
+ * Any thread, also while others look at the list. Blocking: until the last driver answered, at most until `deadline`; on a
+ * busy machine a driver that brings a compiler takes seconds. Errors: DEADLINE_EXCEEDED when that passes before they are
+ * asked; OUT_OF_MEMORY; that of a backend that fails to claim. A vendor that fails is none: its devices are not there.
  */
 HAL_API hal_status hal_instance_probe(hal_instance *instance, int64_t deadline);
 

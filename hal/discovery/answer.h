@@ -128,7 +128,8 @@ typedef struct hal_answers hal_answers;
 hal_status hal_answers_ask(const hal_allocator *allocator, const hal_files *files, int64_t deadline, hal_answers **answers);
 /* What was kept for this machine as it is now, or what was recorded; loads and starts nothing. NOT_FOUND when nothing was. */
 hal_status hal_answers_recall(const hal_allocator *allocator, const hal_files *files, hal_answers **answers);
-/* The same for the vendors named, separated by blanks: what others answered before stays kept. NULL: all. */
+/* The same for the vendors named, separated by blanks, each until `deadline`: somebody needs their devices. What others answered
+   before stays kept. NULL: all. */
 hal_status hal_answers_ask_some(const hal_allocator *allocator, const hal_files *files, const char *vendors, int64_t deadline,
                                 hal_answers **answers);
 void hal_answers_free(hal_answers *answers);

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define EACH_MS   3000
+#define EACH_MS   3000 /* where all are asked: nobody waits for one of them in particular */
 #define MANIFESTS 32u /* of OpenCL that are asked */
 #define TASKS     (MANIFESTS + 16u)
 #define ICD_ROOT  "/etc/OpenCL/vendors"
@@ -160,14 +160,14 @@ static hal_status take_answer(hal_answers *answers, const question *q, const hal
     return HAL_OK;
 }
 
-static hal_status ask_all(const hal_allocator *allocator, inquiry *r, int64_t deadline, hal_answers *answers)
+static hal_status ask_each(const hal_allocator *allocator, inquiry *r, int64_t deadline, hal_answers *answers)
 {
-    const int64_t each = hal_deadline_ms(EACH_MS), when = (int64_t)time(NULL);
+    const int64_t when = (int64_t)time(NULL);
     hal_status s = HAL_OK;
     for (uint32_t i = 0; i < r->n; i++) {
         r->tasks[i].verb = "ask";
         r->tasks[i].subject = r->questions[i].subject;
-        r->tasks[i].deadline = deadline < each ? deadline : each;
+        r->tasks[i].deadline = deadline;
     }
     hal_probe_all(allocator, r->tasks, r->n);
     for (uint32_t i = 0; i < r->n; i++) {
@@ -182,12 +182,13 @@ static hal_status ask_live(const hal_allocator *allocator, const hal_files *file
                            int64_t deadline, hal_answers *answers)
 {
     inquiry r = {.files = files};
+    const int64_t each = vendors == NULL ? hal_deadline_ms(EACH_MS) : deadline;
     hal_status s = HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
     r.questions = hal_allocate_array(allocator, TASKS, sizeof *r.questions);
     r.tasks = hal_allocate_array(allocator, TASKS, sizeof *r.tasks);
     if (r.questions != NULL && r.tasks != NULL) {
         list_questions(&r, vendors);
-        s = ask_all(allocator, &r, deadline, answers);
+        s = ask_each(allocator, &r, deadline < each ? deadline : each, answers);
     }
     hal_deallocate(allocator, r.tasks);
     hal_deallocate(allocator, r.questions);

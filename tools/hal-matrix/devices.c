@@ -6,7 +6,7 @@
 
 #include "tools/common/load_guard.h"
 
-enum { PROBE_MS = 5000 };
+enum { PROBE_MS = 30000 }; /* it is this backend that is wanted, and nothing else can be done meanwhile */
 
 /* Takes over the reference. */
 static int keep(matrix_devices *d, hal_device *device, tool_error *err) {
@@ -50,7 +50,8 @@ static int keep_backend(matrix_devices *d, const char *backend, tool_error *err)
         code = keep_listed(d, backend, &found, err);
     }
     if (code || found) return code;
-    return tool_fail(err, TOOL_NOT_FOUND, "no device of backend \"%s\"; hal-run devices says what was loaded", backend);
+    return tool_fail(err, TOOL_NOT_FOUND, "no device of backend \"%s\"; hal-run devices says what was loaded, hal-info doctor what "
+                     "drivers answered", backend);
 }
 
 static int keep_device(matrix_devices *d, const char *alias, tool_error *err) {
