@@ -22,16 +22,6 @@ static inline float hal_fma_rest(float a, float b, float c) {
     return (float)((double)a * (double)b + (double)c);
 #endif
 }
-static inline double hal_double_of(uint64_t u) {
-    double d;
-    memcpy(&d, &u, sizeof d);
-    return d;
-}
-static inline uint64_t hal_bits_of_double(double d) {
-    uint64_t u;
-    memcpy(&u, &d, sizeof u);
-    return u;
-}
 
 #define HAL_FUNCTION static inline
 #define HAL_DOUBLES 1

@@ -19,6 +19,16 @@ static inline float hal_float_of(uint32_t u) {
     memcpy(&f, &u, sizeof f);
     return f;
 }
+static inline double hal_double_of(uint64_t u) {
+    double d;
+    memcpy(&d, &u, sizeof d);
+    return d;
+}
+static inline uint64_t hal_bits_of_double(double d) {
+    uint64_t u;
+    memcpy(&u, &d, sizeof u);
+    return u;
+}
 
 /* a b + c, rounded once where the instruction set of the variant can do that. Kernels are built without
  * contraction and ask for it here, so that a function inlined in two kernels has the same bits in both. */
