@@ -377,13 +377,16 @@ check-conformance: all
 	  $(PYTHON) $(top_srcdir)/tests/matrix-summary.py conformance-$$backend.json || status=1; \
 	done; exit $$status
 
-# The opencl backend on PoCL: both variants of its kernels, in the full list two devices, and the first steps of training. Floors
-# as above, of each device; recorded maxima of each variant.
+# The opencl backend on PoCL: both variants of its kernels, in the full list two devices; the first steps of training; sessions and
+# collectives over cpu0 and a device with memory of its own. Floors as above, of each device; recorded maxima of each variant.
 OPENCL_FLOORS = wide:quick:4166 gpu:quick:4166 wide:full:15555 gpu:full:15555
-check-opencl: all
+HAL_PAIR_TESTS = tests/unit/test_plan tests/unit/test_session
+check-opencl: all $(HAL_PAIR_TESTS)
 	@$(HAL_TOOL_ENVIRONMENT) PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' FLOORS='$(OPENCL_FLOORS)' \
 	  $(SHELL) $(top_srcdir)/tests/opencl/matrix.sh $(LIST)
 	@$(HAL_TOOL_ENVIRONMENT) top_srcdir='$(abs_top_srcdir)' $(SHELL) $(top_srcdir)/tests/opencl/training.sh
+	+@HAL_TEST_OTHER=opencl0 HAL_OPENCL_MEMORY=device OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd; \
+	  export HAL_TEST_OTHER HAL_OPENCL_MEMORY OCL_ICD_VENDORS; $(call run_tests,$(HAL_PAIR_TESTS))
 
 # Each variant at its smallest shapes under Oclgrind: accesses out of bounds, races. A floor as above, of each variant.
 OCLGRIND_FLOOR = 2480
