@@ -183,7 +183,8 @@ HAL_OPENCL_TEST_SOURCES = \
 EXTRA_DIST += $(HAL_SHIM_FILES) tests/opencl/bark.c tests/opencl/matrix.sh tests/opencl/oclgrind.sh tests/opencl/training.sh \
 	tests/curves.sh
 tests_fault_test_opencl_SOURCES = tests/fault/test_opencl.c $(HAL_OPENCL_TEST_SOURCES)
-tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c $(HAL_OPENCL_TEST_SOURCES)
+tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c tests/opencl/halves.c tests/opencl/halves.h \
+	$(HAL_OPENCL_TEST_SOURCES)
 if HAVE_CMOCKA
 if HAVE_OPENCL
 check_DATA += .libs/libshim_icd.so

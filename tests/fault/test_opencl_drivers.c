@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Drivers of OpenCL that are missing, stale, empty, garbage or deadly beside PoCL, which stays usable; and the cache of compiled
- * programs: damaged, read-only, filled by two processes at once. Each trial is a process of its own, because a loader looks for
- * drivers once in the life of a process.
+ * Drivers of OpenCL that are missing, stale, empty, garbage or deadly beside PoCL, which stays usable; one without halves; and
+ * the cache of compiled programs: damaged, read-only, filled by two processes at once. Each trial is a process of its own,
+ * because a loader looks for drivers once in the life of a process.
  */
 #include "tests/unit/core_test.h"
 #include "tests/unit/scratch_test.h"
@@ -11,6 +11,7 @@
 #include <hal/core.h>
 #include <sys/wait.h>
 
+#include "tests/opencl/halves.h"
 #include "tests/opencl/work.h"
 
 #define LATER hal_deadline_ms(60000)
@@ -18,6 +19,7 @@
 static const char *lacking;    /* of this machine; NULL: nothing */
 static char pocl[512];         /* the library that its manifest names */
 static char stub[600];         /* a driver that behaves as its file's name says */
+static char shim[600];         /* PoCL with less than it has, as HAL_TEST_ICD says */
 
 /* -------------------------------------------------------------------------------------------------- stage -- */
 
@@ -32,11 +34,12 @@ static int setup(void **state)
     work_environment(scratch_root);
     setenv("HAL_OPENCL_BINARIES", "all", 1); /* PoCL takes long to give them */
     snprintf(stub, sizeof stub, "%s/.libs/libstub_opencl.so", build != NULL ? build : ".");
+    snprintf(shim, sizeof shim, "%s/.libs/libshim_icd.so", build != NULL ? build : ".");
     FILE *f = fopen("/etc/OpenCL/vendors/pocl.icd", "r");
     if (f == NULL || fgets(pocl, sizeof pocl, f) == NULL || fclose(f) != 0)
         return -1;
     pocl[strcspn(pocl, "\n")] = '\0';
-    return access(stub, R_OK);
+    return access(stub, R_OK) == 0 && access(shim, R_OK) == 0 ? 0 : -1;
 }
 
 /* In the scratch directory. */
@@ -107,15 +110,20 @@ static int try(void)
     return status != HAL_OK ? WRONG : compiled > 0 ? COMPILED : WORKS;
 }
 
-static pid_t start(void)
+static pid_t start_trial(int (*trial)(void))
 {
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         alarm(120); /* a hang is a failure */
-        _exit(try());
+        _exit(trial());
     }
     return child;
+}
+
+static pid_t start(void)
+{
+    return start_trial(try);
 }
 
 static int end_of(pid_t child)
@@ -209,6 +217,39 @@ static void hanging_drivers(void **state)
     beside_pocl("hanging", scratch_path("libstub-hang.so"));
 }
 
+/* ------------------------------------------------------------------------------------------------- halves -- */
+
+static int try_halves(void)
+{
+    hal_instance *instance = instance_of_both();
+    if (instance == NULL)
+        return WRONG;
+    const hal_status status = halves_on(instance, "opencl0", LATER);
+    if (status != HAL_OK)
+        print_error("%s: %s\n", hal_status_name(status), hal_status_last()->text);
+    hal_instance_release(instance);
+    return status == HAL_OK ? WORKS : WRONG;
+}
+
+/* The shim hides what PoCL may have; PoCL's compiler takes no value of the type half on processors. Both sets of kernels, for
+   they convert in ways of their own: by arithmetic on the bits, and by vload_half, which every device has. */
+static void devices_without_halves_compute_in_floats(void **state)
+{
+    (void)state;
+    static const char *const variants[] = {"wide", "gpu"};
+    clear();
+    manifest("shim.icd", shim);
+    setenv("HAL_TEST_ICD", "fp16=0,fp64=0", 1);
+    for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+        setenv("HAL_OPENCL_VARIANT", variants[i], 1);
+        const int found = end_of(start_trial(try_halves));
+        unsetenv("HAL_OPENCL_VARIANT");
+        if (found != WORKS)
+            fail_msg("%s: %d", variants[i], found);
+    }
+    unsetenv("HAL_TEST_ICD");
+}
+
 /* -------------------------------------------------------------------------------------------------- cache -- */
 
 static void compiled_programs_are_kept(void **state)
@@ -285,6 +326,7 @@ int main(void)
         cmocka_unit_test(files_that_are_no_libraries),
         cmocka_unit_test(deadly_drivers),
         cmocka_unit_test(hanging_drivers),
+        cmocka_unit_test(devices_without_halves_compute_in_floats),
         cmocka_unit_test(compiled_programs_are_kept),
         cmocka_unit_test(damaged_caches_are_no_harm),
         cmocka_unit_test(caches_that_cannot_be_written_are_done_without),

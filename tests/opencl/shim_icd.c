@@ -155,15 +155,22 @@ static cl_int CL_API_CALL mine_clEnqueueNDRangeKernel(cl_command_queue queue, cl
     return e;
 }
 
-/* A source that the script has broken begins with a line that no compiler accepts. */
+/* What a source begins with: a line that no compiler accepts where the script has broken it, and one that makes an error of
+   each use of a type that the device was told not to have, which PoCL would compile all the same. */
+static const char *preamble(void) {
+    if (script_breaks_sources()) return "#error told to be broken\n";
+    return script_limit(LIMIT_FP64) == 0 ? "#define double there is no double here\n" : "";
+}
+
+/* The backend gives a source in one piece. */
 static cl_program CL_API_CALL mine_clCreateProgramWithSource(cl_context context, cl_uint n, const char **texts,
                                                              const size_t *lengths, cl_int *code) {
-    static const char *broken = "#error told to be broken\n";
-    const cl_int told = ENTER(clCreateProgramWithSource);
+    const char *both[2] = {preamble(), n == 1 ? texts[0] : ""};
+    const size_t both_lengths[2] = {0, n == 1 && lengths ? lengths[0] : 0};
+    const cl_int told = n == 1 ? ENTER(clCreateProgramWithSource) : CL_INVALID_VALUE;
     if (told < 0 && code) *code = told;
     if (told < 0) return NULL;
-    cl_program made = script_breaks_sources() ? real.clCreateProgramWithSource(context, 1, &broken, NULL, code)
-        : real.clCreateProgramWithSource(context, n, texts, lengths, code);
+    cl_program made = real.clCreateProgramWithSource(context, 2, both, both_lengths, code);
     if (made) live[PROGRAM]++;
     return made;
 }
