@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Each ```c block of the README and docs/ compiles against the public headers: as a file, or, where it is a few
-statements, as the body of a function returning hal_status.
+statements, as the body of a function returning hal_status. Each test that a column "shown by" of a table names is run.
 
 usage: samples.py [SOURCE-ROOT]"""
 import os
@@ -13,6 +13,7 @@ import sys
 
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("top_srcdir", ".")).resolve()
 BLOCK = re.compile(r"^```c\n(.*?)^```", re.M | re.S)
+TABLE = re.compile(r"^\|.*\| shown by \|\n\|[-|]*\n((?:\|.*\n)+)", re.M)
 HEADERS = "".join(f"#include <{name}>\n" for name in (
     "hal/hal.h", "hal/ops.h", "hal/graph.h", "hal/plan.h", "hal/backend.h", "stdio.h", "stdlib.h", "string.h"))
 CC = shlex.split(os.environ.get("CC", "cc")) + [
@@ -34,10 +35,21 @@ def check(block):
     return as_file if re.search(r"^(int|static|void|hal_status) ?.*\)\n?\s*\{", block, re.M) else as_body
 
 
+def missing_tests(text):
+    named = [name for table in TABLE.findall(text) for row in table.splitlines()
+             for name in re.findall(r"`(\w+)`", row.rsplit("|", 2)[1])]
+    run = {name for path in (ROOT / "tests").rglob("*.c")
+           for name in re.findall(r"cmocka_unit_test\w*\((\w+)", path.read_text(encoding="utf-8"))} if named else set()
+    return [name for name in named if name not in run]
+
+
 def main():
     passed = failed = 0
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         text = path.read_text(encoding="utf-8")
+        for name in missing_tests(text):
+            failed += 1
+            print(f"{path.relative_to(ROOT)}: no test is called {name}")
         for match in BLOCK.finditer(text):
             problem = check(match.group(1))
             if problem is None:
