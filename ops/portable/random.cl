@@ -70,13 +70,20 @@ typedef double normal_real;
 typedef float normal_real;
 #define STORE_NORMAL(T) HAL_PASTE(hal_f_store_, T)
 #endif
-HAL_FUNCTION normal_real normal(uint w0, uint w1, int odd) {
-    const normal_real u = ((normal_real)(w0 >> 8) + (normal_real)0.5f) * (normal_real)0x1p-24f;
+/* The logarithm of (k + 1/2) 2^-24. Near 1 that has more bits than a float, and what is missing there has not. */
+HAL_FUNCTION normal_real log_of(uint k) {
 #ifdef HAL_DOUBLES
-    const double r = sqrt(-2.0 * log(u)), t = 6.28318530717958647693 * ((double)(w1 >> 8) * 0x1p-24);
+    return log(((double)k + 0.5) * 0x1p-24);
+#else
+    return k < 0x800000u ? hal_f_log(((float)k + 0.5f) * 0x1p-24f) : log1p(((float)(0x1000000u - k) - 0.5f) * -0x1p-24f);
+#endif
+}
+HAL_FUNCTION normal_real normal(uint w0, uint w1, int odd) {
+#ifdef HAL_DOUBLES
+    const double r = sqrt(-2.0 * log_of(w0 >> 8)), t = 6.28318530717958647693 * ((double)(w1 >> 8) * 0x1p-24);
     return odd ? r * sin(t) : r * cos(t);
 #else
-    const float r = hal_sqrt(-2.0f * hal_f_log(u)), t = 6.28318531f * ((float)(w1 >> 8) * 0x1p-24f);
+    const float r = hal_sqrt(-2.0f * log_of(w0 >> 8)), t = 6.28318531f * ((float)(w1 >> 8) * 0x1p-24f);
     return odd ? r * hal_f_sin(t) : r * hal_f_cos(t);
 #endif
 }
