@@ -280,7 +280,7 @@ typedef struct hal_backend_binding { void *memory; void *host; uint64_t offset; 
 
 /**
  * The table of a backend: static, const, the same for every query. A NULL member is an error at load, but for `cost`,
- * `counter`, `layout` and `vendors`; a table may end before `layout`.
+ * `counter`, `layout`, `vendors` and `driver`; a table may end before `layout`.
  */
 typedef struct hal_backend {
     hal_head head;
@@ -350,6 +350,10 @@ typedef struct hal_backend {
      *  asked in a process of their own, when somebody first looks for a device that is not there (hal_instance_probe);
      *  then `claim` is called again, and may tell of more devices behind those it told of before. NULL: none. */
     const char *vendors;
+
+    /** What drives device `index` of the claimed ones, with its version, cut to `size` bytes: "PoCL 3.1". Reports carry it, as
+     *  results are those of a driver. Passive. NULL: nothing that would tell two results apart. */
+    void (*driver)(void *state, uint32_t index, char *text, size_t size);
 } hal_backend;
 /** Bytes of the shortest table of this ABI number: what came with its first release. */
 #define HAL_BACKEND_LEAST_SIZE offsetof(hal_backend, layout)

@@ -207,6 +207,16 @@ const hal_backend *hal_device_backend(const hal_device *device)
     return device->loaded->table;
 }
 
+void hal_device_driver(const hal_device *device, char *text, size_t size)
+{
+    const hal_backend *table = device->loaded->table;
+    if (size == 0)
+        return;
+    text[0] = '\0';
+    if (table->head.size >= offsetof(hal_backend, driver) + sizeof table->driver && table->driver != NULL)
+        table->driver(device->loaded->state, device->local, text, size);
+}
+
 uint64_t hal_device_counter(const hal_device *device, const char *name)
 {
     void *opened = atomic_load_explicit(&device->opened, memory_order_acquire);

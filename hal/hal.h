@@ -440,6 +440,8 @@ typedef struct hal_device_info {
 
 /** Describes `device`. The state is a snapshot. */
 HAL_API void hal_device_describe(const hal_device *device, hal_device_info *info);
+/** What drives the device, with its version, cut to `size` bytes; "" where its backend tells nothing. Activates nothing. */
+HAL_API void hal_device_driver(const hal_device *device, char *text, size_t size);
 /** What the backend counted since the device was activated: "ops" executed, "programs" compiled; "kernels" that its own
  *  compiler made and "binaries" that it took from a cache instead; names are the backend's (hal_backend.counter). 0: not
  *  counted, or not activated. For tests and diagnosis. */

@@ -271,7 +271,7 @@ static bool complete_work(const hal_backend *t)
     return t->support && t->compile && t->program_free && t->queue_create && t->queue_destroy && t->submit && t->copy;
 }
 
-/* Members this version calls without asking; cost, counter, layout and vendors may be NULL. */
+/* Members this version calls without asking; cost, counter, layout, vendors and driver may be NULL. */
 static bool complete_table(const hal_backend *t)
 {
     return t->name && t->description && t->build_id && complete_devices(t) && complete_work(t);
@@ -291,7 +291,7 @@ static hal_status stage_version(candidate *c, hal_backend_query_fn query, const 
         return HAL_FAIL(VERSION_MISMATCH, "the table says sanitizer kind %u, the note %u", t->sanitizer,
                         c->note.sanitizer);
     if (!complete_table(t))
-        return HAL_FAIL(VERSION_MISMATCH, "a function of the table is NULL; only cost, counter, layout and vendors may be");
+        return HAL_FAIL(VERSION_MISMATCH, "a function of the table is NULL; only cost, counter, layout, vendors and driver may be");
     if (strcmp(t->name, c->note.name) != 0)
         return HAL_FAIL(VERSION_MISMATCH, "the table is called \"%s\", the note \"%s\"", t->name,
                         c->note.name);

@@ -124,7 +124,9 @@ typedef struct hal_topology_options {
 HAL_API hal_status hal_topology_create(const hal_topology_options *options, hal_topology **topology);
 /**
  * The description of the machine that `instance` was created on, with one reference: the passive one, with answers that were
- * kept then. Its devices that no backend claims are in the instance's list too, absent, with their reason.
+ * kept then. Its devices that no backend claims are in the instance's list too, absent, with their reason. It stays what it
+ * was: hal_instance_probe adds devices to the instance's list and nothing here; what drivers answered then is in the next
+ * description that hal_topology_create makes.
  */
 HAL_API hal_status hal_instance_topology(hal_instance *instance, hal_topology **topology);
 /** One more reference; returns its argument. */

@@ -73,6 +73,13 @@ hal_status hal_opencl_claim(void *opaque, uint32_t capacity, hal_device_record *
     return status;
 }
 
+/* Of a driver that was updated since it was asked this is the old version; such a device is not opened. */
+void hal_opencl_claim_driver(void *opaque, uint32_t index, char *text, size_t size) {
+    hal_vendor_device told;
+    if (hal_opencl_claim_get(opaque, index, &told))
+        snprintf(text, size, "%s%s%s", told.platform_name, told.platform_name[0] ? " " : "", told.driver);
+}
+
 bool hal_opencl_claim_get(hal_opencl_state *state, uint32_t index, hal_vendor_device *claim) {
     pthread_mutex_lock(&state->lock);
     const bool there = index < state->n_claims;

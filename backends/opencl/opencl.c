@@ -66,7 +66,7 @@ static const hal_backend opencl_backend = {
     .free = hal_opencl_free, .support = hal_opencl_support, .cost = hal_opencl_cost, .compile = hal_opencl_compile,
     .program_free = hal_opencl_program_free, .queue_create = hal_opencl_queue_create,
     .queue_destroy = hal_opencl_queue_destroy, .submit = hal_opencl_submit, .copy = hal_opencl_copy,
-    .counter = opencl_counter, .vendors = "opencl",
+    .counter = opencl_counter, .vendors = "opencl", .driver = hal_opencl_claim_driver,
 };
 
 HAL_BACKEND_EXPORT(opencl_backend, "opencl", "opencl-1")

@@ -120,6 +120,7 @@ hal_status hal_opencl_no_memory(const hal_host *host, const char *what);
 /* ------------------------------------------------------------------------------------------ claim.c -- */
 hal_status hal_opencl_claim(void *state, uint32_t capacity, hal_device_record *records, uint32_t *count);
 /* False: there is no such device. */
+void hal_opencl_claim_driver(void *state, uint32_t index, char *text, size_t size);
 bool hal_opencl_claim_get(hal_opencl_state *state, uint32_t index, hal_vendor_device *claim);
 /* Whether the host may reach the memory of such a device. */
 bool hal_opencl_claim_shares(const hal_opencl_state *state, const hal_vendor_device *claim);

@@ -343,9 +343,12 @@ def drivers_are_asked_by_the_run_itself(t):
         devices = json.loads(t.good("hal-run", "devices", "--json", XDG_CACHE_HOME=t.path("asked")).out)["devices"]
         expect("opencl" not in {d["backend"] for d in devices}, "hal-run finds a device of opencl, and hal-matrix does not")
         raise Skipped("no OpenCL driver answers (Debian: pocl-opencl-icd)")
+    drivers = []
     for _ in range(2):
         t.good("hal-matrix", *words)
         expect(report(t)["devices"][0]["backend"] == "opencl" and report(t)["summary"]["passed"] > 0, f"{report(t)['summary']}")
+        drivers.append(report(t)["devices"][0]["driver"])
+    expect(drivers[0] and drivers[0] == drivers[1], f"the reports are of the drivers {drivers}")
 
 
 @case

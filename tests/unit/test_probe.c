@@ -33,6 +33,12 @@ static hal_status told_claim(void *state, uint32_t capacity, hal_device_record *
     return HAL_OK;
 }
 
+static void told_driver(void *state, uint32_t index, char *text, size_t size)
+{
+    (void)state;
+    snprintf(text, size, "driver %u.1", index);
+}
+
 static hal_backend told_table, other_table;
 
 static hal_loaded *load(hal_instance *instance, const hal_backend *table)
@@ -65,7 +71,9 @@ static hal_instance *answered(void)
     told_table.open = told_open;
     told_table.claim = told_claim;
     told_table.vendors = "opencl";
+    told_table.driver = told_driver;
     other_table = told_table;
+    other_table.head.size = offsetof(hal_backend, driver); /* from before there was the question */
     other_table.name = "cuda";
     other_table.vendors = NULL;
     return bare_instance();
@@ -86,6 +94,17 @@ static hal_device_info info_of(hal_instance *instance, const char *alias)
     hal_device_describe(device, &info);
     hal_device_release(device);
     return info;
+}
+
+static void assert_driver(hal_instance *instance, const char *alias, const char *expected)
+{
+    hal_device *device = NULL;
+    char text[9] = "before";
+    assert_ok(hal_device_find(instance, alias, &device));
+    hal_device_driver(device, text, sizeof text);
+    assert_string_equal(text, expected);
+    hal_device_driver(device, NULL, 0);
+    hal_device_release(device);
 }
 
 static void backends_are_told_what_was_answered(void **state)
@@ -129,6 +148,8 @@ static void a_board_has_one_name(void **state)
     assert_int_not_equal(first.compute_group, info_of(instance, "gpu1").compute_group);
     assert_int_equal(cpu.compute_group, UINT32_MAX);
     assert_true(first.memory != second.memory);
+    assert_driver(instance, "gpu0", "");
+    assert_driver(instance, "gpu0@opencl", "driver 2"); /* cut; the third of its backend */
     hal_device *device = NULL;
     assert_code(hal_device_find(instance, "gpu0@hip", &device), NOT_FOUND);
     assert_code(hal_device_find(instance, "@", &device), NOT_FOUND);

@@ -27,6 +27,7 @@ static void identify(hal_instance *instance, const hal_device *device, matrix_fa
     snprintf(f->alias, sizeof f->alias, "%s", info.alias);
     snprintf(f->backend, sizeof f->backend, "%s", info.backend);
     snprintf(f->name, sizeof f->name, "%s", info.name);
+    hal_device_driver(device, f->driver, sizeof f->driver);
     f->emulated = info.emulated;
     matrix_machine_describe(instance, &info, f->machine, sizeof f->machine);
 }
@@ -41,10 +42,12 @@ static void describe_hardware(const hal_topology_device *d, matrix_facts *f) {
         append(f->features, sizeof f->features, "%s%s", i ? ", " : "", d->features[i]);
 }
 
-/* A device that only its backend knows, an emulated one say, is not in the topology. */
-static void look_up(hal_instance *instance, matrix_facts *f) {
+/* Drivers may have been asked since the instance was made, hence a new description. A device that only its backend knows, an
+ * emulated one say, is not in it. */
+static void look_up(matrix_facts *f) {
+    const hal_topology_options options = {HAL_HEAD(hal_topology_options)};
     hal_topology *t;
-    if (hal_instance_topology(instance, &t) != HAL_OK) return;
+    if (hal_topology_create(&options, &t) != HAL_OK) return;
     const uint32_t index = hal_topology_device_find(t, f->alias);
     if (index != HAL_NOWHERE) describe_hardware(hal_topology_device_at(t, index), f);
     hal_topology_release(t);
@@ -62,7 +65,7 @@ void matrix_facts_gather(hal_instance *instance, hal_device *device, const matri
                          const matrix_selection *selection, matrix_facts *f) {
     struct utsname system;
     identify(instance, device, f);
-    look_up(instance, f);
+    look_up(f);
     if (uname(&system) == 0)
         snprintf(f->system, sizeof f->system, "%.40s %.60s %.40s", system.sysname, system.release, system.machine);
     snprintf(f->tool, sizeof f->tool, "%s", hal_version());
