@@ -2,6 +2,7 @@
 """The conformance runner: what it counts, and that each of its gates closes."""
 import html.parser
 import json
+import pathlib
 import re
 import signal
 import subprocess
@@ -349,6 +350,22 @@ def drivers_are_asked_by_the_run_itself(t):
         expect(report(t)["devices"][0]["backend"] == "opencl" and report(t)["summary"]["passed"] > 0, f"{report(t)['summary']}")
         drivers.append(report(t)["devices"][0]["driver"])
     expect(drivers[0] and drivers[0] == drivers[1], f"the reports are of the drivers {drivers}")
+
+
+@case
+def without_halves_and_doubles_the_contract_holds(t):
+    """On PoCL behind a driver that hides both, where functions are made in other ways: what those that use doubles come to."""
+    shim = t.build / ".libs/libshim_icd.so"
+    if not shim.exists() or not pathlib.Path("/etc/OpenCL/vendors/pocl.icd").exists():
+        raise Skipped("no shim around PoCL (make check-programs; Debian: pocl-opencl-icd)")
+    vendors = t.path("vendors")
+    vendors.mkdir()
+    (vendors / "shim.icd").write_text(f"{shim}\n")
+    t.good("hal-matrix", "run", "--backend", "opencl", "--list", "tiny", "--op", "random", "--op", "dropout", "--op", "gated",
+           "--dtype", "f32", "--dtype", "f16", "--dtype", "f64", "--json", t.path("report.json"),
+           OCL_ICD_VENDORS=vendors, HAL_TEST_ICD="fp16=0,fp64=0")
+    found = {(c["case"].split("/")[1], c["verdict"]) for c in cases(t)}
+    expect(found == {("f32", "passed"), ("f16", "passed"), ("f64", "unsupported")}, f"{found}")
 
 
 @case
