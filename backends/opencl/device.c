@@ -6,9 +6,12 @@
 
 #include "bell.h"
 #include "clock.h"
+#include "ground.h"
 #include "staging.h"
 
 #define CALLBACK_NS INT64_C(1000000000)
+/* For work that nobody waits for any more. */
+#define LAST_NS     INT64_C(3000000000)
 
 /* ------------------------------------------------------------------------------------------ questions -- */
 
@@ -66,8 +69,11 @@ static void read_traits(hal_opencl_device *d) {
 
 /* What the claim promised has to hold still. */
 static hal_status check_sharing(hal_opencl_device *d) {
-    const bool fine = (number(d, CL_DEVICE_SVM_CAPABILITIES) & CL_DEVICE_SVM_FINE_GRAIN_BUFFER) != 0;
-    if (!d->host_access || (fine && d->cl.clSVMAlloc && d->cl.clSVMFree)) return HAL_OK;
+    cl_device_svm_capabilities has = 0;
+    if (!d->host_access) return HAL_OK;
+    const cl_int e = d->cl.clGetDeviceInfo(d->id, CL_DEVICE_SVM_CAPABILITIES, sizeof has, &has, NULL);
+    if (e != CL_SUCCESS && e != CL_INVALID_VALUE) return hal_opencl_fail(d, e, "clGetDeviceInfo");
+    if ((has & CL_DEVICE_SVM_FINE_GRAIN_BUFFER) && d->cl.clSVMAlloc && d->cl.clSVMFree) return HAL_OK;
     return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNAVAILABLE), 0,
         "opencl: %s: the driver shared memory with the host when it was last asked and does not now; ask again with hal-info "
         "--probe, or set HAL_OPENCL_MEMORY=device", d->name);
@@ -112,15 +118,19 @@ bool hal_opencl_device_drain(hal_opencl_device *d, int64_t deadline) {
 
 /* ------------------------------------------------------------------------------------------------ losing -- */
 
-/* Out of resources is also what a driver says whose device has crashed; then it takes no marker either. */
-static bool is_gone(hal_opencl_device *d, cl_int code) {
-    if (code == CL_DEVICE_NOT_AVAILABLE || code == CL_INVALID_CONTEXT || code == CL_INVALID_COMMAND_QUEUE) return true;
-    if (code != CL_OUT_OF_RESOURCES && code != CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) return false;
+cl_int hal_opencl_device_ask(hal_opencl_device *d) {
     pthread_mutex_lock(&d->lock);
     cl_int e = d->cl.clEnqueueMarkerWithWaitList(d->queue, 0, NULL, NULL);
     if (e == CL_SUCCESS) e = d->cl.clFlush(d->queue);
     pthread_mutex_unlock(&d->lock);
-    return e != CL_SUCCESS;
+    return e;
+}
+
+/* Out of resources is also what a driver says whose device has crashed; then it takes no marker either. */
+static bool is_gone(hal_opencl_device *d, cl_int code) {
+    if (code == CL_DEVICE_NOT_AVAILABLE || code == CL_INVALID_CONTEXT || code == CL_INVALID_COMMAND_QUEUE) return true;
+    if (code != CL_OUT_OF_RESOURCES && code != CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST) return false;
+    return hal_opencl_device_ask(d) != CL_SUCCESS;
 }
 
 void hal_opencl_device_suspect(hal_opencl_device *d, cl_int code, const char *text) {
@@ -143,16 +153,44 @@ static hal_status create_context(hal_opencl_device *d) {
     return d->queue ? HAL_OK : hal_opencl_fail(d, e, "clCreateCommandQueue");
 }
 
+static hal_opencl_device *create(hal_opencl_state *state, uint32_t index) {
+    pthread_condattr_t clock;
+    hal_opencl_device *d = calloc(1, sizeof *d);
+    if (!d) return NULL;
+    d->state = state;
+    d->host = state->host;
+    d->index = index;
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_mutex_init(&d->build, NULL);
+    pthread_mutex_init(&d->tuning, NULL);
+    pthread_mutex_init(&d->grounds, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&d->grounds_gone, &clock);
+    pthread_condattr_destroy(&clock);
+    return d;
+}
+
+/* A driver that still uses memory of the host comes back for it: its device stays until the process ends. */
 void hal_opencl_device_close(void *device) {
     hal_opencl_device *d = device;
     if (!d->lost) hal_opencl_binaries_store(d);
     hal_opencl_device_trim(d);
     if (d->queue) d->cl.clReleaseCommandQueue(d->queue);
+    if (!hal_opencl_grounds_wait(d, hal_opencl_now() + LAST_NS)) return;
     if (d->context) d->cl.clReleaseContext(d->context);
+    pthread_cond_destroy(&d->grounds_gone);
+    pthread_mutex_destroy(&d->grounds);
     pthread_mutex_destroy(&d->tuning);
     pthread_mutex_destroy(&d->build);
     pthread_mutex_destroy(&d->lock);
     free(d);
+}
+
+/* Some drivers accept callbacks and never make them. */
+static void learn_callbacks(hal_opencl_device *d) {
+    d->calls_back = hal_opencl_device_drain(d, hal_opencl_now() + CALLBACK_NS);
+    if (d->host_access || d->is_host) d->told_of_ends = hal_opencl_grounds_ask(d, hal_opencl_now() + CALLBACK_NS);
 }
 
 hal_status hal_opencl_device_open(void *opaque, uint32_t index, void **device) {
@@ -162,15 +200,9 @@ hal_status hal_opencl_device_open(void *opaque, uint32_t index, void **device) {
     if (!hal_opencl_claim_get(state, index, &claim))
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_NOT_FOUND), 0,
             "opencl: there is no device %u", index);
-    hal_opencl_device *d = calloc(1, sizeof *d);
+    hal_opencl_device *d = create(state, index);
     if (!d) return hal_opencl_no_memory(host, "a device");
-    d->state = state;
-    d->host = host;
-    d->index = index;
     snprintf(d->platform, sizeof d->platform, "%s", claim.platform_name);
-    pthread_mutex_init(&d->lock, NULL);
-    pthread_mutex_init(&d->build, NULL);
-    pthread_mutex_init(&d->tuning, NULL);
     hal_status status = hal_opencl_find(state, &claim, &d->cl, &d->id);
     if (status == HAL_OK) {
         read_all(d);
@@ -179,8 +211,7 @@ hal_status hal_opencl_device_open(void *opaque, uint32_t index, void **device) {
     }
     if (status == HAL_OK) status = create_context(d);
     if (status == HAL_OK) {
-        /* some drivers accept a callback and never make it */
-        d->calls_back = hal_opencl_device_drain(d, hal_opencl_now() + CALLBACK_NS);
+        learn_callbacks(d);
         *device = d;
     } else hal_opencl_device_close(d);
     return status;

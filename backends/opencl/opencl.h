@@ -78,8 +78,8 @@ typedef struct hal_opencl_device {
     uint64_t memory_bytes, most_block;
     size_t most_items[3];
     /* Its memory is the host's (hal_device_record.host_access); copies go through pinned memory; the driver calls back when
-       an event is over. */
-    bool host_access, stages, calls_back;
+       an event is over, and says when it is done with a buffer. */
+    bool host_access, stages, calls_back, told_of_ends;
     /* It computes on the host's processors. */
     bool is_host;
     /* Queues keep no order. */
@@ -87,6 +87,10 @@ typedef struct hal_opencl_device {
     /* Of traces; guarded by `lock`. */
     bool clocked;
     int64_t clock_distance, traced_until;
+    /* What is left to the driver (ground.h); guarded by `grounds`, which no call of OpenCL is made under. */
+    int64_t n_grounds;
+    pthread_mutex_t grounds;
+    pthread_cond_t grounds_gone;
     /* Bytes in buffers; counters. */
     _Atomic uint64_t given, serial, ops, programs, kernels, loaded;
     _Atomic bool lost;
@@ -96,11 +100,10 @@ typedef struct hal_opencl_device {
 typedef struct hal_opencl_block {
     cl_mem mem;
     uint64_t bytes;
-    /* Shared virtual memory, where the device has access to the host's; else NULL. */
+    /* Where the host finds it, if the device has access to the host's memory; else NULL. */
     void *host;
-    /* Pages of ours that the buffer stands on, or NULL. */
-    void *pages;
-    uint64_t mapped;
+    /* What the buffer stands on, unless that is left to the driver; else NULL. */
+    struct hal_opencl_ground *ground;
     /* No other block of the device ever has the same; handles and addresses are used again. */
     uint64_t serial;
 } hal_opencl_block;
@@ -135,6 +138,8 @@ hal_status hal_opencl_device_open(void *state, uint32_t index, void **device);
 void hal_opencl_device_close(void *device);
 /* Waits for what is in the device's own queue; false: it did not end in time, or the driver would not say. */
 bool hal_opencl_device_drain(hal_opencl_device *device, int64_t deadline);
+/* What the driver says to a marker: no success once its device is gone. */
+cl_int hal_opencl_device_ask(hal_opencl_device *device);
 /* Gives back what is only kept to be quicker later. */
 void hal_opencl_device_trim(hal_opencl_device *device);
 /* Tells the host that the device is lost, if that is what the code of a failure means; once. */
@@ -148,6 +153,8 @@ hal_status hal_opencl_find(hal_opencl_state *state, const hal_vendor_device *cla
 /* ----------------------------------------------------------------------------------------- memory.c -- */
 hal_status hal_opencl_alloc(void *device, uint64_t bytes, void **memory, void **host);
 void hal_opencl_free(void *device, void *memory);
+/* The failure of a call that should have made a block. */
+hal_status hal_opencl_no_block(hal_opencl_device *device, uint64_t bytes, cl_int code);
 /* A buffer, uninitialised, and its end. */
 hal_status hal_opencl_buffer_create(hal_opencl_device *device, uint64_t bytes, cl_mem *mem);
 void hal_opencl_buffer_free(hal_opencl_device *device, cl_mem mem, uint64_t bytes);
