@@ -37,16 +37,25 @@ hal_status hal_opencl_guests_place(hal_opencl_job *j, hal_opencl_program *p, con
     return HAL_OK;
 }
 
-/* Mapping brings the bytes home; unmapping follows it also in a queue that keeps no order. */
-static cl_int bring_home(const hal_opencl_api *cl, cl_command_queue queue, cl_mem guest) {
+/* Mapping brings the bytes home; unmapping follows it also in a queue that keeps no order. What stays mapped is never gone, so
+   the mapping is then the end of the job. */
+static cl_int bring_home(hal_opencl_job *j, cl_mem guest) {
+    const hal_opencl_api *cl = &j->queue->device->cl;
+    cl_command_queue queue = j->queue->queue;
     cl_event mapped = NULL;
     size_t bytes = 0;
     cl_int e = cl->clGetMemObjectInfo(guest, CL_MEM_SIZE, sizeof bytes, &bytes, NULL);
     if (e != CL_SUCCESS) return e;
     void *at = cl->clEnqueueMapBuffer(queue, guest, CL_FALSE, CL_MAP_READ, 0, bytes, 0, NULL, &mapped, &e);
     if (!at) return e;
-    e = cl->clEnqueueUnmapMemObject(queue, guest, at, 1, &mapped, NULL);
-    cl->clReleaseEvent(mapped);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        e = cl->clEnqueueUnmapMemObject(queue, guest, at, 1, &mapped, NULL);
+        if (e != CL_SUCCESS) continue;
+        cl->clReleaseEvent(mapped);
+        return e;
+    }
+    j->held = true;
+    j->event = mapped;
     return e;
 }
 
@@ -54,6 +63,6 @@ cl_int hal_opencl_guests_leave(hal_opencl_job *j) {
     const hal_opencl_api *cl = &j->queue->device->cl;
     cl_command_queue queue = j->queue->queue;
     cl_int e = j->queue->device->unordered ? cl->clEnqueueBarrierWithWaitList(queue, 0, NULL, NULL) : CL_SUCCESS;
-    for (uint32_t i = 0; i < j->n_guests && e == CL_SUCCESS; i++) e = bring_home(cl, queue, j->guests[i]);
+    for (uint32_t i = 0; i < j->n_guests && e == CL_SUCCESS; i++) e = bring_home(j, j->guests[i]);
     return e == CL_SUCCESS ? cl->clEnqueueMarkerWithWaitList(queue, 0, NULL, &j->event) : e;
 }

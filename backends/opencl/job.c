@@ -3,6 +3,9 @@
  * The end of work is noticed in a callback of its last event; a queue of a driver that does not call back has a thread
  * that waits instead. Callbacks may come on several threads at once and out of order, so the one that finds the first job
  * of the list over tells all that are.
+ *
+ * A driver may take work and then tell nothing of it. Memory of others that it uses must not be given back on a guess: such a
+ * job waits until the driver is done with the buffers around it. Memory of ours has its own way (ground.h).
  */
 #include "job.h"
 
@@ -24,17 +27,33 @@ hal_opencl_job *hal_opencl_job_create(hal_opencl_queue *queue, uint32_t n_events
     return NULL;
 }
 
-void hal_opencl_job_free(hal_opencl_job *j) {
-    if (!j) return;
+static void release_events(hal_opencl_job *j) {
     const hal_opencl_api *cl = &j->queue->device->cl;
     for (uint32_t i = 0; i < j->n_events; i++) cl->clReleaseEvent(j->events[i]);
     if (j->event) cl->clReleaseEvent(j->event);
-    for (uint32_t i = 0; i < j->n_guests; i++) cl->clReleaseMemObject(j->guests[i]);
+    j->n_events = 0;
+    j->event = NULL;
+}
+
+/* The last may end the job. */
+static void release_guests(hal_opencl_job *j) {
+    cl_int (CL_API_CALL *release)(cl_mem) = j->queue->device->cl.clReleaseMemObject;
+    cl_mem *guests = j->guests;
+    const uint32_t n = j->n_guests;
+    j->guests = NULL;
+    j->n_guests = 0;
+    for (uint32_t i = 0; i < n; i++) release(guests[i]);
+    free(guests);
+}
+
+void hal_opencl_job_free(hal_opencl_job *j) {
+    if (!j) return;
+    release_events(j);
+    release_guests(j);
     hal_opencl_staging_give(j);
     free(j->events);
     free(j->waits);
     free(j->ops);
-    free(j->guests);
     free(j);
 }
 
@@ -54,7 +73,7 @@ static void tell(hal_opencl_job *j) {
     hal_opencl_device *d = j->queue->device;
     judge(j);
     if (j->failure == HAL_OK && j->after) j->after(j);
-    if (d->state->traced) hal_opencl_trace(j);
+    if (d->state->traced && j->event) hal_opencl_trace(j);
     d->host->complete(d->host->context, j->completion, j->failure, j->text);
     hal_opencl_job_free(j);
 }
@@ -76,7 +95,7 @@ static void end(hal_opencl_job *job, cl_int fate) {
             pthread_mutex_lock(&q->lock);
         }
         q->telling = false;
-        if (!q->first) pthread_cond_broadcast(&q->changed);
+        if (!q->first || q->waits) pthread_cond_broadcast(&q->changed);
     }
     pthread_mutex_unlock(&q->lock);
 }
@@ -97,25 +116,64 @@ static void append(hal_opencl_queue *q, hal_opencl_job *j) {
     pthread_mutex_unlock(&q->lock);
 }
 
-static cl_int wait_for(const hal_opencl_api *cl, cl_event event) {
+/* False: the driver does not say whether it is over, but `fate` why. */
+static bool wait_for(const hal_opencl_api *cl, cl_event event, cl_int *fate) {
+    cl_int status = CL_QUEUED;
+    *fate = cl->clWaitForEvents(1, &event);
+    if (*fate == CL_SUCCESS) return true;
+    if (cl->clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL) != CL_SUCCESS)
+        return *fate == CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+    if (status < 0) *fate = status;
+    return status <= CL_COMPLETE;
+}
+
+static void CL_CALLBACK gone(cl_mem guest, void *job) {
+    hal_opencl_job *j = job;
+    (void)guest;
+    if (--j->ties == 0) end(j, j->fate);
+}
+
+/* Asks to be told when the driver is done with each guest; how many there are that it will tell of. */
+static uint32_t tie(hal_opencl_job *j) {
+    const hal_opencl_device *d = j->queue->device;
+    if (j->held || !d->told_of_ends) return 0;
+    for (uint32_t i = 0; i < j->n_guests; i++)
+        if (d->cl.clSetMemObjectDestructorCallback(j->guests[i], gone, j) == CL_SUCCESS) j->ties++;
+    return j->ties;
+}
+
+/* No guest goes before it is released here. A driver that does not even take the question has lost its device. */
+static void forsake(hal_opencl_job *j, cl_int fate) {
+    if (tie(j) == 0) {
+        end(j, fate);
+        return;
+    }
+    pthread_mutex_lock(&j->queue->lock);
+    j->forsaken = true;
+    j->fate = fate;
+    pthread_mutex_unlock(&j->queue->lock);
+    release_events(j);
+    release_guests(j);
+}
+
+static void settle(hal_opencl_job *j) {
     cl_int fate = CL_COMPLETE;
-    const cl_int e = cl->clWaitForEvents(1, &event);
-    if (e == CL_SUCCESS) return CL_COMPLETE;
-    if (cl->clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof fate, &fate, NULL) != CL_SUCCESS) return e;
-    return fate < 0 ? fate : e;
+    if (wait_for(&j->queue->device->cl, j->event, &fate)) end(j, fate);
+    else forsake(j, fate);
 }
 
 /* Once the callback is accepted, or the waiter sees the job, it may be over and gone at any time. */
 void hal_opencl_job_start(hal_opencl_job *j) {
     hal_opencl_queue *q = j->queue;
     const hal_opencl_api *cl = &q->device->cl;
-    const bool waits = q->waits;
+    const bool waits = q->waits, told = j->event != NULL;
+    j->forsaken = !told;
     if (q->device->unordered) cl->clEnqueueBarrierWithWaitList(q->queue, 0, NULL, NULL);
     append(q, j);
-    if (!waits && cl->clSetEventCallback(j->event, CL_COMPLETE, over, j) != CL_SUCCESS) {
-        cl->clFlush(q->queue);
-        end(j, wait_for(cl, j->event));
-    } else cl->clFlush(q->queue);
+    const bool awaited = told && (waits || cl->clSetEventCallback(j->event, CL_COMPLETE, over, j) == CL_SUCCESS);
+    cl->clFlush(q->queue);
+    if (!told) forsake(j, CL_COMPLETE);
+    else if (!awaited) settle(j);
 }
 
 /* ------------------------------------------------------------------------------------------- the waiter -- */
@@ -125,12 +183,12 @@ static void *wait_in_order(void *argument) {
     pthread_mutex_lock(&q->lock);
     while (!q->stopping) {
         hal_opencl_job *j = q->first;
-        if (!j) {
+        if (!j || j->forsaken) {
             pthread_cond_wait(&q->changed, &q->lock);
             continue;
         }
         pthread_mutex_unlock(&q->lock);
-        end(j, wait_for(&q->device->cl, j->event));
+        settle(j);
         pthread_mutex_lock(&q->lock);
     }
     pthread_mutex_unlock(&q->lock);

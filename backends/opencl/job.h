@@ -31,13 +31,18 @@ typedef struct hal_opencl_job {
     /* Buffers that stand for memory of others, and live as long as the job. */
     cl_mem *guests;
     uint32_t n_guests;
+    /* A guest stays mapped, and so for ever. */
+    bool held;
+    /* The driver took work of it and does not tell its end: it is over when so many guests are gone. */
+    bool forsaken;
+    _Atomic uint32_t ties;
 } hal_opencl_job;
 
 /* NULL when out of memory. `n_events`, `n_guests`: room for so many. */
 hal_opencl_job *hal_opencl_job_create(hal_opencl_queue *queue, uint32_t n_events, uint32_t n_guests);
 /* Frees a job that was never started; accepts NULL. */
 void hal_opencl_job_free(hal_opencl_job *job);
-/* Tells the host once job->event is over. */
+/* Tells the host once job->event is over, or, where none could be had, once the guests are gone. */
 void hal_opencl_job_start(hal_opencl_job *job);
 
 /* For drivers that do not call back: a thread that waits. */

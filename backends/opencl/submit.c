@@ -81,6 +81,17 @@ static void remember(hal_opencl_job *j, hal_opencl_program *p) {
     else cl->clWaitForEvents(1, &j->event);
 }
 
+/* Whether a job that could not be closed is under way all the same, on memory of others; then it fails when it is over. */
+static bool goes_on(hal_opencl_job *j, uint32_t done, cl_int e) {
+    hal_opencl_device *d = j->queue->device;
+    if (done == 0 || j->n_guests == 0) return false;
+    if (j->failure != HAL_OK) return true;
+    j->failure = hal_opencl_status(e, HAL_DAMAGE_GRAPH);
+    snprintf(j->text, sizeof j->text, "opencl: %s: the end of a program: %s (%d)", d->name, hal_opencl_code_name(e), e);
+    hal_opencl_device_suspect(d, e, j->text);
+    return true;
+}
+
 /* Launches that were taken before one failed still run, and what they use has to live until then: such a job fails when
    they are over. */
 static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
@@ -91,6 +102,7 @@ static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
     cl_int e = launch_all(j, p, &done);
     if (e != CL_SUCCESS && p->n_launches > 0) describe_failure(j, p, done, e);
     e = done > 0 || e == CL_SUCCESS ? close_job(j) : e;
+    if (e != CL_SUCCESS && goes_on(j, done, e)) return HAL_OK;
     if (e != CL_SUCCESS) {
         const hal_status status = HAL_STATUS(HAL_DAMAGE_CALL, hal_status_code(hal_opencl_status(e, HAL_DAMAGE_CALL)));
         return host->fail(host->context, status, e, "%s", j->text[0] ? j->text : "opencl: no event could be had");

@@ -2,6 +2,7 @@
 /* The OpenCL driver when calls of OpenCL fail: right status, right words, nothing left running or lost. */
 #include "driver_test.h"
 
+#include "backends/opencl/ground.h"
 #include "backends/opencl/job.h"
 
 /* The device's own functions, which those below stand before. */
@@ -92,8 +93,8 @@ typedef struct world {
     hal_backend_binding bindings[3];
 } world;
 
-static world begin(void) {
-    world w = {.d = open_device(false)};
+static world begin_in(bool shared) {
+    world w = {.d = open_device(shared)};
     real = w.d->cl;
     w.q = take_queue(w.d);
     w.p = compile(w.d, transposes(&w.s, 2, hal_dim_constant(3), 4, 48));
@@ -104,6 +105,8 @@ static world begin(void) {
     host.lost = 0;
     return w;
 }
+
+static world begin(void) { return begin_in(false); }
 
 /* A thread of the driver's may be at the table of functions until the queue is gone. */
 static void end(world *w) {
@@ -134,6 +137,75 @@ static void memory_gets_a_second_chance(void **state) {
     w.d->most_block = 1000;
     assert_code(host.backend->alloc(w.d, 1001, &memory, &address), OUT_OF_MEMORY);
     assert_says("at most 1000 in one");
+    end(&w);
+}
+
+/* Tells nobody that a buffer is over: the test does. */
+typedef void (CL_CALLBACK *told_of_end)(cl_mem, void *);
+static struct { told_of_end call; void *argument; } ends[4];
+static int n_ends;
+static cl_int CL_API_CALL keep_end(cl_mem mem, told_of_end f, void *argument) {
+    (void)mem;
+    assert_true(n_ends < 4);
+    ends[n_ends].call = f;
+    ends[n_ends++].argument = argument;
+    return CL_SUCCESS;
+}
+
+static cl_int CL_API_CALL refuse_end(cl_mem mem, told_of_end f, void *argument) {
+    (void)mem;
+    (void)f;
+    (void)argument;
+    return CL_INVALID_VALUE;
+}
+
+static void check_ground(bool shared) {
+    enum { BYTES = 4 << 20 };
+    void *memory, *address;
+    world w = begin_in(shared);
+    const int64_t before = w.d->n_grounds;
+    w.d->cl.clSetMemObjectDestructorCallback = keep_end;
+    n_ends = 0;
+    memory = take_block(w.d, BYTES, &address);
+    host.backend->free(w.d, memory);
+    if (n_ends == 1) { /* a graphics card has memory of its own */
+        assert_int_equal(w.d->n_grounds, before + 1);
+        if (shared) memset(address, 1, BYTES);
+        assert_false(hal_opencl_grounds_wait(w.d, hal_opencl_now() + 1000000));
+        ends[0].call(NULL, ends[0].argument);
+        w.d->cl.clSetMemObjectDestructorCallback = refuse_end;
+        assert_code(host.backend->alloc(w.d, BYTES, &memory, &address), INTERNAL);
+    }
+    w.d->told_of_ends = false;
+    host.backend->free(w.d, take_block(w.d, BYTES, &address));
+    assert_int_equal(w.d->n_grounds, before);
+    end(&w);
+}
+
+static void memory_stays_until_the_driver_is_done(void **state) {
+    (void)state;
+    check_ground(false);
+    check_ground(true);
+}
+
+static void *CL_API_CALL share_nothing(cl_context c, cl_svm_mem_flags f, size_t n, cl_uint a) {
+    (void)c;
+    (void)f;
+    (void)n;
+    (void)a;
+    return NULL;
+}
+
+static void shared_memory_runs_out_or_its_device_is_gone(void **state) {
+    void *memory = NULL, *address;
+    (void)state;
+    world w = begin_in(true);
+    w.d->cl.clSVMAlloc = share_nothing;
+    assert_code(host.backend->alloc(w.d, 64, &memory, &address), OUT_OF_MEMORY);
+    assert_says("64 bytes");
+    w.d->cl.clEnqueueMarkerWithWaitList = marker;
+    fail_next(0, 9, CL_DEVICE_NOT_AVAILABLE);
+    assert_code(host.backend->alloc(w.d, 64, &memory, &address), DEVICE_LOST);
     end(&w);
 }
 
@@ -185,6 +257,65 @@ static void a_second_launch_that_fails_is_told_at_the_end(void **state) {
     assert_says("needs 144 bytes");
     assert_int_equal(host.lost, 0);
     end(&w);
+}
+
+static float theirs[2][12];
+#define WITH_GUESTS(w) {IN_HOST(theirs[0]), IN_HOST(theirs[1]), IN_BLOCK((w).block[2], 0)}
+
+/* Without an event only the driver's farewell to the last buffer around their memory is the end. */
+static void work_on_memory_of_others_is_not_over_before_the_driver_says_so(void **state) {
+    ending e = ENDING;
+    (void)state;
+    world w = begin_in(true);
+    const hal_backend_binding bindings[3] = WITH_GUESTS(w);
+    w.d->cl.clSetMemObjectDestructorCallback = keep_end;
+    w.d->cl.clEnqueueMarkerWithWaitList = marker;
+    n_ends = 0;
+    fail_next(0, 1, CL_OUT_OF_HOST_MEMORY);
+    assert_ok(host.backend->submit(w.q, w.p, bindings, 3, NULL, &e));
+    assert_int_equal(n_ends, 2);
+    ends[1].call(NULL, ends[1].argument);
+    assert_int_equal(e.times, 0);
+    ends[0].call(NULL, ends[0].argument);
+    assert_int_equal(e.times, 1);
+    assert_code(await(&e), OUT_OF_MEMORY);
+    assert_non_null(strstr(e.text, "the end of a program"));
+    end(&w);
+}
+
+static cl_int CL_API_CALL refuse_wait(cl_uint n, const cl_event *events) {
+    (void)n;
+    (void)events;
+    return CL_OUT_OF_HOST_MEMORY;
+}
+
+static cl_int CL_API_CALL refuse_info(cl_event e, cl_event_info w, size_t n, void *p, size_t *r) {
+    (void)e;
+    (void)w;
+    (void)n;
+    (void)p;
+    (void)r;
+    return CL_OUT_OF_HOST_MEMORY;
+}
+
+/* Nor does a driver's silence say that it is over; with and without a thread that waits. */
+static void work_on_memory_of_others_whose_end_is_not_told(void **state) {
+    void *queue = NULL;
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        world w = begin_in(true);
+        const hal_backend_binding bindings[3] = WITH_GUESTS(w);
+        w.d->calls_back = i == 0;
+        assert_ok(host.backend->queue_create(w.d, &queue));
+        w.d->cl.clSetEventCallback = refuse_callback;
+        w.d->cl.clWaitForEvents = refuse_wait;
+        w.d->cl.clGetEventInfo = refuse_info;
+        for (int k = 0; k < 12; k++) theirs[0][k] = (float)k;
+        for (int k = 0; k < 3; k++) assert_code(run(queue, w.p, bindings, 3, 0), OUT_OF_MEMORY);
+        assert_transposed(theirs[1], 3, 4);
+        assert_ok(host.backend->queue_destroy(queue, SOON));
+        end(&w);
+    }
 }
 
 static void arguments_that_fail_are_set_again(void **state) {
@@ -377,9 +508,13 @@ static void measurements_that_fail(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_gets_a_second_chance), cmocka_unit_test(copies_get_a_second_chance),
+        cmocka_unit_test(memory_gets_a_second_chance),
+        cmocka_unit_test(memory_stays_until_the_driver_is_done),
+        cmocka_unit_test(shared_memory_runs_out_or_its_device_is_gone), cmocka_unit_test(copies_get_a_second_chance),
         cmocka_unit_test(launches_get_a_second_chance), cmocka_unit_test(a_first_launch_that_fails_starts_nothing),
         cmocka_unit_test(a_second_launch_that_fails_is_told_at_the_end),
+        cmocka_unit_test(work_on_memory_of_others_is_not_over_before_the_driver_says_so),
+        cmocka_unit_test(work_on_memory_of_others_whose_end_is_not_told),
         cmocka_unit_test(arguments_that_fail_are_set_again), cmocka_unit_test(work_that_fails_while_it_runs),
         cmocka_unit_test(a_device_is_lost_once), cmocka_unit_test(a_crash_is_told_from_want_of_memory),
         cmocka_unit_test(a_driver_that_does_not_call_back),
