@@ -24,6 +24,7 @@
 #define NAME           0x102B
 #define DRIVER_VERSION 0x102D
 #define UNIFIED        0x1035
+#define SVM            0x1053
 #define UUID           0x106A
 #define NV_BUS         0x4008
 #define NV_SLOT        0x4009
@@ -32,6 +33,7 @@
 #define AMD_BOARD      0x4038
 #define PCI_BUS        0x410F
 #define AMD_IS_PCI     1u
+#define SVM_FINE       2u /* CL_DEVICE_SVM_FINE_GRAIN_BUFFER */
 #define TYPE_CPU       2u
 #define TYPE_GPU       4u
 #define TYPE_OTHER     8u
@@ -155,6 +157,8 @@ static void tell_device(uint32_t platform, uint32_t index, handle d, const hal_a
     if (a.name[0] == '\0')
         text(d, NAME, a.name, sizeof a.name);
     text(d, DRIVER_VERSION, a.user, sizeof a.user);
+    if ((number(d, SVM, 8) & SVM_FINE) != 0) /* devices before OpenCL 2.0 do not know the question */
+        snprintf(a.features, sizeof a.features, "svm-fine");
     snprintf(a.platform_name, sizeof a.platform_name, "%s", library->platform_name);
     read_address(d, &a);
     if (cl.device(d, UUID, sizeof uuid, uuid, NULL) == 0)

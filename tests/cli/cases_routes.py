@@ -96,6 +96,27 @@ def training_runs_on_another_way_and_on_both(t):
         expect(all(abs(a - b) < 1e-3 * a for a, b in zip(plain, other)), f"{plain} {other}")
 
 
+def copies_of_training(t, file, **extra):
+    """(losses, copies) of a training on two devices."""
+    words = ("--devices", "cpu0,opencl0", "--pin", "block\\.[0-1]\\..*=opencl0")
+    last = t.good("hal-run", *char(t), *words, HAL_TRACE=t.path(file), timeout=400, **extra).lines()[-1]
+    events = json.loads(t.path(file).read_text())["traceEvents"]
+    expect(any(e.get("cat") == "program" for e in events), "nothing was traced")
+    return (last["train_loss"], last["val_loss"]), sum(e.get("cat") == "copy" for e in events)
+
+
+@case
+def memory_that_is_the_hosts_is_not_copied(t):
+    """The blocks of one model on cpu0 and on a driver for the same processors: where that shares memory, nothing moves."""
+    trains(t, opencl(t))
+    if "host," not in t.good("hal-info", "show", "opencl0").out:
+        raise Skipped("the driver has no fine-grained shared memory")
+    shared, few = copies_of_training(t, "shared.json")
+    apart, many = copies_of_training(t, "apart.json", HAL_OPENCL_MEMORY="device")
+    expect(shared == apart, f"{shared} {apart}")
+    expect(few * 4 < many, f"{few} copies in shared memory, {many} in memory of its own")
+
+
 def made_by_pocl(directory):
     """Programs and kernels that PoCL has compiled, and when."""
     return {str(p): p.stat().st_mtime_ns for p in directory.rglob("*") if p.suffix in (".so", ".bc")}
