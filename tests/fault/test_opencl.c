@@ -383,12 +383,78 @@ static void a_driver_takes_back_what_it_said(void **state)
     end(instance);
 }
 
-/* --------------------------------------------------------------------------------------------------- hangs -- */
+/* -------------------------------------------------------------------------------------- lost in the middle -- */
 
 static bool is_prompt(int64_t began, int64_t ms)
 {
     return hal_time_now() - began < ms * 1000000;
 }
+
+/* From the second launch of a program on, and what would bring home the work of the first. */
+#define GONE "clEnqueueNDRangeKernel@2+=-2,clEnqueueMapBuffer@1+=-2,clEnqueueReadBuffer@1+=-2"
+
+typedef struct neighbour {
+    hal_instance *instance;
+    _Atomic bool stop;
+    _Atomic int steps;
+    hal_status status;
+} neighbour;
+
+/* The sessions of work.h are for one thread at a time. */
+static void *compute_on(void *argument)
+{
+    neighbour *n = argument;
+    hal_device *cpu = NULL;
+    n->status = hal_device_find(n->instance, "cpu0", &cpu);
+    while (n->status == HAL_OK && !n->stop) {
+        float x[6] = {1, 2, 3, 4, 5, 6}, y[6] = {0};
+        const hal_tensor in = hal_tensor_host(x, HAL_F32, 1, (int64_t[]){6}), out = hal_tensor_host(y, HAL_F32, 1, (int64_t[]){6});
+        n->status = hal_run(cpu, "copy", NULL, 0, &in, 1, &out, 1, LATER);
+        if (n->status == HAL_OK && memcmp(x, y, sizeof x) != 0)
+            n->status = HAL_FAIL(DATA_LOSS, "numbers of the neighbour came out wrong");
+        n->steps++;
+    }
+    hal_device_release(cpu);
+    return NULL;
+}
+
+static void wait_for_steps(neighbour *n, int more)
+{
+    const int64_t until = LATER;
+    for (const int first = n->steps; n->steps < first + more && hal_time_now() < until;)
+        usleep(100);
+}
+
+/* The cpu of the same instance computes all the while. */
+static void the_device_is_lost_in_the_middle_of_a_program(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    neighbour n = {.instance = begin("")};
+    assert_ok(work_on(n.instance, "opencl0", LATER));
+    assert_true(shim.calls("clEnqueueNDRangeKernel") >= 4); /* two a step */
+    assert_int_equal(pthread_create(&thread, NULL, compute_on, &n), 0);
+    wait_for_steps(&n, 1);
+    shim.begin(GONE);
+    const int64_t began = hal_time_now();
+    const hal_status lost = work_session(n.instance, "opencl0", LATER);
+    const uint64_t launches = shim.calls("clEnqueueNDRangeKernel");
+    const hal_status after = work_session(n.instance, "opencl0", LATER);
+    const bool prompt = is_prompt(began, LONG_NS / 1000000);
+    wait_for_steps(&n, 3);
+    n.stop = true;
+    pthread_join(thread, NULL);
+    assert_ok(n.status);
+    assert_code(lost, DEVICE_LOST);
+    assert_int_equal(launches, 2);
+    assert_code(after, DEVICE_LOST);
+    assert_true(prompt && is_lost(n.instance));
+    assert_ok(work_session(n.instance, "cpu0", SOON));
+    shim.begin("");
+    end(n.instance);
+}
+
+/* --------------------------------------------------------------------------------------------------- hangs -- */
 
 /* Kernels that never begin: the wait ends at its deadline, and once they go on, all goes on. */
 static void kernels_hang(void **state)
@@ -497,6 +563,7 @@ int main(void)
         cmocka_unit_test(each_call_is_invalid),
         cmocka_unit_test(the_device_is_lost_at_each_call),
         cmocka_unit_test(each_call_fails_on_a_device_of_1_2),
+        cmocka_unit_test(the_device_is_lost_in_the_middle_of_a_program),
         cmocka_unit_test(kernels_hang),
         cmocka_unit_test(queues_with_stuck_work_are_given_up),
         cmocka_unit_test(queues_that_hang_in_the_driver_are_given_up),
