@@ -49,6 +49,8 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/find.c \
 	backends/opencl/ground.c \
 	backends/opencl/ground.h \
+	backends/opencl/gate.c \
+	backends/opencl/gate.h \
 	backends/opencl/guest.c \
 	backends/opencl/guest.h \
 	backends/opencl/job.c \
@@ -56,6 +58,7 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/kernel.c \
 	backends/opencl/kernel.h \
 	backends/opencl/memory.c \
+	backends/opencl/mix.h \
 	backends/opencl/neighbour.c \
 	backends/opencl/opencl.c \
 	backends/opencl/opencl.h \

@@ -70,7 +70,8 @@ HAL_OPENCL_TESTS =
 if HAVE_OPENCL
 HAL_OPENCL_TESTS += \
 	tests/opencl/test_driver \
-	tests/opencl/test_failures
+	tests/opencl/test_failures \
+	tests/opencl/test_threads
 endif
 
 HAL_FUZZ_TARGETS = \
@@ -132,6 +133,9 @@ tests_opencl_test_driver_LDADD = libhal_portable.la $(LDADD)
 tests_opencl_test_failures_SOURCES = tests/opencl/test_failures.c tests/opencl/driver_test.h tests/opencl/leaks.h $(HAL_OPENCL_SOURCES)
 tests_opencl_test_failures_CFLAGS = $(tests_opencl_test_driver_CFLAGS)
 tests_opencl_test_failures_LDADD = $(tests_opencl_test_driver_LDADD)
+tests_opencl_test_threads_SOURCES = tests/opencl/test_threads.c tests/opencl/driver_test.h tests/opencl/leaks.h $(HAL_OPENCL_SOURCES)
+tests_opencl_test_threads_CFLAGS = $(tests_opencl_test_driver_CFLAGS)
+tests_opencl_test_threads_LDADD = $(tests_opencl_test_driver_LDADD)
 
 tests_unit_test_sample_SOURCES = tests/unit/test_sample.c tools/hal-bench/sample.c
 

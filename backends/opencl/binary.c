@@ -8,6 +8,7 @@
 
 #include "build.h"
 #include "clock.h"
+#include "mix.h"
 
 /* What a process may be kept at its end, and what is too little to tell dear from cheap by. */
 #define STORE_NS (INT64_C(2) * 1000000000)
@@ -18,6 +19,7 @@ struct hal_opencl_binary {
     /* What it was asked by. */
     hal_portable_program what;
     cl_program program;
+    uint64_t mark;
     /* Launches that stand on it. */
     uint32_t users;
     /* What it took to get, in nanoseconds. */
@@ -27,6 +29,8 @@ struct hal_opencl_binary {
 };
 
 cl_program hal_opencl_binary_program(const hal_opencl_binary *binary) { return binary->program; }
+
+uint64_t hal_opencl_binary_mark(const hal_opencl_binary *binary) { return binary->mark; }
 
 static bool same(const char *a, const char *b) {
     return !a || !b ? a == b : strcmp(a, b) == 0;
@@ -60,6 +64,7 @@ static void binary_free(const hal_opencl_device *d, hal_opencl_binary *b) {
 static hal_status add(hal_opencl_device *d, const hal_portable_program *p, hal_opencl_binary **out) {
     hal_opencl_binary *b = create(p);
     char *source = b ? hal_portable_source(p) : NULL;
+    const uint64_t mark = source ? hal_opencl_mix(HAL_OPENCL_MIX_BEGIN, source, strlen(source)) : 0;
     const int64_t begin = hal_opencl_now();
     hal_status status = source ? hal_opencl_build(d, source, p->file, &b->program, &b->stored)
         : hal_opencl_no_memory(d->host, "the text of kernels");
@@ -69,6 +74,7 @@ static hal_status add(hal_opencl_device *d, const hal_portable_program *p, hal_o
         return status;
     }
     b->took = hal_opencl_now() - begin;
+    b->mark = mark;
     b->next = d->binaries;
     d->binaries = b;
     *out = b;

@@ -13,6 +13,7 @@
 
 #include "cache.h"
 #include "clock.h"
+#include "gate.h"
 
 enum { LOG_SHOWN = 700 };
 
@@ -49,6 +50,7 @@ static unsigned char *ask(const hal_opencl_device *d, cl_program program, size_t
 int64_t hal_opencl_build_store(const hal_opencl_device *d, cl_program program, const char *source) {
     size_t bytes = 0;
     if (!hal_opencl_cache_is_there(d)) return 0;
+    if (d->gated) hal_opencl_gate_crowd();
     const int64_t begin = hal_opencl_now();
     unsigned char *data = ask(d, program, &bytes);
     const int64_t took = hal_opencl_now() - begin;

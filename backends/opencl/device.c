@@ -6,6 +6,7 @@
 
 #include "bell.h"
 #include "clock.h"
+#include "gate.h"
 #include "ground.h"
 #include "staging.h"
 
@@ -91,6 +92,7 @@ static void read_all(hal_opencl_device *d) {
     read_options(d);
     read_items(d);
     read_traits(d);
+    d->gated = hal_opencl_gate_guards(d->platform, d->driver);
     d->stages = !d->traits.wide && (d->state->variant || !number(d, CL_DEVICE_HOST_UNIFIED_MEMORY));
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gate.h"
 #include "staging.h"
 
 hal_opencl_job *hal_opencl_job_create(hal_opencl_queue *queue, uint32_t n_events, uint32_t n_guests) {
@@ -51,6 +52,7 @@ void hal_opencl_job_free(hal_opencl_job *j) {
     release_events(j);
     release_guests(j);
     hal_opencl_staging_give(j);
+    if (j->entered) hal_opencl_gate_leave(&j->queue->visitor, j->first);
     free(j->events);
     free(j->waits);
     free(j->ops);

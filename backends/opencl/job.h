@@ -36,6 +36,8 @@ typedef struct hal_opencl_job {
     /* The driver took work of it and does not tell its end: it is over when so many guests are gone. */
     bool forsaken;
     _Atomic uint32_t ties;
+    /* It entered the gate, and as what. */
+    bool entered, first;
 } hal_opencl_job;
 
 /* NULL when out of memory. `n_events`, `n_guests`: room for so many. */

@@ -84,6 +84,8 @@ typedef struct hal_opencl_device {
     bool is_host;
     /* Queues keep no order. */
     bool unordered;
+    /* Its programs start behind the gate (gate.h). */
+    bool gated;
     /* Of traces; guarded by `lock`. */
     bool clocked;
     int64_t clock_distance, traced_until;
@@ -166,6 +168,8 @@ hal_status hal_opencl_binary_get(hal_opencl_device *device, const hal_portable_p
                                  hal_opencl_binary **binary);
 void hal_opencl_binary_put(hal_opencl_device *device, hal_opencl_binary *binary);
 cl_program hal_opencl_binary_program(const hal_opencl_binary *binary);
+/* A number that other texts do not have. */
+uint64_t hal_opencl_binary_mark(const hal_opencl_binary *binary);
 /* Frees those that nothing uses. */
 void hal_opencl_binaries_trim(hal_opencl_device *device);
 /* Keeps them in the host's cache, where that is not dearer than building them was. */
@@ -207,6 +211,8 @@ typedef struct hal_opencl_program {
     /* The sizes are for these. */
     int64_t *symbols;
     bool planned;
+    /* The gate has met all launches. */
+    bool known;
     /* A group was too large for a kernel: traits.group is smaller now, and everything is planned again. */
     bool refit;
     cl_mem scratch;
@@ -234,6 +240,8 @@ hal_status hal_opencl_program_bind(hal_opencl_program *program);
 
 /* ------------------------------------------------------------------------------------------ queue.c -- */
 struct hal_opencl_job;
+/* Who starts programs in order, as a queue does: those that are under way, and how many of them are not known (gate.h). */
+typedef struct hal_opencl_visitor { uint32_t under_way, first; } hal_opencl_visitor;
 typedef struct hal_opencl_queue {
     hal_opencl_device *device;
     cl_command_queue queue;
@@ -245,6 +253,7 @@ typedef struct hal_opencl_queue {
     /* A thread waits for the ends, since the driver does not call back. */
     bool waits, stopping;
     pthread_t waiter;
+    hal_opencl_visitor visitor;
 } hal_opencl_queue;
 
 hal_status hal_opencl_queue_create(void *device, void **queue);

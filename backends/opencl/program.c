@@ -86,7 +86,7 @@ hal_status hal_opencl_program_plan(hal_opencl_program *p, const int64_t *symbols
     const size_t bytes = p->description->n_symbols * sizeof *symbols;
     uint64_t scratch = 0;
     if (p->planned && (bytes == 0 || memcmp(symbols, p->symbols, bytes) == 0)) return HAL_OK;
-    p->planned = false;
+    p->planned = p->known = false;
     for (uint32_t i = 0; i < p->description->n_bindings; i++) {
         p->places[i].stale = true;
         p->touched[i] = 0;

@@ -2,7 +2,12 @@
 /* Starting a program: sizes, arguments, launches; its end is the job's. */
 #include <stdio.h>
 
+#include "clock.h"
+#include "gate.h"
 #include "guest.h"
+
+/* Other queues may have kernels to compile first. */
+#define GATE_NS (INT64_C(300) * 1000000000)
 
 /* ------------------------------------------------------------------------------------------ launches -- */
 
@@ -24,6 +29,19 @@ static cl_int wait_for_scratch(const hal_opencl_job *j, const hal_opencl_program
     return j->queue->device->cl.clEnqueueBarrierWithWaitList(j->queue->queue, 1, &p->last, NULL);
 }
 
+/* What launch i waits for in a queue that keeps no order, into j->waits: how many. Launches that PoCL may not know yet go one
+   after another there, too (gate.h). */
+static uint32_t choose_waits(hal_opencl_job *j, const hal_opencl_program *p, uint32_t i) {
+    const hal_opencl_launch *l = &p->launches[i];
+    if (!j->queue->device->unordered) return 0;
+    if (j->first && i > 0) {
+        j->waits[0] = j->events[i - 1];
+        return 1;
+    }
+    for (uint32_t w = 0; w < l->n_waits; w++) j->waits[w] = j->events[p->waits[l->first_wait + w]];
+    return l->n_waits;
+}
+
 /* Only the last launch tells its end, unless each is timed or waited for. *done is how many were taken. */
 static cl_int launch_all(hal_opencl_job *j, const hal_opencl_program *p, uint32_t *done) {
     cl_int e = wait_for_scratch(j, p);
@@ -31,9 +49,7 @@ static cl_int launch_all(hal_opencl_job *j, const hal_opencl_program *p, uint32_
         const uint32_t i = *done;
         const hal_opencl_launch *l = &p->launches[i];
         const bool last = i + 1 == p->n_launches && j->n_guests == 0;
-        const uint32_t n = j->queue->device->unordered ? l->n_waits : 0;
-        for (uint32_t w = 0; w < n; w++) j->waits[w] = j->events[p->waits[l->first_wait + w]];
-        e = launch(j->queue, l, n, j->waits, j->events ? &j->events[i] : last ? &j->event : NULL);
+        e = launch(j->queue, l, choose_waits(j, p, i), j->waits, j->events ? &j->events[i] : last ? &j->event : NULL);
         if (e != CL_SUCCESS) return e;
         if (j->events) j->ops[j->n_events++] = l->op;
     }
@@ -92,6 +108,19 @@ static bool goes_on(hal_opencl_job *j, uint32_t done, cl_int e) {
     return true;
 }
 
+static hal_status enter(hal_opencl_job *j, hal_opencl_program *p) {
+    hal_opencl_queue *q = j->queue;
+    const hal_host *host = q->device->host;
+    if (!q->device->gated) return HAL_OK;
+    if (!p->known) p->known = hal_opencl_gate_knows(p);
+    j->first = !p->known;
+    j->entered = hal_opencl_gate_enter(&q->visitor, &j->first, hal_opencl_now() + GATE_NS);
+    if (j->entered) return HAL_OK;
+    return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_DEADLINE_EXCEEDED), 0,
+        "opencl: %s: kernels that are new to PoCL wait until other queues are idle, and one was busy for %d s; start them "
+        "before long work", q->device->name, (int)(GATE_NS / 1000000000));
+}
+
 /* Launches that were taken before one failed still run, and what they use has to live until then: such a job fails when
    they are over. */
 static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
@@ -99,7 +128,12 @@ static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
     uint32_t done = 0;
     j->program = p;
     j->bytes = bytes_of(p);
+    HAL_TRY(enter(j, p));
     cl_int e = launch_all(j, p, &done);
+    if (e == CL_SUCCESS && j->first) {
+        hal_opencl_gate_learn(p);
+        p->known = true;
+    }
     if (e != CL_SUCCESS && p->n_launches > 0) describe_failure(j, p, done, e);
     e = done > 0 || e == CL_SUCCESS ? close_job(j) : e;
     if (e != CL_SUCCESS && goes_on(j, done, e)) return HAL_OK;

@@ -12,6 +12,7 @@
 
 #include "cache.h"
 #include "clock.h"
+#include "gate.h"
 
 enum { LEAST = 64, MOST = 512, ROUNDS = 8, ENOUGH_NS = 2000000, TOO_LONG_NS = 50000000, ALL_NS = 150000000 };
 #define HASTE_NS (INT64_C(5) * 1000000000)
@@ -81,18 +82,22 @@ static void trial_free(trial *t) {
 static int64_t run(trial *t, int which, int64_t n, int64_t deadline) {
     hal_opencl_program *p = t->program[which];
     hal_opencl_device *d = t->device;
+    hal_opencl_visitor visitor = {0};
+    bool first = true;
     if (hal_opencl_program_plan(p, &n, deadline) != HAL_OK) return -1;
     for (uint32_t i = 0; i < 3; i++) {
         const hal_opencl_block *block = t->block[i];
         hal_opencl_program_place(p, i, (hal_opencl_place){block->mem, block->serial, 0, false});
     }
     if (hal_opencl_program_bind(p) != HAL_OK) return -1;
+    if (d->gated && !hal_opencl_gate_enter(&visitor, &first, deadline)) return -1;
     const int64_t begin = hal_opencl_now();
     cl_int e = CL_SUCCESS;
     for (uint32_t i = 0; i < p->n_launches && e == CL_SUCCESS; i++)
         e = d->cl.clEnqueueNDRangeKernel(d->queue, p->launches[i].kernel, 3, NULL, p->launches[i].global,
             p->launches[i].group, 0, NULL, NULL);
     t->stuck = !hal_opencl_device_drain(d, deadline);
+    if (d->gated) hal_opencl_gate_leave(&visitor, first);
     return e == CL_SUCCESS && !t->stuck ? hal_opencl_now() - begin : -1;
 }
 

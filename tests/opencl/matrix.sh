@@ -3,8 +3,7 @@
 # usage: matrix.sh quick|full, in the build directory, with FLOORS="VARIANT:LIST:FLOOR..."
 # Runs the matrix on PoCL with the kernels for processors and with those for graphics cards: on one device for the quick list, on
 # two for the full one. Most of the time goes into PoCL's compiler, which makes one kernel at a time: the two variants go beside
-# each other, each run in one thread, for PoCL (3.1, and 5.0 by what others report) aborts at its
-# pocl_release_dlhandle_cache when two threads, or two of its devices, launch the same kernel for the first time at once.
+# each other, each run in a process and a thread of its own: kernels that are new to PoCL wait for other queues of a process.
 # Maxima are recorded for each variant. A case may wait for compilers that others keep busy, hence the deadline.
 set -u
 : "${FLOORS:?}" "${PYTHON:?}" "${top_srcdir:?}"
