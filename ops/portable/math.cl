@@ -39,7 +39,9 @@ HAL_FUNCTION float hal_f_pow(float a, float b) { return pow(a, b); }
 
 /* ----------------------------------------------------------------------------------------- the plain steps */
 
+/* No integer is a NaN; is_nan is there for text that is both, as compilers warn of one that compares an integer with itself. */
 #define HAL_PLAIN_STEPS(k, T) \
+    HAL_FUNCTION int hal_##k##_is_nan(T a) { return a != a; } \
     HAL_FUNCTION T hal_##k##_neg(T a) { return -a; } \
     HAL_FUNCTION T hal_##k##_relu(T a) { return a < (T)0 ? (T)0 : a; } \
     HAL_FUNCTION T hal_##k##_round(T a) { return a; } \

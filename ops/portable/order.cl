@@ -6,7 +6,7 @@
  * bitonically (Batcher, AFIPS 1968). T: dtype, IN: what is compared. Reference: hal_op_reference_arg_max, _sort,
  * _top_k, _sample.
  */
-HAL_FUNCTION int larger(HAL_REAL a, HAL_REAL b) { return (a != a && b == b) || a > b; }
+HAL_FUNCTION int larger(HAL_REAL a, HAL_REAL b) { return (HAL_OF(is_nan)(a) && !HAL_OF(is_nan)(b)) || a > b; }
 /* Whether item a goes before item b. */
 HAL_FUNCTION int goes_before(HAL_REAL a, int a_at, HAL_REAL b, int b_at, int descending) {
     const int up = larger(a, b), down = larger(b, a);
@@ -33,7 +33,7 @@ HAL_FUNCTION long arg_max_row(HAL_GLOBAL const char *x, const hal_walk *by, long
             HAL_VECTOR_LOOP
             for (long l = 0; l < lanes; l++) {
                 const HAL_REAL v = block[j + l], b = best[l];
-                const int wins = at[l] < 0 || (v != v && b == b) || v > b;
+                const int wins = at[l] < 0 || larger(v, b);
                 best[l] = wins ? v : b;
                 at[l] = wins ? (int)(done + j + l) : at[l];
             }

@@ -6,7 +6,7 @@
 /* Adds v to *sum and what that loses to *lost. */
 HAL_FUNCTION void add_to(HAL_REAL *sum, HAL_REAL v, HAL_REAL *lost) {
     const HAL_REAL next = HAL_OF(add)(*sum, v), part = next - *sum, error = (*sum - (next - part)) + (v - part);
-    *lost += error == error ? error : (HAL_REAL)0;
+    *lost += HAL_OF(is_nan)(error) ? (HAL_REAL)0 : error;
     *sum = next;
 }
 
