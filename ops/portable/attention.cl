@@ -134,6 +134,7 @@ HAL_KERNEL void attention_tiled(INPUTS, OUTPUTS, attention p)
         top[me] = -INFINITY;
         sum[me] = 0.0f;
     }
+    /* All work-items of a group reach the same barriers: keys hangs on the group and on arguments only. */
     for (long j0 = 0; j0 < keys; j0 += TILE) {
         SCORES(T, q, q_by, h, i0, p.t, T, k, k_by, g, j0, p.s, p.d, scores)
         FOR_4X4 {
