@@ -47,12 +47,17 @@ static void release_guests(hal_opencl_job *j) {
     free(guests);
 }
 
+static void leave_gate(hal_opencl_job *j) {
+    if (j->entered) hal_opencl_gate_leave(&j->queue->visitor, j->first);
+    j->entered = false;
+}
+
 void hal_opencl_job_free(hal_opencl_job *j) {
     if (!j) return;
     release_events(j);
     release_guests(j);
     hal_opencl_staging_give(j);
-    if (j->entered) hal_opencl_gate_leave(&j->queue->visitor, j->first);
+    leave_gate(j);
     free(j->events);
     free(j->waits);
     free(j->ops);
@@ -76,6 +81,7 @@ static void tell(hal_opencl_job *j) {
     judge(j);
     if (j->failure == HAL_OK && j->after) j->after(j);
     if (d->state->traced && j->event) hal_opencl_trace(j);
+    leave_gate(j);                       /* who is told may submit, and wait there */
     d->host->complete(d->host->context, j->completion, j->failure, j->text);
     hal_opencl_job_free(j);
 }
