@@ -12,17 +12,17 @@ uint32_t hal_opencl_guests_count(const hal_backend_binding *bindings, uint32_t n
 /* Only what this submission touches: what lies behind may belong to nobody. */
 static hal_status invite(hal_opencl_job *j, hal_opencl_program *p, uint32_t index, const hal_backend_binding *b) {
     hal_opencl_device *d = j->queue->device;
+    char *at = (char *)b->host + b->offset;
     cl_int e = CL_SUCCESS;
     if (p->touched[index] == 0) {
         hal_opencl_program_place(p, index, (hal_opencl_place){0});
         return HAL_OK;
     }
-    cl_mem mem = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, p->touched[index],
-        (char *)b->host + b->offset, &e);
+    cl_mem mem = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, p->touched[index], at, &e);
     if (!mem) return hal_opencl_fail(d, e, "clCreateBuffer around %llu bytes of the host",
         (unsigned long long)p->touched[index]);
     j->guests[j->n_guests++] = mem;
-    hal_opencl_program_place(p, index, (hal_opencl_place){.mem = mem});
+    hal_opencl_program_place(p, index, (hal_opencl_place){.mem = mem, .guest = (uintptr_t)at});
     return HAL_OK;
 }
 
@@ -31,7 +31,7 @@ hal_status hal_opencl_guests_place(hal_opencl_job *j, hal_opencl_program *p, con
         const hal_backend_binding *b = &bindings[i];
         const hal_opencl_block *block = b->memory;
         if (is_guest(b)) HAL_TRY(invite(j, p, i, b));
-        else hal_opencl_program_place(p, i, block ? (hal_opencl_place){block->mem, block->serial, b->offset, false}
+        else hal_opencl_program_place(p, i, block ? (hal_opencl_place){.mem = block->mem, .serial = block->serial, .offset = b->offset}
             : (hal_opencl_place){0});
     }
     return HAL_OK;

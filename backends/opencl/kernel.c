@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "order.h"
+
 /* Room for one more entry after the `n` there are. */
 static bool grow(void **list, uint32_t *room, uint32_t n, size_t width) {
     if (n < *room) return true;
@@ -189,6 +191,7 @@ hal_status hal_opencl_program_bind(hal_opencl_program *p) {
     const uint32_t n = p->description->n_bindings;
     uint32_t stale = 0;
     for (uint32_t i = 0; i < n; i++) stale += p->places[i].stale;
+    if (stale && p->device->unordered) HAL_TRY(hal_opencl_order_find(p));
     for (uint32_t i = 0; stale && i < p->n_slots; i++) {
         const hal_opencl_slot *s = &p->slots[i];
         const hal_opencl_place *place = &p->places[s->binding];

@@ -193,8 +193,9 @@ typedef struct hal_opencl_launch {
 typedef struct hal_opencl_slot { uint32_t launch, at, binding; uint64_t offset; } hal_opencl_slot;
 
 /* What stands for a binding: a buffer and an offset. Serial 0 belongs to no block: such a place is never the same as
-   another. `stale`: the arguments are not set to it yet. */
-typedef struct hal_opencl_place { cl_mem mem; uint64_t serial, offset; bool stale; } hal_opencl_place;
+   another. `guest`: address of what the buffer stands on, where that is memory of others. `stale`: the arguments are not set
+   to it yet. */
+typedef struct hal_opencl_place { cl_mem mem; uint64_t serial, offset; uintptr_t guest; bool stale; } hal_opencl_place;
 
 /* ---------------------------------------------------------------------------------------- program.c -- */
 typedef struct hal_opencl_program {

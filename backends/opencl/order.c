@@ -3,15 +3,17 @@
 
 #include <stdlib.h>
 
-/* Bytes of a binding from the first to the last that a tensor touches. */
-typedef struct range { uint32_t binding; int64_t begin, end; } range;
+/* Bytes of a block, or of the host's memory (serial 0), from the first to the last that a tensor touches. */
+typedef struct range { uint64_t serial; int64_t begin, end; } range;
 
 static bool range_of(const hal_opencl_program *p, uint32_t op, uint32_t operand, range *r) {
     const hal_description_op *row = &hal_description_ops(p->description)[op];
     const hal_description_tensor *t = hal_description_operand(p->description, row, operand);
     const hal_portable_operand *o = &p->calls[op].operand[operand];
     if (!t || o->n == 0) return false;
-    *r = (range){t->binding, (int64_t)t->offset, (int64_t)t->offset + o->width};
+    const hal_opencl_place *place = &p->places[t->binding];
+    const int64_t at = (int64_t)(place->guest + place->offset + t->offset);
+    *r = (range){place->serial, at, at + o->width};
     for (uint32_t d = 0; d < o->rank; d++) {
         const int64_t far = (o->size[d] - 1) * o->stride[d];
         if (far < 0) r->begin += far;
@@ -21,7 +23,7 @@ static bool range_of(const hal_opencl_program *p, uint32_t op, uint32_t operand,
 }
 
 static bool meets(range a, range b) {
-    return a.binding == b.binding && a.begin < b.end && b.begin < a.end;
+    return a.serial == b.serial && a.begin < b.end && b.begin < a.end;
 }
 
 /* Whether an output of one and any operand of the other have bytes in common. */

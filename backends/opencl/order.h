@@ -8,7 +8,8 @@
 
 #include "opencl.h"
 
-/* Works out the waits of all launches of a program that was just planned. */
+/* Works out the waits of all launches of a program that is planned and placed: bindings may share memory, as those of a session's
+   arena do, so places that move have other waits. */
 hal_status hal_opencl_order_find(hal_opencl_program *program);
 
 #endif

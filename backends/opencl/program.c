@@ -8,7 +8,6 @@
 
 #include "clock.h"
 #include "kernel.h"
-#include "order.h"
 #include "tune.h"
 
 /* ------------------------------------------------------------------------------------------- planning -- */
@@ -94,7 +93,6 @@ hal_status hal_opencl_program_plan(hal_opencl_program *p, const int64_t *symbols
     HAL_TRY(plan_ops(p, symbols, deadline, &scratch));
     HAL_TRY(grow_scratch(p, scratch));
     HAL_TRY(hal_opencl_kernels_set(p));
-    if (p->device->unordered) HAL_TRY(hal_opencl_order_find(p));
     if (bytes) memmove(p->symbols, symbols, bytes);
     p->planned = true;
     return HAL_OK;

@@ -87,7 +87,7 @@ static int64_t run(trial *t, int which, int64_t n, int64_t deadline) {
     if (hal_opencl_program_plan(p, &n, deadline) != HAL_OK) return -1;
     for (uint32_t i = 0; i < 3; i++) {
         const hal_opencl_block *block = t->block[i];
-        hal_opencl_program_place(p, i, (hal_opencl_place){block->mem, block->serial, 0, false});
+        hal_opencl_program_place(p, i, (hal_opencl_place){.mem = block->mem, .serial = block->serial});
     }
     if (hal_opencl_program_bind(p) != HAL_OK) return -1;
     if (d->gated && !hal_opencl_gate_enter(&visitor, &first, deadline)) return -1;

@@ -368,6 +368,43 @@ static void queues_that_keep_no_order(void **state) {
     unsetenv("HAL_OPENCL_QUEUE");
 }
 
+/* What the second of two transposes of one matrix waits for. */
+static uint32_t waits_of_second(hal_opencl_queue *q, hal_opencl_program *p, const hal_backend_binding *bindings) {
+    assert_ok(run(q, p, bindings, 3, 0));
+    return p->launches[1].n_waits;
+}
+
+/* Two bindings may be one block, or the same bytes of the host. */
+static void bindings_that_overlap_keep_their_order(void **state) {
+    enum { SIDE = 8, BYTES = SIDE * SIDE * 4 };
+    static float x[SIDE * SIDE], y[3 * SIDE * SIDE];
+    small s;
+    (void)state;
+    setenv("HAL_OPENCL_QUEUE", "out-of-order", 1);
+    hal_opencl_device *d = open_device(true);
+    hal_opencl_queue *q = take_queue(d);
+    const hal_description *description = transposes(&s, 2, hal_dim_constant(SIDE), SIDE, BYTES);
+    s.operands[2] = 0;
+    hal_opencl_program *p = compile(d, description);
+    void *a = take_block(d, BYTES, NULL), *b = take_block(d, 3 * BYTES, NULL);
+    const hal_backend_binding apart[3] = {IN_BLOCK(a, 0), IN_BLOCK(b, 0), IN_BLOCK(b, BYTES)};
+    const hal_backend_binding over[3] = {IN_BLOCK(a, 0), IN_BLOCK(b, 0), IN_BLOCK(b, BYTES - 4)};
+    const hal_backend_binding guests[3] = {IN_HOST(x), IN_HOST(y), IN_HOST(y + SIDE * SIDE)};
+    const hal_backend_binding tight[3] = {IN_HOST(x), IN_HOST(y), IN_HOST(y + SIDE * SIDE - 1)};
+    if (d->unordered) {
+        assert_int_equal(waits_of_second(q, p, apart), 0);
+        assert_int_equal(waits_of_second(q, p, over), 1);
+        assert_int_equal(waits_of_second(q, p, guests), 0);
+        assert_int_equal(waits_of_second(q, p, tight), 1);
+    }
+    unsetenv("HAL_OPENCL_QUEUE");
+    host.backend->program_free(d, p);
+    host.backend->free(d, a);
+    host.backend->free(d, b);
+    assert_ok(host.backend->queue_destroy(q, SOON));
+    close_device(d);
+}
+
 static void queues_that_keep_no_order_share_memory(void **state) {
     (void)state;
     setenv("HAL_OPENCL_QUEUE", "out-of-order", 1);
@@ -645,6 +682,7 @@ int main(void) {
         cmocka_unit_test(memory_of_its_own), cmocka_unit_test(memory_of_the_host),
         cmocka_unit_test(small_copies_are_staged), cmocka_unit_test(programs_run),
         cmocka_unit_test(programs_run_in_the_hosts_memory), cmocka_unit_test(queues_that_keep_no_order),
+        cmocka_unit_test(bindings_that_overlap_keep_their_order),
         cmocka_unit_test(queues_that_keep_no_order_share_memory), cmocka_unit_test(sizes_may_change),
         cmocka_unit_test(nothing_to_do_is_done), cmocka_unit_test(what_is_refused_says_why),
         cmocka_unit_test(a_second_start_compiles_nothing),

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: training.sh, in the build directory
 # Training on PoCL, and on cpu and PoCL with pinned blocks, has the losses of the cpu: of each of 20 steps, and of the validation
-# after it, within 1e-5, relative, which is what the contract allows another order of sums (docs/numerics.md).
+# after it, within 1e-5, relative, which is what the contract allows another order of sums (docs/numerics.md). What launches in
+# any order has the very same ones.
 set -u
 : "${top_srcdir:?}"
 . "$top_srcdir/tests/curves.sh"
@@ -29,6 +30,8 @@ small="--batch 4 --context 32 --steps 20 --eval-every 1"
     train cpu $small
     train opencl $small --devices opencl0
     check "training on OpenCL has the losses of the cpu within 1e-5" close_curves opencl cpu 1e-5
+    HAL_OPENCL_QUEUE=out-of-order HAL_OPENCL_MEMORY=device train unordered $small --devices opencl0
+    check "training in a queue that keeps no order has the losses of one that does" close_curves unordered opencl 0
     train both $small --devices cpu0,opencl0 --pin '.*\.h\.[23]\..*=opencl0'
     check "training on cpu and OpenCL has the losses of the cpu within 1e-5" close_curves both cpu 1e-5
 }
