@@ -47,10 +47,10 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/device.c \
 	backends/opencl/fail.c \
 	backends/opencl/find.c \
-	backends/opencl/ground.c \
-	backends/opencl/ground.h \
 	backends/opencl/gate.c \
 	backends/opencl/gate.h \
+	backends/opencl/ground.c \
+	backends/opencl/ground.h \
 	backends/opencl/guest.c \
 	backends/opencl/guest.h \
 	backends/opencl/job.c \

@@ -3,7 +3,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "clock.h"
 
 struct hal_opencl_bell {
     pthread_mutex_t lock;
@@ -12,14 +13,10 @@ struct hal_opencl_bell {
 };
 
 hal_opencl_bell *hal_opencl_bell_create(void) {
-    pthread_condattr_t clock;
     hal_opencl_bell *b = calloc(1, sizeof *b);
     if (!b) return NULL;
     pthread_mutex_init(&b->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&b->rang, &clock);
-    pthread_condattr_destroy(&clock);
+    hal_opencl_condition_init(&b->rang);
     return b;
 }
 
@@ -39,10 +36,9 @@ void hal_opencl_bell_ring(hal_opencl_bell *b) {
 }
 
 bool hal_opencl_bell_wait(hal_opencl_bell *b, int64_t deadline) {
-    const struct timespec until = {deadline / 1000000000, deadline % 1000000000};
-    int rc = 0;
+    bool late = false;
     pthread_mutex_lock(&b->lock);
-    while (!b->done && rc == 0) rc = pthread_cond_timedwait(&b->rang, &b->lock, &until);
+    while (!b->done && !late) late = !hal_opencl_condition_wait(&b->rang, &b->lock, deadline);
     const bool done = b->done;
     b->left = !done;
     pthread_mutex_unlock(&b->lock);

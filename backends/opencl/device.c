@@ -156,7 +156,6 @@ static hal_status create_context(hal_opencl_device *d) {
 }
 
 static hal_opencl_device *create(hal_opencl_state *state, uint32_t index) {
-    pthread_condattr_t clock;
     hal_opencl_device *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     d->state = state;
@@ -166,10 +165,7 @@ static hal_opencl_device *create(hal_opencl_state *state, uint32_t index) {
     pthread_mutex_init(&d->build, NULL);
     pthread_mutex_init(&d->tuning, NULL);
     pthread_mutex_init(&d->grounds, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&d->grounds_gone, &clock);
-    pthread_condattr_destroy(&clock);
+    hal_opencl_condition_init(&d->grounds_gone);
     return d;
 }
 

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock.h"
 #include "mix.h"
 
 /* Entries that PoCL may have before it drops any, less some for kernels that others in the process launch. */
@@ -90,13 +90,7 @@ void hal_opencl_gate_crowd(void) {
 
 /* ---------------------------------------------------------------------------------------- entering and leaving -- */
 
-static void make_condition(void) {
-    pthread_condattr_t clock;
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&gate.changed, &clock);
-    pthread_condattr_destroy(&clock);
-}
+static void make_condition(void) { hal_opencl_condition_init(&gate.changed); }
 
 /* Known programs let those go first that wait for the others to end, or these would wait for ever. */
 static bool may(const hal_opencl_visitor *v, bool first) {
@@ -105,12 +99,11 @@ static bool may(const hal_opencl_visitor *v, bool first) {
 }
 
 static bool wait_until(const hal_opencl_visitor *v, bool *first, int64_t deadline) {
-    const struct timespec until = {deadline / 1000000000, deadline % 1000000000};
     const bool was_first = *first;
-    int rc = 0;
+    bool late = false;
     gate.waiting += was_first;
-    while (!may(v, *first) && rc == 0) {
-        rc = pthread_cond_timedwait(&gate.changed, &gate.lock, &until);
+    while (!may(v, *first) && !late) {
+        late = !hal_opencl_condition_wait(&gate.changed, &gate.lock, deadline);
         *first = was_first || gate.crowded;
     }
     gate.waiting -= was_first;

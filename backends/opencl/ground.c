@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "bell.h"
+#include "clock.h"
 
 #define LARGE_PAGE ((uint64_t)2 << 20)
 
@@ -107,10 +108,9 @@ cl_int hal_opencl_ground_leave(hal_opencl_ground *g, cl_mem mem) {
 }
 
 bool hal_opencl_grounds_wait(hal_opencl_device *d, int64_t deadline) {
-    const struct timespec until = {deadline / 1000000000, deadline % 1000000000};
-    int rc = 0;
+    bool late = false;
     pthread_mutex_lock(&d->grounds);
-    while (d->n_grounds > 0 && rc == 0) rc = pthread_cond_timedwait(&d->grounds_gone, &d->grounds, &until);
+    while (d->n_grounds > 0 && !late) late = !hal_opencl_condition_wait(&d->grounds_gone, &d->grounds, deadline);
     const bool gone = d->n_grounds == 0;
     pthread_mutex_unlock(&d->grounds);
     return gone;

@@ -4,9 +4,9 @@
  * device but the destroyer, and he until his deadline: clFinish knows none.
  */
 #include <stdlib.h>
-#include <time.h>
 
 #include "bell.h"
+#include "clock.h"
 #include "job.h"
 
 /* ------------------------------------------------------------------------------------------ releasing -- */
@@ -59,15 +59,11 @@ static void queue_free(hal_opencl_queue *q) {
 }
 
 static hal_opencl_queue *create(hal_opencl_device *device) {
-    pthread_condattr_t clock;
     hal_opencl_queue *q = calloc(1, sizeof *q);
     if (!q) return NULL;
     q->device = device;
     pthread_mutex_init(&q->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&q->changed, &clock);
-    pthread_condattr_destroy(&clock);
+    hal_opencl_condition_init(&q->changed);
     return q;
 }
 
@@ -89,10 +85,9 @@ hal_status hal_opencl_queue_create(void *device, void **queue) {
 hal_status hal_opencl_queue_destroy(void *queue, int64_t deadline) {
     hal_opencl_queue *q = queue;
     const hal_host *host = q->device->host;
-    const struct timespec until = {deadline / 1000000000, deadline % 1000000000};
-    int rc = 0;
+    bool late = false;
     pthread_mutex_lock(&q->lock);
-    while ((q->first || q->telling) && rc == 0) rc = pthread_cond_timedwait(&q->changed, &q->lock, &until);
+    while ((q->first || q->telling) && !late) late = !hal_opencl_condition_wait(&q->changed, &q->lock, deadline);
     const bool busy = q->first || q->telling;
     pthread_mutex_unlock(&q->lock);
     if (busy || !release_until(q, deadline))
