@@ -237,12 +237,8 @@ tests_fuzz_fuzz_translate_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS) $(LIBXML2_CFLAGS
 tests_fuzz_fuzz_translate_LDADD = $(FUZZ_LDADD) $(LIBXML2_LIBS)
 endif
 
-tests_unit_test_portable_SOURCES = tests/unit/test_portable.c tests/portable/plan.h
+tests_unit_test_portable_SOURCES = tests/unit/test_portable.c
 tests_unit_test_portable_LDADD = libhal_portable.la $(LDADD)
-
-check_PROGRAMS += tests/portable/texts
-tests_portable_texts_SOURCES = tests/portable/texts.c tests/portable/plan.h
-tests_portable_texts_LDADD = libhal_portable.la libhal.la
 
 LDADD = libhal_test.la libhal_tools.la libhal_parts.la $(CMOCKA_LIBS) $(LIBM)
 
@@ -362,8 +358,8 @@ check-installed: all
 	status=$$?; rm -rf '$(prefix)'; exit $$status  # what is installed is found by other tests too
 
 # The second dialect of the portable kernels: what the table's cases need, by the compiler of CUDA where it is installed.
-check-portable: tests/portable/texts
-	@$(SHELL) $(top_srcdir)/tests/portable/check.sh $(abs_builddir)/tests/portable/texts $(LIST)
+check-portable: ops/portable/write_texts
+	@$(SHELL) $(top_srcdir)/tests/portable/check.sh $(abs_builddir)/ops/portable/write_texts $(LIST)
 
 # Each backend against the table of operators; the quick list unless LIST says otherwise. BACKEND:LIST:FLOOR:
 # fewer executed cases than the floor are a failure, so that cases do not get lost unseen. Each backend has a file of

@@ -8,8 +8,12 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/attention.c \
 	ops/portable/call.c \
 	ops/portable/cast.c \
+	ops/portable/chain.c \
+	ops/portable/chain.h \
+	ops/portable/chain_order.c \
 	ops/portable/expr.c \
 	ops/portable/expr.h \
+	ops/portable/hash.h \
 	ops/portable/index.c \
 	ops/portable/loss.c \
 	ops/portable/matmul.c \
@@ -30,6 +34,7 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/source.c \
 	ops/portable/space.c \
 	ops/portable/space.h \
+	ops/portable/support.c \
 	ops/portable/texts.h
 
 # the first three are in every program: the others stand on them
@@ -69,5 +74,10 @@ ops/portable/texts.c: $(HAL_PORTABLE_KERNELS) ops/portable/embed.sh
 	    sh ops/portable/embed.sh $(HAL_PORTABLE_KERNELS) >$(abs_top_builddir)/$@.new && \
 	    mv $(abs_top_builddir)/$@.new $(abs_top_builddir)/$@
 
+# The texts that the operators' cases need: to be compiled as CUDA when hal is built, and by tests.
+EXTRA_PROGRAMS += ops/portable/write_texts
+ops_portable_write_texts_SOURCES = ops/portable/plan_case.h ops/portable/write_texts.c
+ops_portable_write_texts_LDADD = libhal_portable.la libhal.la
+
 EXTRA_DIST += $(HAL_PORTABLE_KERNELS) ops/portable/embed.sh
-CLEANFILES += ops/portable/texts.c
+CLEANFILES += ops/portable/texts.c ops/portable/write_texts

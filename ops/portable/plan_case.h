@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A case of the operator table as a call for a planner: dense operands of the sizes that the case has. */
-#ifndef HAL_TESTS_PORTABLE_PLAN_H
-#define HAL_TESTS_PORTABLE_PLAN_H
+#ifndef HAL_OPS_PORTABLE_PLAN_CASE_H
+#define HAL_OPS_PORTABLE_PLAN_CASE_H
 
 #include <hal/ops.h>
 
-#include "ops/portable/planners.h"
+#include "planners.h"
 
 enum { PLAN_OPERANDS = 32 };
 

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * texts DIRECTORY quick|full: writes each distinct text that a device with work-items in groups needs for that list of
- * cases, one file a program. The quick list takes a few dtypes; dtypes beyond change an option and nothing else.
+ * write_texts DIRECTORY quick|full: writes each distinct text that a device with work-items in groups needs for that list of
+ * cases, one file a program, and their names into texts.list. The quick list takes a few dtypes; dtypes beyond change an
+ * option and nothing else. A file is named after what is in it, and left alone where it is there: what was made of it is
+ * then made of the same text still.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <hal/ops.h>
 
-#include "ops/portable/planners.h"
-#include "tests/portable/plan.h"
+#include "ops/portable/hash.h"
+#include "ops/portable/plan_case.h"
 
 /* Texts written so far. */
-typedef struct texts { const char *directory; char **text; uint32_t n; int failed; } texts;
+typedef struct texts { const char *directory; FILE *list; char **text; uint32_t n; int failed; } texts;
 
 static bool is_known(const texts *t, const char *text) {
     for (uint32_t i = 0; i < t->n; i++) {
@@ -22,12 +25,22 @@ static bool is_known(const texts *t, const char *text) {
     return false;
 }
 
-static void text_write(const texts *t, const char *file, const char *text, int *failed) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%03u-%s.cu", t->directory, t->n, file);
+static bool file_write(const char *path, const char *text) {
     FILE *to = fopen(path, "w");
-    if (!to || fputs(text, to) < 0) *failed = 1;
-    if (to && fclose(to) != 0) *failed = 1;
+    bool done = to && fputs(text, to) >= 0;
+    if (to && fclose(to) != 0) done = false;
+    return done;
+}
+
+/* Complete, or not there. */
+static bool text_write(const texts *t, const char *file, const char *text) {
+    const hal_portable_hash hash = hal_portable_hash_of(text, strlen(text));
+    char path[4096], fresh[4104];
+    snprintf(path, sizeof path, "%s/%s-%016llx%016llx.cu", t->directory, file, (unsigned long long)hash.high,
+        (unsigned long long)hash.low);
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    fprintf(t->list, "%s\n", strrchr(path, '/') + 1);
+    return access(path, R_OK) == 0 || (file_write(fresh, text) && rename(fresh, path) == 0);
 }
 
 static void program_add(texts *t, const hal_portable_program *program) {
@@ -39,7 +52,7 @@ static void program_add(texts *t, const hal_portable_program *program) {
     }
     t->text = more;
     t->text[t->n++] = text;
-    text_write(t, program->file, text, &t->failed);
+    if (!text_write(t, program->file, text)) t->failed = 1;
 }
 
 static void case_add(texts *t, const hal_portable_traits *traits, const hal_case *c) {
@@ -67,12 +80,21 @@ static void row_add(texts *t, uint32_t op, bool full) {
     }
 }
 
+static FILE *list_open(const char *directory) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/texts.list", directory);
+    return fopen(path, "w");
+}
+
 int main(int argc, char **argv) {
     texts t = {.directory = argc > 1 ? argv[1] : "."};
     const bool full = argc > 2 && strcmp(argv[2], "full") == 0;
+    t.list = list_open(t.directory);
+    if (!t.list) return 1;
     for (uint32_t op = 1; op < HAL_OP_LIMIT; op++) {
         if (hal_portable_rows[op].planner && hal_op_describe(op)) row_add(&t, op, full);
     }
+    if (fclose(t.list) != 0) t.failed = 1;
     printf("%u texts\n", t.n);
     for (uint32_t i = 0; i < t.n; i++) free(t.text[i]);
     free(t.text);

@@ -12,7 +12,7 @@
 
 #include "ops/portable/expr.h"
 #include "ops/portable/planners.h"
-#include "tests/portable/plan.h"
+#include "ops/portable/plan_case.h"
 
 static const hal_portable_traits wide = {.wide = true, .fp64 = true, .group = 4096, .units = 2, .lanes = 16};
 static const hal_portable_traits group = {.fp64 = true, .group = 256, .units = 64, .lanes = 32, .local_bytes = 49152};
