@@ -21,6 +21,8 @@ static struct {
     int (*uuid)(unsigned char *, int), (*instance)(unsigned char *, int);
     int (*attribute)(int *, int, int);
     int (*error)(int, const char **);
+    /* A text that drivers export which compute on something else. */
+    const char *emulated;
 } cuda;
 
 const hal_child_symbol hal_symbols_cuda[] = {
@@ -36,6 +38,7 @@ const hal_child_symbol hal_symbols_cuda[] = {
     {"cuDeviceGetUuid_v2", &cuda.instance, false},
     {"cuDeviceCanAccessPeer", &calls.peer, false},
     {"cuGetErrorString", &cuda.error, false},
+    {"hal_emulated_cuda", &cuda.emulated, false},
     {NULL, NULL, false},
 };
 
@@ -73,7 +76,8 @@ static void complete(int device, hal_answer *a)
     a->cores = (uint32_t)attribute(device, PROCESSORS);
     a->shared = attribute(device, INTEGRATED) == 1;
     if (major > 0)
-        snprintf(a->features, sizeof a->features, "sm_%d%d", major, attribute(device, MINOR));
+        snprintf(a->features, sizeof a->features, "sm_%d%d%s", major, attribute(device, MINOR),
+                 cuda.emulated != NULL ? " emulated" : "");
 }
 
 static const hal_cuda_shape shape = {
