@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Jobs of a queue end in the order of their stream, so one thread waits for one event after the other. It sleeps meanwhile:
+ * the events are made for that.
+ */
+#include "job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static hal_cuda_job *create(hal_cuda_queue *q, CUresult *code) {
+    const unsigned flags = CU_EVENT_BLOCKING_SYNC | (q->device->state->traced ? 0u : (unsigned)CU_EVENT_DISABLE_TIMING);
+    hal_cuda_job *j = calloc(1, sizeof *j);
+    *code = CUDA_SUCCESS;
+    if (!j) return NULL;
+    j->queue = q;
+    *code = q->device->cu.cuEventCreate(&j->event, flags);
+    if (*code == CUDA_SUCCESS) return j;
+    free(j);
+    return NULL;
+}
+
+hal_cuda_job *hal_cuda_job_take(hal_cuda_queue *q, CUresult *code) {
+    pthread_mutex_lock(&q->lock);
+    hal_cuda_job *j = q->spare;
+    if (j) q->spare = j->next;
+    pthread_mutex_unlock(&q->lock);
+    if (!j) j = create(q, code);
+    if (j) j->next = NULL;
+    return j;
+}
+
+/* What it used goes back; its event and its marks stay for the next one. */
+static void empty(hal_cuda_job *j) {
+    hal_cuda_queue *q = j->queue;
+    hal_cuda_staging_give(q->device, j->staging);
+    hal_cuda_give(q->device, j->between, j->bytes, q->stream);
+    if (j->moves != &j->one) free(j->moves);
+    j->staging = NULL;
+    j->moves = NULL;
+    j->between = 0;
+    j->program = NULL;
+    j->failure = HAL_OK;
+    j->text[0] = '\0';
+    j->n_marks = 0;
+    j->writes_host = false;
+}
+
+void hal_cuda_job_give(hal_cuda_job *j) {
+    if (!j) return;
+    hal_cuda_queue *q = j->queue;
+    empty(j);
+    pthread_mutex_lock(&q->lock);
+    j->next = q->spare;
+    q->spare = j;
+    pthread_mutex_unlock(&q->lock);
+}
+
+void hal_cuda_jobs_free(hal_cuda_queue *q) {
+    const hal_cuda_api *cu = &q->device->cu;
+    while (q->spare) {
+        hal_cuda_job *j = q->spare;
+        q->spare = j->next;
+        cu->cuEventDestroy(j->event);
+        for (uint32_t i = 0; i < j->room_marks; i++) cu->cuEventDestroy(j->marks[i]);
+        free(j->marks);
+        free(j->ops);
+        free(j);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------- the end -- */
+
+static void judge(hal_cuda_job *j, CUresult fate) {
+    hal_cuda_device *d = j->queue->device;
+    if (j->failure != HAL_OK || fate == CUDA_SUCCESS) return;
+    j->failure = hal_cuda_status(fate, HAL_DAMAGE_GRAPH);
+    snprintf(j->text, sizeof j->text, "%s: %s failed while it ran: %s (%d): %s; it needs %llu bytes, hal has given %llu of %llu",
+        d->who, j->program ? "a program" : "a copy", hal_cuda_code_name(&d->cu, fate), fate,
+        hal_cuda_code_text(&d->cu, fate), (unsigned long long)j->bytes, (unsigned long long)d->given,
+        (unsigned long long)d->memory_bytes);
+    hal_cuda_device_suspect(d, fate, j->text);
+}
+
+/* Under the queue's lock: the job stays the first of the list until the host was told. */
+static void end_first(hal_cuda_queue *q, CUresult fate) {
+    hal_cuda_job *j = q->first;
+    const bool left = q->left;
+    pthread_mutex_unlock(&q->lock);
+    if (!left) {
+        judge(j, fate);
+        if (j->n_marks > 0 && j->failure == HAL_OK) hal_cuda_trace(j);
+        q->device->host->complete(q->device->host->context, j->completion, j->failure, j->text);
+    }
+    empty(j);
+    pthread_mutex_lock(&q->lock);
+    q->first = j->next;
+    if (!q->first) q->last = NULL;
+    j->next = q->spare;
+    q->spare = j;
+    if (!q->first) pthread_cond_broadcast(&q->changed);
+}
+
+void *hal_cuda_job_wait_all(void *queue) {
+    hal_cuda_queue *q = queue;
+    q->device->cu.cuCtxSetCurrent(q->device->context);
+    pthread_mutex_lock(&q->lock);
+    while (q->first || !q->stopping) {
+        if (!q->first) {
+            pthread_cond_wait(&q->changed, &q->lock);
+            continue;
+        }
+        const CUevent event = q->first->event;
+        pthread_mutex_unlock(&q->lock);
+        const CUresult fate = q->device->cu.cuEventSynchronize(event);
+        pthread_mutex_lock(&q->lock);
+        if (q->first->writes_host) q->host_writes--;
+        end_first(q, fate);
+    }
+    pthread_mutex_unlock(&q->lock);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------------------------------- the beginning -- */
+
+CUresult hal_cuda_job_start(hal_cuda_job *j) {
+    hal_cuda_queue *q = j->queue;
+    const CUresult e = q->device->cu.cuEventRecord(j->event, q->stream);
+    if (e != CUDA_SUCCESS) return e;
+    pthread_mutex_lock(&q->lock);
+    if (q->last) q->last->next = j;
+    else q->first = j;
+    q->last = j;
+    q->host_writes += j->writes_host;
+    pthread_cond_broadcast(&q->changed);
+    pthread_mutex_unlock(&q->lock);
+    return CUDA_SUCCESS;
+}

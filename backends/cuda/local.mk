@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+# The CUDA backend, with the kernels that nvcc compiles when hal is built; without nvcc they are left to run time.
+
+HAL_CUDA_SOURCES = \
+	backends/cuda/api.c \
+	backends/cuda/api.def \
+	backends/cuda/api.h \
+	backends/cuda/binary.c \
+	backends/cuda/build.c \
+	backends/cuda/build.h \
+	backends/cuda/claim.c \
+	backends/cuda/copy.c \
+	backends/cuda/cuda.c \
+	backends/cuda/device.c \
+	backends/cuda/driver.h \
+	backends/cuda/fail.c \
+	backends/cuda/find.c \
+	backends/cuda/graph.c \
+	backends/cuda/graph.h \
+	backends/cuda/job.c \
+	backends/cuda/job.h \
+	backends/cuda/kernel.c \
+	backends/cuda/kernel.h \
+	backends/cuda/library.c \
+	backends/cuda/library.h \
+	backends/cuda/memory.c \
+	backends/cuda/modules.h \
+	backends/cuda/nvrtc.c \
+	backends/cuda/nvrtc.h \
+	backends/cuda/program.c \
+	backends/cuda/queue.c \
+	backends/cuda/staging.c \
+	backends/cuda/staging.h \
+	backends/cuda/submit.c \
+	backends/cuda/trace.c
+
+if HAVE_CUDA
+halplugin_LTLIBRARIES += libhal_cuda.la
+endif
+libhal_cuda_la_SOURCES = $(HAL_CUDA_SOURCES)
+nodist_libhal_cuda_la_SOURCES = backends/cuda/modules.c
+libhal_cuda_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS)
+libhal_cuda_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS)
+libhal_cuda_la_LIBADD = libhal_portable.la
+
+# Modules are named after the text they are made of, so those that are there are kept; `make modules LIST=full` compiles what
+# the full list of cases needs, which takes hours.
+HAL_MODULES_LIST = quick
+EXTRA_PROGRAMS += backends/cuda/write_modules
+backends_cuda_write_modules_SOURCES = backends/cuda/write_modules.c
+if HAVE_NVCC
+backends/cuda/modules.c: ops/portable/write_texts$(EXEEXT) backends/cuda/write_modules$(EXEEXT) backends/cuda/modules.mk
+	$(AM_V_GEN)$(MKDIR_P) backends/cuda/modules && \
+	ops/portable/write_texts backends/cuda/modules $(HAL_MODULES_LIST) >/dev/null && \
+	$(MAKE) --no-print-directory -C backends/cuda/modules -f '$(abs_top_srcdir)/backends/cuda/modules.mk' NVCC='$(NVCC)' && \
+	backends/cuda/write_modules backends/cuda/modules >$@.new && mv $@.new $@
+else
+backends/cuda/modules.c: backends/cuda/write_modules$(EXEEXT)
+	$(AM_V_GEN)$(MKDIR_P) backends/cuda && backends/cuda/write_modules >$@.new && mv $@.new $@
+endif
+
+modules:
+	rm -f backends/cuda/modules.c
+	$(MAKE) $(AM_MAKEFLAGS) HAL_MODULES_LIST=$(LIST) backends/cuda/modules.c
+	$(MAKE) $(AM_MAKEFLAGS) all
+.PHONY: modules
+
+EXTRA_DIST += backends/cuda/modules.mk
+CLEANFILES += backends/cuda/modules.c backends/cuda/write_modules

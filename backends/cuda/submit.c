@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting a program: sizes, parameters, launches; its end is the job's. */
+#include <stdio.h>
+
+#include "graph.h"
+#include "job.h"
+#include "kernel.h"
+
+/* Scratch memory is used by one submission at a time, also where two queues run the program. */
+static CUresult wait_for_scratch(const hal_cuda_queue *q, const hal_cuda_program *p) {
+    if (!p->scratch || !p->last_queue || p->last_queue == q) return CUDA_SUCCESS;
+    return q->device->cu.cuStreamWaitEvent(q->stream, p->done, 0);
+}
+
+/* *at is the launch that failed. */
+static CUresult launch_each(hal_cuda_job *j, const hal_cuda_program *p, uint32_t *at) {
+    const hal_cuda_queue *q = j->queue;
+    const hal_portable_chain *c = p->chain;
+    const bool traced = q->device->state->traced && hal_cuda_trace_prepare(j, c->description->n_ops);
+    j->n_marks = 0;
+    CUresult e = traced ? hal_cuda_trace_mark(j, UINT32_MAX) : CUDA_SUCCESS;
+    for (uint32_t i = 0; i < c->n_steps && e == CUDA_SUCCESS; i++) {
+        const hal_cuda_launch *l = &p->launches[i];
+        *at = i;
+        e = q->device->cu.cuLaunchKernel(l->function, l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1],
+            l->block[2], 0, q->stream, l->params, NULL);
+        const bool last = i + 1 == c->n_steps || c->steps[i + 1].op != c->steps[i].op;
+        if (traced && last && e == CUDA_SUCCESS) e = hal_cuda_trace_mark(j, c->steps[i].op);
+    }
+    return e;
+}
+
+/* The second run of the same launches is what a graph is made for. */
+static CUresult launch_all(hal_cuda_job *j, hal_cuda_program *p, uint32_t *at) {
+    CUresult e = wait_for_scratch(j->queue, p);
+    if (e == CUDA_SUCCESS && p->runs == 1) e = hal_cuda_graph_make(p);
+    if (p->runs < 2) p->runs++;
+    if (e != CUDA_SUCCESS) return e;
+    return p->graph ? hal_cuda_graph_launch(p, j->queue->stream) : launch_each(j, p, at);
+}
+
+/* The next submission in another queue waits for this one. */
+static CUresult remember(const hal_cuda_queue *q, hal_cuda_program *p) {
+    p->last_queue = q;
+    return p->scratch ? q->device->cu.cuEventRecord(p->done, q->stream) : CUDA_SUCCESS;
+}
+
+/* ----------------------------------------------------------------------------------------- submitting -- */
+
+static hal_status describe(hal_cuda_job *j, const hal_cuda_program *p, uint32_t at, CUresult e) {
+    hal_cuda_device *d = j->queue->device;
+    const bool named = at < p->chain->n_steps;
+    const char *advice = e == CUDA_ERROR_OUT_OF_MEMORY ? "; release buffers or use a smaller batch" : "";
+    return hal_cuda_fail(d, e, "launching %s%s%s; the program needs %llu bytes, hal has given %llu of %llu%s",
+        named ? "\"" : "a program", named ? p->launches[at].entry : "", named ? "\"" : "", (unsigned long long)j->bytes,
+        (unsigned long long)d->given, (unsigned long long)d->memory_bytes, advice);
+}
+
+/* Launches that were taken before one failed still run, and what they use has to live until then: they are waited for. */
+static hal_status give_up(hal_cuda_job *j, const hal_cuda_program *p, uint32_t at, CUresult e) {
+    const hal_status status = describe(j, p, at, e);
+    j->queue->device->cu.cuStreamSynchronize(j->queue->stream);
+    return status;
+}
+
+static hal_status run(hal_cuda_job *j, hal_cuda_program *p) {
+    uint32_t at = UINT32_MAX;
+    j->program = p;
+    j->bytes = p->bytes;
+    CUresult e = launch_all(j, p, &at);
+    if (e == CUDA_ERROR_OUT_OF_MEMORY && (at == 0 || at == UINT32_MAX)) {
+        hal_cuda_device_trim(j->queue->device);
+        e = launch_all(j, p, &at);
+    }
+    if (e == CUDA_SUCCESS) e = remember(j->queue, p);
+    if (e == CUDA_SUCCESS) e = hal_cuda_job_start(j);
+    return e == CUDA_SUCCESS ? HAL_OK : give_up(j, p, at, e);
+}
+
+/* A graph that does not take new parameters is given up; the words have them already. */
+static hal_status prepare(hal_cuda_queue *q, hal_cuda_program *p, const hal_backend_binding *bindings,
+                          const int64_t *symbols, hal_cuda_job **job) {
+    CUresult e = CUDA_SUCCESS;
+    HAL_TRY(hal_cuda_program_plan(p, symbols, INT64_MAX));
+    e = hal_cuda_kernels_bind(p, bindings);
+    if (e != CUDA_SUCCESS && !hal_cuda_code_is_sticky(e)) {
+        hal_cuda_graph_drop(p);
+        p->graphless = true;
+        e = hal_cuda_kernels_bind(p, bindings);
+    }
+    if (e != CUDA_SUCCESS) return hal_cuda_fail(q->device, e, "cuGraphExecKernelNodeSetParams");
+    *job = hal_cuda_job_take(q, &e);
+    if (*job) return HAL_OK;
+    return e == CUDA_SUCCESS ? hal_cuda_no_memory(q->device->host, "a submission")
+        : hal_cuda_fail(q->device, e, "cuEventCreate");
+}
+
+static hal_status submit(hal_cuda_queue *q, hal_cuda_program *p, const hal_backend_binding *bindings,
+                         const int64_t *symbols, void *completion) {
+    hal_cuda_job *j = NULL;
+    HAL_TRY(prepare(q, p, bindings, symbols, &j));
+    j->completion = completion;
+    const hal_status status = run(j, p);
+    if (status != HAL_OK) hal_cuda_job_give(j);
+    return status;
+}
+
+hal_status hal_cuda_submit(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,
+                           const int64_t *symbols, void *completion) {
+    hal_cuda_queue *q = queue;
+    hal_cuda_program *p = compiled;
+    const hal_host *host = q->device->host;
+    const uint32_t n = p->chain->description->n_bindings;
+    if (n_bindings != n)
+        return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INVALID_ARGUMENT), 0,
+            "%s: a submission has %u bindings, the program has %u", q->device->who, n_bindings, n);
+    HAL_TRY(hal_cuda_enter(q->device));
+    pthread_mutex_lock(&p->lock);
+    const uint32_t n_ops = p->chain->description->n_ops;
+    const hal_status status = submit(q, p, bindings, symbols, completion);
+    pthread_mutex_unlock(&p->lock);
+    if (status == HAL_OK) q->device->ops += n_ops;
+    hal_cuda_leave(q->device);
+    return status;
+}
