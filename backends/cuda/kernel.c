@@ -85,16 +85,14 @@ static void pass_pointer(cursor *c, CUdeviceptr base, uint64_t offset) {
 }
 
 /* Whether the kernel takes parameter `at` of that many bytes, as far as the driver can tell. */
-static bool fits(const hal_cuda_device *d, const hal_cuda_launch *l, size_t at, size_t bytes) {
+static hal_status check(const hal_cuda_device *d, const hal_cuda_launch *l, size_t at, size_t bytes) {
     size_t offset = 0, wanted = 0;
-    if (l->checked || !d->cu.cuFuncGetParamInfo) return true;
-    return d->cu.cuFuncGetParamInfo(l->function, at, &offset, &wanted) == CUDA_SUCCESS && wanted == bytes;
-}
-
-static hal_status misfit(const hal_cuda_device *d, const hal_cuda_launch *l, uint32_t at) {
-    return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INTERNAL), 0,
-        "%s: kernel \"%s\" does not take parameter %u as it is passed: its module was made of another text", d->who, l->entry,
-        at);
+    if (l->checked || !d->cu.cuFuncGetParamInfo) return HAL_OK;
+    const CUresult e = d->cu.cuFuncGetParamInfo(l->function, at, &offset, &wanted);
+    if (e == CUDA_SUCCESS && wanted == bytes) return HAL_OK;
+    return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INTERNAL), e,
+        "%s: parameter %zu of kernel \"%s\" has %zu bytes, where %zu are passed: its module was made of another text", d->who,
+        at, l->entry, wanted, bytes);
 }
 
 static hal_status set(hal_cuda_program *p, uint32_t step, cursor *c) {
@@ -105,7 +103,7 @@ static hal_status set(hal_cuda_program *p, uint32_t step, cursor *c) {
     for (uint32_t i = 0; i < from->n_arguments; i++) {
         const hal_portable_argument *a = &call->arguments[from->first + i];
         const uint32_t at = (uint32_t)(c->param - l->params);
-        if (!fits(p->device, l, at, a->kind == HAL_PORTABLE_VALUE ? a->bytes : sizeof(uint64_t))) return misfit(p->device, l, at);
+        HAL_TRY(check(p->device, l, at, a->kind == HAL_PORTABLE_VALUE ? a->bytes : sizeof(uint64_t)));
         if (a->kind == HAL_PORTABLE_VALUE) *c->param++ = call->values + a->at;
         else if (a->kind == HAL_PORTABLE_SCRATCH) pass_pointer(c, p->scratch, a->at);
         else {
