@@ -32,33 +32,28 @@ void hal_cuda_graph_drop(hal_cuda_program *p) {
     p->graph = NULL;
 }
 
-/* A node each step, behind those it has to wait for; `behind` is room for them. */
-static CUresult add_nodes(const hal_cuda_program *p, hal_cuda_graph *g, CUgraphNode *behind) {
-    const hal_portable_chain *c = p->chain;
+/* A node each step, behind the one before it: bindings may share memory (a session's feeds lie in its arena), and may share
+   it otherwise the next time, so that what depends on what is not known for good. */
+static CUresult add_nodes(const hal_cuda_program *p, hal_cuda_graph *g) {
     CUresult e = CUDA_SUCCESS;
-    for (uint32_t i = 0; i < c->n_steps && e == CUDA_SUCCESS; i++) {
-        const hal_portable_step *s = &c->steps[i];
+    for (uint32_t i = 0; i < p->chain->n_steps && e == CUDA_SUCCESS; i++) {
         const CUDA_KERNEL_NODE_PARAMS params = params_of(&p->launches[i]);
-        for (uint32_t w = 0; w < s->n_waits; w++) behind[w] = g->nodes[c->waits[s->first_wait + w]];
-        e = p->device->cu.cuGraphAddKernelNode(&g->nodes[i], g->graph, behind, s->n_waits, &params);
+        e = p->device->cu.cuGraphAddKernelNode(&g->nodes[i], g->graph, i > 0 ? &g->nodes[i - 1] : NULL, i > 0, &params);
     }
     return e;
 }
 
 static CUresult fill(const hal_cuda_program *p, hal_cuda_graph *g) {
     const hal_cuda_api *cu = &p->device->cu;
-    CUgraphNode *behind = calloc(p->chain->n_steps, sizeof(CUgraphNode));
     g->nodes = calloc(p->chain->n_steps, sizeof(CUgraphNode));
-    CUresult e = behind && g->nodes ? cu->cuGraphCreate(&g->graph, 0) : CUDA_ERROR_OUT_OF_MEMORY;
-    if (e == CUDA_SUCCESS) e = add_nodes(p, g, behind);
-    if (e == CUDA_SUCCESS) e = cu->cuGraphInstantiateWithFlags(&g->exec, g->graph, 0);
-    free(behind);
-    return e;
+    CUresult e = g->nodes ? cu->cuGraphCreate(&g->graph, 0) : CUDA_ERROR_OUT_OF_MEMORY;
+    if (e == CUDA_SUCCESS) e = add_nodes(p, g);
+    return e == CUDA_SUCCESS ? cu->cuGraphInstantiateWithFlags(&g->exec, g->graph, 0) : e;
 }
 
 CUresult hal_cuda_graph_make(hal_cuda_program *p) {
     if (p->graphless || p->graph || p->chain->n_steps < LEAST_LAUNCHES || !has_graphs(&p->device->cu)) return CUDA_SUCCESS;
-    hal_cuda_graph *g = hal_portable_chain_order(p->chain) == HAL_OK ? calloc(1, sizeof *g) : NULL;
+    hal_cuda_graph *g = calloc(1, sizeof *g);
     const CUresult e = g ? fill(p, g) : CUDA_ERROR_OUT_OF_MEMORY;
     if (e == CUDA_SUCCESS) {
         p->graph = g;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program as a CUDA graph: its launches are handed to the driver once, and started with one call. Launches that do not
- * depend on each other may run at once. What the driver will not make a graph of is launched one by one.
+ * A program as a CUDA graph: its launches are handed to the driver once, and started with one call. What the driver will not
+ * make a graph of is launched one by one.
  */
 #ifndef HAL_BACKENDS_CUDA_GRAPH_H
 #define HAL_BACKENDS_CUDA_GRAPH_H
