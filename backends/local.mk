@@ -62,14 +62,11 @@ HAL_OPENCL_SOURCES = \
 	backends/opencl/neighbour.c \
 	backends/opencl/opencl.c \
 	backends/opencl/opencl.h \
-	backends/opencl/order.c \
-	backends/opencl/order.h \
 	backends/opencl/program.c \
 	backends/opencl/queue.c \
 	backends/opencl/staging.c \
 	backends/opencl/staging.h \
 	backends/opencl/submit.c \
-	backends/opencl/support.c \
 	backends/opencl/trace.c \
 	backends/opencl/tune.c \
 	backends/opencl/tune.h

@@ -82,6 +82,7 @@ static hal_status check_sharing(hal_opencl_device *d) {
 
 static void read_all(hal_opencl_device *d) {
     text(d, CL_DEVICE_NAME, d->name, sizeof d->name);
+    snprintf(d->who, sizeof d->who, "opencl: %s", d->name);
     text(d, CL_DRIVER_VERSION, d->driver, sizeof d->driver);
     text(d, CL_DEVICE_VERSION, d->version, sizeof d->version);
     d->memory_bytes = number(d, CL_DEVICE_GLOBAL_MEM_SIZE);

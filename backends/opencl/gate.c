@@ -30,16 +30,18 @@ bool hal_opencl_gate_guards(const char *platform, const char *driver) {
 
 /* -------------------------------------------------------------------------------------------- what is known -- */
 
-static uint64_t mark_of(const hal_opencl_program *p, const hal_opencl_launch *l) {
+static uint64_t mark_of(const hal_opencl_program *p, uint32_t step) {
+    const hal_opencl_launch *l = &p->launches[step];
     uint64_t mark = hal_opencl_binary_mark(l->binary);
     mark = hal_opencl_mix(mark, &p->device->id, sizeof p->device->id);
     mark = hal_opencl_mix(mark, l->entry, strlen(l->entry));
-    return hal_opencl_mix(mark, l->group, sizeof l->group);
+    return hal_opencl_mix(mark, p->chain->steps[step].group, sizeof p->chain->steps[step].group);
 }
 
 /* As PoCL has it: the third dimension does not count. */
-static size_t width_of(const hal_opencl_launch *l) {
-    return l->global[0] > l->global[1] ? l->global[0] : l->global[1];
+static size_t width_of(const hal_opencl_program *p, uint32_t step) {
+    const size_t *global = p->chain->steps[step].global;
+    return global[0] > global[1] ? global[0] : global[1];
 }
 
 /* NULL: never met. */
@@ -50,9 +52,9 @@ static known *find(uint64_t mark) {
 }
 
 static bool knows(const hal_opencl_program *p) {
-    for (uint32_t i = 0; i < p->n_launches; i++) {
-        const known *k = find(mark_of(p, &p->launches[i]));
-        if (!k || k->width < width_of(&p->launches[i])) return false;
+    for (uint32_t i = 0; i < p->chain->n_steps; i++) {
+        const known *k = find(mark_of(p, i));
+        if (!k || k->width < width_of(p, i)) return false;
     }
     return true;
 }
@@ -64,21 +66,21 @@ bool hal_opencl_gate_knows(const hal_opencl_program *program) {
     return all;
 }
 
-static void learn(const hal_opencl_program *p, const hal_opencl_launch *l) {
-    const uint64_t mark = mark_of(p, l);
+static void learn(const hal_opencl_program *p, uint32_t step) {
+    const uint64_t mark = mark_of(p, step);
     known *k = find(mark);
-    if (k && k->width >= width_of(l)) return;
+    if (k && k->width >= width_of(p, step)) return;
     if (++gate.n_entries > MOST_ENTRIES) {
         gate.crowded = true;
         return;
     }
     if (!k) k = &gate.known[gate.n_known++];
-    *k = (known){mark, width_of(l)};
+    *k = (known){mark, width_of(p, step)};
 }
 
 void hal_opencl_gate_learn(const hal_opencl_program *program) {
     pthread_mutex_lock(&gate.lock);
-    for (uint32_t i = 0; i < program->n_launches && !gate.crowded; i++) learn(program, &program->launches[i]);
+    for (uint32_t i = 0; i < program->chain->n_steps && !gate.crowded; i++) learn(program, i);
     pthread_mutex_unlock(&gate.lock);
 }
 

@@ -14,20 +14,20 @@ static hal_status invite(hal_opencl_job *j, hal_opencl_program *p, uint32_t inde
     hal_opencl_device *d = j->queue->device;
     char *at = (char *)b->host + b->offset;
     cl_int e = CL_SUCCESS;
-    if (p->touched[index] == 0) {
+    if (p->chain->touched[index] == 0) {
         hal_opencl_program_place(p, index, (hal_opencl_place){0});
         return HAL_OK;
     }
-    cl_mem mem = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, p->touched[index], at, &e);
+    cl_mem mem = d->cl.clCreateBuffer(d->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, p->chain->touched[index], at, &e);
     if (!mem) return hal_opencl_fail(d, e, "clCreateBuffer around %llu bytes of the host",
-        (unsigned long long)p->touched[index]);
+        (unsigned long long)p->chain->touched[index]);
     j->guests[j->n_guests++] = mem;
     hal_opencl_program_place(p, index, (hal_opencl_place){.mem = mem, .guest = (uintptr_t)at});
     return HAL_OK;
 }
 
 hal_status hal_opencl_guests_place(hal_opencl_job *j, hal_opencl_program *p, const hal_backend_binding *bindings) {
-    for (uint32_t i = 0; i < p->description->n_bindings; i++) {
+    for (uint32_t i = 0; i < p->chain->description->n_bindings; i++) {
         const hal_backend_binding *b = &bindings[i];
         const hal_opencl_block *block = b->memory;
         if (is_guest(b)) HAL_TRY(invite(j, p, i, b));

@@ -9,22 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "order.h"
-
-/* Room for one more entry after the `n` there are. */
-static bool grow(void **list, uint32_t *room, uint32_t n, size_t width) {
-    if (n < *room) return true;
-    const uint32_t wanted = n * 2 + 16;
-    char *bigger = realloc(*list, wanted * width);
+static bool has_launch(hal_opencl_program *p, uint32_t step) {
+    if (step < p->room_launches) return true;
+    const uint32_t wanted = step * 2 + 16;
+    hal_opencl_launch *bigger = realloc(p->launches, wanted * sizeof *bigger);
     if (!bigger) return false;
-    memset(bigger + *room * width, 0, (wanted - *room) * width);
-    *list = bigger;
-    *room = wanted;
+    memset(bigger + p->room_launches, 0, (wanted - p->room_launches) * sizeof *bigger);
+    p->launches = bigger;
+    p->room_launches = wanted;
     return true;
-}
-
-void hal_opencl_kernels_begin(hal_opencl_program *p) {
-    p->n_launches = p->n_slots = 0;
 }
 
 static void drop(hal_opencl_device *d, hal_opencl_launch *l) {
@@ -37,37 +30,14 @@ static void drop(hal_opencl_device *d, hal_opencl_launch *l) {
 void hal_opencl_kernels_free(hal_opencl_program *p) {
     for (uint32_t i = 0; i < p->room_launches; i++) drop(p->device, &p->launches[i]);
     free(p->launches);
-    free(p->slots);
 }
 
-/* ---------------------------------------------------------------------------------------------- groups -- */
-
-/* Where the planner leaves it open. A CPU compiles a kernel again for each size of a group, so there are few of them. */
-static void choose_group(const hal_portable_traits *traits, const size_t *global, size_t *group) {
-    static const size_t sizes[] = {64, 16, 4, 1};
-    int i = traits->wide && global[0] < 4096 ? 3 : 0;
-    while (global[0] % sizes[i] != 0 || sizes[i] > traits->group) i++;
-    group[0] = sizes[i];
-    group[1] = group[2] = 1;
-}
-
-static void place(const hal_opencl_program *p, const hal_portable_launch *from, hal_opencl_launch *to) {
-    for (int i = 0; i < 3; i++) {
-        to->global[i] = from->global[i];
-        to->group[i] = from->group[i];
-    }
-    if (from->group[0] == 0) choose_group(&p->traits, to->global, to->group);
-}
-
-static size_t power_of_two_below(size_t n) {
-    size_t p = 1;
-    while (p * 2 <= n) p *= 2;
-    return p;
-}
+/* -------------------------------------------------------------------------------------------- launches -- */
 
 /* Work-items that the device allows in a group of this kernel: it has only so many registers. */
-static hal_status most_items(hal_opencl_program *p, const hal_opencl_launch *l, size_t *most) {
+static hal_status most_items(hal_opencl_program *p, uint32_t step, size_t *most) {
     hal_opencl_device *d = p->device;
+    const hal_opencl_launch *l = &p->launches[step];
     size_t n = d->traits.group;
     cl_ulong local = 0;
     cl_int e = d->cl.clGetKernelWorkGroupInfo(l->kernel, d->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof n, &n, NULL);
@@ -75,7 +45,7 @@ static hal_status most_items(hal_opencl_program *p, const hal_opencl_launch *l, 
         e = d->cl.clGetKernelWorkGroupInfo(l->kernel, d->id, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL);
     if (e != CL_SUCCESS) return hal_opencl_fail(d, e, "clGetKernelWorkGroupInfo of \"%s\"", l->entry);
     for (int i = 0; i < 3; i++)
-        if (l->group[i] > d->most_items[i]) n = n < d->most_items[i] ? n : d->most_items[i];
+        if (p->chain->steps[step].group[i] > d->most_items[i]) n = n < d->most_items[i] ? n : d->most_items[i];
     if (local > d->traits.local_bytes)
         return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED), 0,
             "opencl: %s: kernel \"%s\" takes %llu bytes of local memory, the device has %llu; run the op on another device",
@@ -83,24 +53,6 @@ static hal_status most_items(hal_opencl_program *p, const hal_opencl_launch *l, 
     *most = n;
     return HAL_OK;
 }
-
-/* Where a group is too large, planners are asked again with a smaller limit, until they cannot go below. */
-static hal_status check_group(hal_opencl_program *p, const hal_opencl_launch *l, const char *file) {
-    const hal_opencl_device *d = p->device;
-    const size_t items = l->group[0] * l->group[1] * l->group[2];
-    size_t most = 0;
-    HAL_TRY(most_items(p, l, &most));
-    if (items <= most) return HAL_OK;
-    const uint32_t fits = (uint32_t)power_of_two_below(most);
-    p->refit = fits < p->traits.group;
-    p->traits.group = fits < p->traits.group ? fits : p->traits.group;
-    if (p->refit) return HAL_OK;
-    return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED), 0,
-        "opencl: %s: kernel \"%s\" of \"%s\" runs in groups of %zu x %zu x %zu work-items, the device allows %zu for it; run "
-        "the op on another device", d->name, l->entry, file, l->group[0], l->group[1], l->group[2], most);
-}
-
-/* -------------------------------------------------------------------------------------------- launches -- */
 
 /* Kernel `entry` of the text, unless the launch has it from the last time. */
 static hal_status choose_kernel(hal_opencl_device *d, const hal_portable_program *text, const char *entry,
@@ -118,36 +70,15 @@ static hal_status choose_kernel(hal_opencl_device *d, const hal_portable_program
     return HAL_OK;
 }
 
-static hal_status add(hal_opencl_program *p, uint32_t op, const hal_portable_launch *from) {
-    const hal_portable_program *text = &p->calls[op].programs[from->program];
-    if (from->global[0] * from->global[1] * from->global[2] == 0) return HAL_OK;
-    if (!grow((void **)&p->launches, &p->room_launches, p->n_launches, sizeof *p->launches))
-        return hal_opencl_no_memory(p->device->host, "the launches of a program");
-    hal_opencl_launch *l = &p->launches[p->n_launches];
-    HAL_TRY(choose_kernel(p->device, text, from->entry, l));
-    l->op = op;
-    l->from = (uint32_t)(from - p->calls[op].launches);
-    place(p, from, l);
-    HAL_TRY(check_group(p, l, text->file));
-    p->n_launches++;
-    return HAL_OK;
-}
-
-hal_status hal_opencl_kernels_add(hal_opencl_program *p, uint32_t op) {
-    const hal_portable_call *call = &p->calls[op];
-    for (uint32_t i = 0; i < call->n_launches; i++) HAL_TRY(add(p, op, &call->launches[i]));
-    return HAL_OK;
+hal_status hal_opencl_kernel_prepare(void *program, uint32_t step, const hal_portable_program *text, const char *entry,
+                                     size_t *most) {
+    hal_opencl_program *p = program;
+    if (!has_launch(p, step)) return hal_opencl_no_memory(p->device->host, "the launches of a program");
+    HAL_TRY(choose_kernel(p->device, text, entry, &p->launches[step]));
+    return most_items(p, step, most);
 }
 
 /* ------------------------------------------------------------------------------------------- arguments -- */
-
-static bool add_slot(hal_opencl_program *p, uint32_t launch, uint32_t at, uint32_t operand, uint64_t offset) {
-    const hal_description_op *op = &hal_description_ops(p->description)[p->launches[launch].op];
-    const hal_description_tensor *t = hal_description_operand(p->description, op, operand);
-    if (!grow((void **)&p->slots, &p->room_slots, p->n_slots, sizeof *p->slots)) return false;
-    p->slots[p->n_slots++] = (hal_opencl_slot){launch, at, t->binding, t->offset + offset};
-    return true;
-}
 
 static cl_int set_pointer(const hal_opencl_program *p, cl_kernel kernel, uint32_t at, cl_mem mem, uint64_t offset) {
     const cl_long value = (cl_long)offset;
@@ -155,10 +86,10 @@ static cl_int set_pointer(const hal_opencl_program *p, cl_kernel kernel, uint32_
     return e == CL_SUCCESS ? p->device->cl.clSetKernelArg(kernel, at + 1, sizeof value, &value) : e;
 }
 
-static hal_status set_arguments(hal_opencl_program *p, uint32_t launch) {
-    const hal_opencl_launch *l = &p->launches[launch];
-    const hal_portable_call *call = &p->calls[l->op];
-    const hal_portable_launch *from = &call->launches[l->from];
+static hal_status set_arguments(hal_opencl_program *p, uint32_t step) {
+    const hal_opencl_launch *l = &p->launches[step];
+    const hal_portable_call *call = &p->chain->calls[p->chain->steps[step].op];
+    const hal_portable_launch *from = hal_portable_chain_launch(p->chain, step);
     uint32_t at = 0;
     cl_int e = CL_SUCCESS;
     for (uint32_t i = 0; i < from->n_arguments && e == CL_SUCCESS; i++) {
@@ -168,8 +99,7 @@ static hal_status set_arguments(hal_opencl_program *p, uint32_t launch) {
             continue;
         }
         if (a->kind == HAL_PORTABLE_SCRATCH) e = set_pointer(p, l->kernel, at, p->scratch, a->at);
-        else if (!add_slot(p, launch, at, a->index, a->at))
-            return hal_opencl_no_memory(p->device->host, "the arguments of a program");
+        else HAL_TRY(hal_portable_chain_slot(p->chain, step, at, a));
         at += 2;
     }
     return e == CL_SUCCESS ? HAL_OK
@@ -177,7 +107,7 @@ static hal_status set_arguments(hal_opencl_program *p, uint32_t launch) {
 }
 
 hal_status hal_opencl_kernels_set(hal_opencl_program *p) {
-    for (uint32_t i = 0; i < p->n_launches; i++) HAL_TRY(set_arguments(p, i));
+    for (uint32_t i = 0; i < p->chain->n_steps; i++) HAL_TRY(set_arguments(p, i));
     return HAL_OK;
 }
 
@@ -187,15 +117,22 @@ void hal_opencl_program_place(hal_opencl_program *p, uint32_t index, hal_opencl_
     *now = place;
 }
 
+/* What each step waits for, with the bindings in these places. */
+static hal_status find_order(hal_opencl_program *p) {
+    for (uint32_t i = 0; i < p->chain->description->n_bindings; i++)
+        p->extents[i] = (hal_portable_extent){p->places[i].serial, p->places[i].guest + p->places[i].offset};
+    return hal_portable_chain_order(p->chain, p->extents);
+}
+
 hal_status hal_opencl_program_bind(hal_opencl_program *p) {
-    const uint32_t n = p->description->n_bindings;
+    const uint32_t n = p->chain->description->n_bindings;
     uint32_t stale = 0;
     for (uint32_t i = 0; i < n; i++) stale += p->places[i].stale;
-    if (stale && p->device->unordered) HAL_TRY(hal_opencl_order_find(p));
-    for (uint32_t i = 0; stale && i < p->n_slots; i++) {
-        const hal_opencl_slot *s = &p->slots[i];
+    if (stale && p->device->unordered) HAL_TRY(find_order(p));
+    for (uint32_t i = 0; stale && i < p->chain->n_slots; i++) {
+        const hal_portable_slot *s = &p->chain->slots[i];
         const hal_opencl_place *place = &p->places[s->binding];
-        const hal_opencl_launch *l = &p->launches[s->launch];
+        const hal_opencl_launch *l = &p->launches[s->step];
         if (!place->stale) continue;
         const cl_int e = set_pointer(p, l->kernel, s->at, place->mem, place->offset + s->offset);
         if (e != CL_SUCCESS) return hal_opencl_fail(p->device, e, "clSetKernelArg: an operand of \"%s\"", l->entry);

@@ -5,10 +5,9 @@
 
 #include "opencl.h"
 
-/* Forgets the launches, but keeps kernel objects for launches that turn out the same. */
-void hal_opencl_kernels_begin(hal_opencl_program *program);
-/* Appends the launches that the plan of op `op` asks for. */
-hal_status hal_opencl_kernels_add(hal_opencl_program *program, uint32_t op);
+/* Gets the kernel object of step `step` of the chain: hal_portable_driver.prepare. `program` is a hal_opencl_program. */
+hal_status hal_opencl_kernel_prepare(void *program, uint32_t step, const hal_portable_program *text, const char *entry,
+                                     size_t *most);
 /* Sets all arguments but operands, which bindings decide. */
 hal_status hal_opencl_kernels_set(hal_opencl_program *program);
 void hal_opencl_kernels_free(hal_opencl_program *program);

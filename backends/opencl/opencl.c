@@ -50,6 +50,18 @@ static void opencl_close(void *opaque) {
     free(state);
 }
 
+static hal_status opencl_support(void *device, const hal_description *program, hal_support_answer *answers) {
+    const hal_opencl_device *d = device;
+    hal_portable_support(d->host, &d->traits, d->state->primitives_only, program, answers);
+    return HAL_OK;
+}
+
+static hal_status opencl_cost(void *device, const hal_description *program, hal_cost *cost) {
+    (void)device;
+    *cost = hal_portable_cost(program, 1e10, 5e-6);
+    return HAL_OK;
+}
+
 static uint64_t opencl_counter(void *opaque, const char *name) {
     const hal_opencl_device *d = opaque;
     if (strcmp(name, "ops") == 0) return d->ops;
@@ -63,7 +75,7 @@ static const hal_backend opencl_backend = {
     .features = HAL_FEATURE_DYNAMIC | HAL_FEATURE_IN_PLACE, .name = "opencl", .description = "devices with an OpenCL driver",
     .build_id = "opencl-1", .open = opencl_open, .close = opencl_close, .claim = hal_opencl_claim,
     .device_open = hal_opencl_device_open, .device_close = hal_opencl_device_close, .alloc = hal_opencl_alloc,
-    .free = hal_opencl_free, .support = hal_opencl_support, .cost = hal_opencl_cost, .compile = hal_opencl_compile,
+    .free = hal_opencl_free, .support = opencl_support, .cost = opencl_cost, .compile = hal_opencl_compile,
     .program_free = hal_opencl_program_free, .queue_create = hal_opencl_queue_create,
     .queue_destroy = hal_opencl_queue_destroy, .submit = hal_opencl_submit, .copy = hal_opencl_copy,
     .counter = opencl_counter, .vendors = "opencl", .driver = hal_opencl_claim_driver,

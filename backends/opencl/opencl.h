@@ -20,7 +20,7 @@
 #include <stdatomic.h>
 
 #include "api.h"
-#include "ops/portable/portable.h"
+#include "ops/portable/chain.h"
 
 enum { HAL_OPENCL_MOST_DEVICES = 64 };
 
@@ -72,7 +72,7 @@ typedef struct hal_opencl_device {
     /* small_tiles is what was measured, and read without a lock. */
     _Atomic bool small_tiles;
     hal_portable_traits traits;
-    char name[128], driver[64], platform[96], version[64];
+    char name[128], who[160], driver[64], platform[96], version[64];
     /* Of the compiler. */
     char options[96];
     uint64_t memory_bytes, most_block;
@@ -177,20 +177,12 @@ void hal_opencl_binaries_store(hal_opencl_device *device);
 
 /* ----------------------------------------------------------------------------------------- kernel.c -- */
 
-/* One kernel with the sizes it is enqueued with. */
+/* The kernel object of a step of the program's chain. */
 typedef struct hal_opencl_launch {
     cl_kernel kernel;
     hal_opencl_binary *binary;
     char entry[36];
-    /* The op, and which of its launches. */
-    uint32_t op, from;
-    size_t global[3], group[3];
-    /* What it waits for in a queue that keeps no order: program->waits from there on. */
-    uint32_t first_wait, n_waits;
 } hal_opencl_launch;
-
-/* Where an operand is an argument: arguments `at` and `at` + 1 of a launch get buffer and offset of a binding. */
-typedef struct hal_opencl_slot { uint32_t launch, at, binding; uint64_t offset; } hal_opencl_slot;
 
 /* What stands for a binding: a buffer and an offset. Serial 0 belongs to no block: such a place is never the same as
    another. `guest`: address of what the buffer stands on, where that is memory of others. `stale`: the arguments are not set
@@ -200,27 +192,17 @@ typedef struct hal_opencl_place { cl_mem mem; uint64_t serial, offset; uintptr_t
 /* ---------------------------------------------------------------------------------------- program.c -- */
 typedef struct hal_opencl_program {
     hal_opencl_device *device;
-    hal_description *description;
-    hal_portable_traits traits;
-    hal_portable_call *calls;
-    hal_portable_operand *operands;
+    hal_portable_chain *chain;
+    /* A step of the chain each, and more from an earlier plan. */
     hal_opencl_launch *launches;
-    hal_opencl_slot *slots;
-    uint32_t n_launches, room_launches, n_slots, room_slots;
-    /* Indices of launches; see order.h. */
-    uint32_t *waits, n_waits, room_waits;
-    /* The sizes are for these. */
-    int64_t *symbols;
-    bool planned;
+    uint32_t room_launches;
     /* The gate has met all launches. */
     bool known;
-    /* A group was too large for a kernel: traits.group is smaller now, and everything is planned again. */
-    bool refit;
     cl_mem scratch;
     uint64_t scratch_bytes;
-    /* A binding each: bytes from its start that the program touches with these sizes, and what the arguments are. */
-    uint64_t *touched;
+    /* A binding each: what the arguments are; room for where they begin. */
     hal_opencl_place *places;
+    hal_portable_extent *extents;
     /* One submission is enqueued at a time; scratch memory is used by one at a time. */
     pthread_mutex_t lock;
     cl_event last;
@@ -267,9 +249,5 @@ hal_status hal_opencl_submit(void *queue, void *compiled, const hal_backend_bind
 /* ------------------------------------------------------------------------------------------- copy.c -- */
 hal_status hal_opencl_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
                            void *completion);
-
-/* ---------------------------------------------------------------------------------------- support.c -- */
-hal_status hal_opencl_support(void *device, const hal_description *program, hal_support_answer *answers);
-hal_status hal_opencl_cost(void *device, const hal_description *program, hal_cost *cost);
 
 #endif

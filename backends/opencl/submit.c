@@ -12,11 +12,14 @@
 /* ------------------------------------------------------------------------------------------ launches -- */
 
 /* A driver that finds no memory gets a second chance once the caches are gone. */
-static cl_int launch(hal_opencl_queue *q, const hal_opencl_launch *l, uint32_t n, const cl_event *after, cl_event *event) {
+static cl_int launch(hal_opencl_queue *q, const hal_opencl_program *p, uint32_t i, uint32_t n, const cl_event *after,
+                     cl_event *event) {
+    const hal_portable_step *s = &p->chain->steps[i];
     const hal_opencl_api *cl = &q->device->cl;
     cl_int e = CL_SUCCESS;
     for (int attempt = 0; attempt < 2; attempt++) {
-        e = cl->clEnqueueNDRangeKernel(q->queue, l->kernel, 3, NULL, l->global, l->group, n, n ? after : NULL, event);
+        e = cl->clEnqueueNDRangeKernel(q->queue, p->launches[i].kernel, 3, NULL, s->global, s->group, n, n ? after : NULL,
+            event);
         if (e == CL_SUCCESS || !hal_opencl_code_is_memory(e)) return e;
         hal_opencl_device_trim(q->device);
     }
@@ -32,26 +35,25 @@ static cl_int wait_for_scratch(const hal_opencl_job *j, const hal_opencl_program
 /* What launch i waits for in a queue that keeps no order, into j->waits: how many. Launches that PoCL may not know yet go one
    after another there, too (gate.h). */
 static uint32_t choose_waits(hal_opencl_job *j, const hal_opencl_program *p, uint32_t i) {
-    const hal_opencl_launch *l = &p->launches[i];
+    const hal_portable_step *s = &p->chain->steps[i];
     if (!j->queue->device->unordered) return 0;
     if (j->first && i > 0) {
         j->waits[0] = j->events[i - 1];
         return 1;
     }
-    for (uint32_t w = 0; w < l->n_waits; w++) j->waits[w] = j->events[p->waits[l->first_wait + w]];
-    return l->n_waits;
+    for (uint32_t w = 0; w < s->n_waits; w++) j->waits[w] = j->events[p->chain->waits[s->first_wait + w]];
+    return s->n_waits;
 }
 
 /* Only the last launch tells its end, unless each is timed or waited for. *done is how many were taken. */
 static cl_int launch_all(hal_opencl_job *j, const hal_opencl_program *p, uint32_t *done) {
     cl_int e = wait_for_scratch(j, p);
-    for (*done = 0; e == CL_SUCCESS && *done < p->n_launches; ++*done) {
+    for (*done = 0; e == CL_SUCCESS && *done < p->chain->n_steps; ++*done) {
         const uint32_t i = *done;
-        const hal_opencl_launch *l = &p->launches[i];
-        const bool last = i + 1 == p->n_launches && j->n_guests == 0;
-        e = launch(j->queue, l, choose_waits(j, p, i), j->waits, j->events ? &j->events[i] : last ? &j->event : NULL);
+        const bool last = i + 1 == p->chain->n_steps && j->n_guests == 0;
+        e = launch(j->queue, p, i, choose_waits(j, p, i), j->waits, j->events ? &j->events[i] : last ? &j->event : NULL);
         if (e != CL_SUCCESS) return e;
-        if (j->events) j->ops[j->n_events++] = l->op;
+        if (j->events) j->ops[j->n_events++] = p->chain->steps[i].op;
     }
     return e;
 }
@@ -75,14 +77,14 @@ static void describe_failure(hal_opencl_job *j, const hal_opencl_program *p, uin
     const char *advice = hal_opencl_code_is_memory(e) ? "; release buffers or use a smaller batch" : "";
     j->failure = hal_opencl_status(e, HAL_DAMAGE_GRAPH);
     snprintf(j->text, sizeof j->text, "opencl: %s: clEnqueueNDRangeKernel of \"%s\" (op %u): %s (%d); the program needs %llu "
-        "bytes, the device has given %llu of %llu%s", d->name, l->entry, l->op, hal_opencl_code_name(e), e,
+        "bytes, the device has given %llu of %llu%s", d->name, l->entry, p->chain->steps[done].op, hal_opencl_code_name(e), e,
         (unsigned long long)j->bytes, (unsigned long long)d->given, (unsigned long long)d->memory_bytes, advice);
     hal_opencl_device_suspect(d, e, j->text);
 }
 
 static uint64_t bytes_of(const hal_opencl_program *p) {
     uint64_t bytes = p->scratch_bytes;
-    for (uint32_t i = 0; i < p->description->n_bindings; i++) bytes += hal_description_bindings(p->description)[i].bytes;
+    for (uint32_t i = 0; i < p->chain->description->n_bindings; i++) bytes += hal_description_bindings(p->chain->description)[i].bytes;
     return bytes;
 }
 
@@ -134,7 +136,7 @@ static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
         hal_opencl_gate_learn(p);
         p->known = true;
     }
-    if (e != CL_SUCCESS && p->n_launches > 0) describe_failure(j, p, done, e);
+    if (e != CL_SUCCESS && p->chain->n_steps > 0) describe_failure(j, p, done, e);
     e = done > 0 || e == CL_SUCCESS ? close_job(j) : e;
     if (e != CL_SUCCESS && goes_on(j, done, e)) return HAL_OK;
     if (e != CL_SUCCESS) {
@@ -148,9 +150,9 @@ static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
 static hal_status prepare(hal_opencl_queue *q, hal_opencl_program *p, const hal_backend_binding *bindings,
                           const int64_t *symbols, hal_opencl_job **job) {
     HAL_TRY(hal_opencl_program_plan(p, symbols, INT64_MAX));
-    const uint32_t guests = hal_opencl_guests_count(bindings, p->description->n_bindings);
+    const uint32_t guests = hal_opencl_guests_count(bindings, p->chain->description->n_bindings);
     const bool each = q->device->state->traced || q->device->unordered;
-    *job = hal_opencl_job_create(q, each ? p->n_launches : 0, guests);
+    *job = hal_opencl_job_create(q, each ? p->chain->n_steps : 0, guests);
     if (!*job) return hal_opencl_no_memory(q->device->host, "a submission");
     HAL_TRY(hal_opencl_guests_place(*job, p, bindings));
     return hal_opencl_program_bind(p);
@@ -162,9 +164,9 @@ hal_status hal_opencl_submit(void *queue, void *compiled, const hal_backend_bind
     hal_opencl_program *p = compiled;
     const hal_host *host = q->device->host;
     hal_opencl_job *j = NULL;
-    if (n_bindings != p->description->n_bindings)
+    if (n_bindings != p->chain->description->n_bindings)
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INVALID_ARGUMENT), 0,
-            "opencl: a submission has %u bindings, the program has %u", n_bindings, p->description->n_bindings);
+            "opencl: a submission has %u bindings, the program has %u", n_bindings, p->chain->description->n_bindings);
     pthread_mutex_lock(&p->lock);
     hal_status status = prepare(q, p, bindings, symbols, &j);
     if (status == HAL_OK) status = run(j, p);
@@ -174,7 +176,7 @@ hal_status hal_opencl_submit(void *queue, void *compiled, const hal_backend_bind
         return status;
     }
     j->completion = completion;
-    q->device->ops += p->description->n_ops;
+    q->device->ops += p->chain->description->n_ops;
     hal_opencl_job_start(j);
     return HAL_OK;
 }

@@ -46,7 +46,7 @@ static void trace_ops(hal_opencl_device *d, const hal_opencl_job *j, int64_t dis
         s = not_before(s, least);
         if (s.end > whole.end) s.end = whole.end;
         least = s.end;
-        host->trace_device(host->context, d->index, "op", name_of(d, j->program->description, op), s.begin, s.end);
+        host->trace_device(host->context, d->index, "op", name_of(d, j->program->chain->description, op), s.begin, s.end);
     }
 }
 

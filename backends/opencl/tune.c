@@ -93,9 +93,9 @@ static int64_t run(trial *t, int which, int64_t n, int64_t deadline) {
     if (d->gated && !hal_opencl_gate_enter(&visitor, &first, deadline)) return -1;
     const int64_t begin = hal_opencl_now();
     cl_int e = CL_SUCCESS;
-    for (uint32_t i = 0; i < p->n_launches && e == CL_SUCCESS; i++)
-        e = d->cl.clEnqueueNDRangeKernel(d->queue, p->launches[i].kernel, 3, NULL, p->launches[i].global,
-            p->launches[i].group, 0, NULL, NULL);
+    for (uint32_t i = 0; i < p->chain->n_steps && e == CL_SUCCESS; i++)
+        e = d->cl.clEnqueueNDRangeKernel(d->queue, p->launches[i].kernel, 3, NULL, p->chain->steps[i].global,
+            p->chain->steps[i].group, 0, NULL, NULL);
     t->stuck = !hal_opencl_device_drain(d, deadline);
     if (d->gated) hal_opencl_gate_leave(&visitor, first);
     return e == CL_SUCCESS && !t->stuck ? hal_opencl_now() - begin : -1;

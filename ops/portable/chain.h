@@ -30,6 +30,10 @@ typedef struct hal_portable_step {
 /* Where an operand is an argument: arguments `at` and `at` + 1 of a step get memory and offset of a binding. */
 typedef struct hal_portable_slot { uint32_t step, at, binding; uint64_t offset; } hal_portable_slot;
 
+/* Where a binding begins: the number of a block of memory, and bytes from its start. Bindings may share memory, as those of a
+   session's arena do. */
+typedef struct hal_portable_extent { uint64_t memory, at; } hal_portable_extent;
+
 /* What a chain asks of its driver. */
 typedef struct hal_portable_driver {
     const hal_host *host;
@@ -81,9 +85,10 @@ hal_status hal_portable_chain_slot(hal_portable_chain *chain, uint32_t step, uin
                                    const hal_portable_argument *argument);
 /*
  * Works out what each step has to wait for where they keep no order: launches of one op follow each other; ops wait for
- * earlier ones that write what they touch, or touch what they write, or use the scratch memory.
+ * earlier ones that write what they touch, or touch what they write, or use the scratch memory. Bindings that begin elsewhere
+ * have other waits; `where` has one each.
  */
-hal_status hal_portable_chain_order(hal_portable_chain *chain);
+hal_status hal_portable_chain_order(hal_portable_chain *chain, const hal_portable_extent *where);
 
 /* Host memory ran out for `what`. */
 hal_status hal_portable_no_memory(const hal_portable_driver *driver, const char *what);

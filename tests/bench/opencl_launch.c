@@ -47,10 +47,10 @@ static const hal_description *describe(long_program *p) {
 /* The program's own kernels, arguments and sizes, enqueued by hand. */
 static void bare(hal_opencl_device *d, cl_command_queue queue, const hal_opencl_program *p) {
     cl_event last = NULL;
-    for (uint32_t i = 0; i < p->n_launches; i++) {
-        const hal_opencl_launch *l = &p->launches[i];
-        if (d->cl.clEnqueueNDRangeKernel(queue, l->kernel, 3, NULL, l->global, l->group, 0, NULL,
-            i + 1 == p->n_launches ? &last : NULL) != CL_SUCCESS) exit(2);
+    for (uint32_t i = 0; i < p->chain->n_steps; i++) {
+        const hal_portable_step *s = &p->chain->steps[i];
+        if (d->cl.clEnqueueNDRangeKernel(queue, p->launches[i].kernel, 3, NULL, s->global, s->group, 0, NULL,
+            i + 1 == p->chain->n_steps ? &last : NULL) != CL_SUCCESS) exit(2);
     }
     d->cl.clFlush(queue);
     d->cl.clWaitForEvents(1, &last);

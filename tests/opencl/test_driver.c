@@ -371,7 +371,7 @@ static void queues_that_keep_no_order(void **state) {
 /* What the second of two transposes of one matrix waits for. */
 static uint32_t waits_of_second(hal_opencl_queue *q, hal_opencl_program *p, const hal_backend_binding *bindings) {
     assert_ok(run(q, p, bindings, 3, 0));
-    return p->launches[1].n_waits;
+    return p->chain->steps[1].n_waits;
 }
 
 /* Two bindings may be one block, or the same bytes of the host. */
@@ -594,7 +594,7 @@ static const char *square(const float *x, float *y, int64_t deadline) {
     s.operands[1] = 0;
     s.operands[2] = 1;
     assert_ok(host.backend->compile(d, &s.d, deadline, &program));
-    snprintf(options, sizeof options, "%s", ((hal_opencl_program *)program)->calls[0].programs[0].options);
+    snprintf(options, sizeof options, "%s", ((hal_opencl_program *)program)->chain->calls[0].programs[0].options);
     assert_ok(copy(q, bindings[0], IN_HOST(x), bytes));
     assert_ok(run(q, program, bindings, 2, 0));
     assert_ok(copy(q, IN_HOST(y), bindings[1], bytes));

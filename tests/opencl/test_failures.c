@@ -470,8 +470,8 @@ static void groups_that_are_too_large(void **state) {
     w.d->traits.wide = false;
     most_items = 5;
     hal_opencl_program *p = compile(w.d, d);
-    assert_int_equal(p->traits.group, 4);
-    for (uint32_t i = 0; i < p->n_launches; i++) assert_true(p->launches[i].group[0] <= 4);
+    assert_int_equal(p->chain->traits.group, 4);
+    for (uint32_t i = 0; i < p->chain->n_steps; i++) assert_true(p->chain->steps[i].group[0] <= 4);
     host.backend->program_free(w.d, p);
     most_items = 0;
     assert_code(host.backend->compile(w.d, d, SOON, &program), UNSUPPORTED);
