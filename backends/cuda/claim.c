@@ -66,6 +66,12 @@ hal_status hal_cuda_claim(void *opaque, uint32_t capacity, hal_device_record *re
     return status;
 }
 
+void hal_cuda_claim_driver(void *opaque, uint32_t index, char *text, size_t size) {
+    hal_vendor_device told;
+    if (hal_cuda_claim_get(opaque, index, &told))
+        snprintf(text, size, "%s%s", told.driver[0] ? told.driver : "CUDA", hal_cuda_claim_is_emulated(&told) ? ", emulated" : "");
+}
+
 bool hal_cuda_claim_get(hal_cuda_state *state, uint32_t index, hal_vendor_device *claim) {
     pthread_mutex_lock(&state->lock);
     const bool there = index < state->n_claims;

@@ -60,7 +60,7 @@ static const hal_backend cuda_backend = {
     .free = hal_cuda_free, .support = cuda_support, .cost = cuda_cost, .compile = hal_cuda_compile,
     .program_free = hal_cuda_program_free, .queue_create = hal_cuda_queue_create,
     .queue_destroy = hal_cuda_queue_destroy, .submit = hal_cuda_submit, .copy = hal_cuda_copy,
-    .counter = cuda_counter, .vendors = "cuda",
+    .counter = cuda_counter, .vendors = "cuda", .driver = hal_cuda_claim_driver,
 };
 
 HAL_BACKEND_EXPORT(cuda_backend, "cuda", "cuda-1")

@@ -90,6 +90,8 @@ hal_status hal_cuda_no_memory(const hal_host *host, const char *what);
 
 /* ------------------------------------------------------------------------------------------ claim.c -- */
 hal_status hal_cuda_claim(void *state, uint32_t capacity, hal_device_record *records, uint32_t *count);
+/* hal_backend.driver: "CUDA 13.0". */
+void hal_cuda_claim_driver(void *state, uint32_t index, char *text, size_t size);
 /* False: there is no such device. */
 bool hal_cuda_claim_get(hal_cuda_state *state, uint32_t index, hal_vendor_device *claim);
 bool hal_cuda_claim_is_emulated(const hal_vendor_device *claim);

@@ -44,6 +44,9 @@ void hal_cuda_jobs_free(hal_cuda_queue *queue);
 
 /* --- trace.c */
 
+/* What people call op `op` of a program: its names of origin. */
+const char *hal_cuda_trace_name(const hal_cuda_device *device, const hal_description *program, uint32_t op);
+
 /* Room for marks of `n` ops; false when there is no memory. */
 bool hal_cuda_trace_prepare(hal_cuda_job *job, uint32_t n);
 /* The time at this place of the stream is taken; it ends op `op`, or begins the first (UINT32_MAX). */

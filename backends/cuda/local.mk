@@ -29,6 +29,7 @@ HAL_CUDA_SOURCES = \
 	backends/cuda/nvrtc.h \
 	backends/cuda/program.c \
 	backends/cuda/queue.c \
+	backends/cuda/range.h \
 	backends/cuda/staging.c \
 	backends/cuda/staging.h \
 	backends/cuda/submit.c \

@@ -5,6 +5,7 @@
 #include "graph.h"
 #include "job.h"
 #include "kernel.h"
+#include "range.h"
 
 /* Scratch memory is used by one submission at a time, also where two queues run the program. */
 static CUresult wait_for_scratch(const hal_cuda_queue *q, const hal_cuda_program *p) {
@@ -12,20 +13,50 @@ static CUresult wait_for_scratch(const hal_cuda_queue *q, const hal_cuda_program
     return q->device->cu.cuStreamWaitEvent(q->stream, p->done, 0);
 }
 
-/* *at is the launch that failed. */
-static CUresult launch_each(hal_cuda_job *j, const hal_cuda_program *p, uint32_t *at) {
-    const hal_cuda_queue *q = j->queue;
-    const hal_portable_chain *c = p->chain;
-    const bool traced = q->device->state->traced && hal_cuda_trace_prepare(j, c->description->n_ops);
-    j->n_marks = 0;
-    CUresult e = traced ? hal_cuda_trace_mark(j, UINT32_MAX) : CUDA_SUCCESS;
-    for (uint32_t i = 0; i < c->n_steps && e == CUDA_SUCCESS; i++) {
-        const hal_cuda_launch *l = &p->launches[i];
-        *at = i;
+/* A driver that finds no memory gets a second chance once the caches are gone. */
+static CUresult launch(const hal_cuda_queue *q, const hal_cuda_launch *l) {
+    CUresult e = CUDA_SUCCESS;
+    for (int attempt = 0; attempt < 2; attempt++) {
         e = q->device->cu.cuLaunchKernel(l->function, l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1],
             l->block[2], 0, q->stream, l->params, NULL);
-        const bool last = i + 1 == c->n_steps || c->steps[i + 1].op != c->steps[i].op;
-        if (traced && last && e == CUDA_SUCCESS) e = hal_cuda_trace_mark(j, c->steps[i].op);
+        if (e != CUDA_ERROR_OUT_OF_MEMORY) return e;
+        hal_cuda_device_trim(q->device);
+    }
+    return e;
+}
+
+static CUresult launch_graph(const hal_cuda_queue *q, hal_cuda_program *p) {
+    const CUresult e = hal_cuda_graph_launch(p, q->stream);
+    if (e != CUDA_ERROR_OUT_OF_MEMORY) return e;
+    hal_cuda_device_trim(q->device);
+    return hal_cuda_graph_launch(p, q->stream);
+}
+
+/* *at is the launch that failed. */
+static CUresult launch_each(hal_cuda_job *j, const hal_cuda_program *p, uint32_t *at) {
+    CUresult e = CUDA_SUCCESS;
+    for (*at = 0; *at < p->chain->n_steps; ++*at) {
+        e = launch(j->queue, &p->launches[*at]);
+        if (e != CUDA_SUCCESS) break;
+    }
+    return e;
+}
+
+/* The same, with a mark behind each op, and a range around it. */
+static CUresult launch_marked(hal_cuda_job *j, const hal_cuda_program *p, uint32_t *at) {
+    const hal_portable_chain *c = p->chain;
+    j->n_marks = 0;
+    if (!hal_cuda_trace_prepare(j, c->description->n_ops)) return launch_each(j, p, at);
+    CUresult e = hal_cuda_trace_mark(j, UINT32_MAX);
+    for (*at = 0; *at < c->n_steps && e == CUDA_SUCCESS;) {
+        const uint32_t op = c->steps[*at].op;
+        hal_cuda_range_begin(hal_cuda_trace_name(j->queue->device, c->description, op));
+        while (*at < c->n_steps && c->steps[*at].op == op && e == CUDA_SUCCESS) {
+            e = launch(j->queue, &p->launches[*at]);
+            *at += e == CUDA_SUCCESS;
+        }
+        hal_cuda_range_end();
+        if (e == CUDA_SUCCESS) e = hal_cuda_trace_mark(j, op);
     }
     return e;
 }
@@ -36,7 +67,8 @@ static CUresult launch_all(hal_cuda_job *j, hal_cuda_program *p, uint32_t *at) {
     if (e == CUDA_SUCCESS && p->runs == 1) e = hal_cuda_graph_make(p);
     if (p->runs < 2) p->runs++;
     if (e != CUDA_SUCCESS) return e;
-    return p->graph ? hal_cuda_graph_launch(p, j->queue->stream) : launch_each(j, p, at);
+    if (p->graph) return launch_graph(j->queue, p);
+    return j->queue->device->state->traced ? launch_marked(j, p, at) : launch_each(j, p, at);
 }
 
 /* The next submission in another queue waits for this one. */
@@ -68,10 +100,6 @@ static hal_status run(hal_cuda_job *j, hal_cuda_program *p) {
     j->program = p;
     j->bytes = p->bytes;
     CUresult e = launch_all(j, p, &at);
-    if (e == CUDA_ERROR_OUT_OF_MEMORY && (at == 0 || at == UINT32_MAX)) {
-        hal_cuda_device_trim(j->queue->device);
-        e = launch_all(j, p, &at);
-    }
     if (e == CUDA_SUCCESS) e = remember(j->queue, p);
     if (e == CUDA_SUCCESS) e = hal_cuda_job_start(j);
     return e == CUDA_SUCCESS ? HAL_OK : give_up(j, p, at, e);

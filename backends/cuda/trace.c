@@ -62,7 +62,7 @@ static int64_t end_of(hal_cuda_device *d, hal_cuda_job *j) {
     return end;
 }
 
-static const char *name_of(const hal_cuda_device *d, const hal_description *program, uint32_t op) {
+const char *hal_cuda_trace_name(const hal_cuda_device *d, const hal_description *program, uint32_t op) {
     const hal_description_op *row = &hal_description_ops(program)[op];
     const char *names = (const char *)program + row->names;
     return *names ? names : d->host->op_describe(row->number)->name;
@@ -88,7 +88,7 @@ void hal_cuda_trace(hal_cuda_job *j) {
     pthread_mutex_unlock(&d->lock);
     host->trace_device(host->context, d->index, kind, kind, at[0], at[n - 1]);
     for (uint32_t i = 1; j->program && i < n; i++)
-        host->trace_device(host->context, d->index, "op", name_of(d, j->program->chain->description, j->ops[i]), at[i - 1],
+        host->trace_device(host->context, d->index, "op", hal_cuda_trace_name(d, j->program->chain->description, j->ops[i]), at[i - 1],
             at[i]);
     free(at);
 }
