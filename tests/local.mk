@@ -57,6 +57,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_trace
 
 HAL_FAULT_TESTS = \
+	tests/fault/test_cuda \
 	tests/fault/test_faults \
 	tests/fault/test_memory \
 	tests/fault/test_opencl \
@@ -186,6 +187,7 @@ HAL_OPENCL_TEST_SOURCES = \
 	tests/opencl/work.h
 EXTRA_DIST += $(HAL_SHIM_FILES) tests/opencl/bark.c tests/opencl/matrix.sh tests/opencl/oclgrind.sh tests/opencl/training.sh \
 	tests/curves.sh
+tests_fault_test_cuda_SOURCES = tests/fault/test_cuda.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_SOURCES = tests/fault/test_opencl.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c tests/opencl/halves.c tests/opencl/halves.h \
 	$(HAL_OPENCL_TEST_SOURCES)

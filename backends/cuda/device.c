@@ -40,13 +40,20 @@ hal_status hal_cuda_enter(hal_cuda_device *d) {
     return e == CUDA_SUCCESS ? HAL_OK : hal_cuda_fail(d, e, "cuCtxPushCurrent");
 }
 
+bool hal_cuda_return(hal_cuda_device *d) {
+    return d->cu.cuCtxPushCurrent(d->context) == CUDA_SUCCESS || d->cu.cuCtxPushCurrent(d->context) == CUDA_SUCCESS;
+}
+
 void hal_cuda_leave(hal_cuda_device *d) {
     CUcontext context;
-    d->cu.cuCtxPopCurrent(&context);
+    if (d->cu.cuCtxPopCurrent(&context) != CUDA_SUCCESS) d->cu.cuCtxPopCurrent(&context);
 }
 
 void hal_cuda_device_suspect(hal_cuda_device *d, CUresult code, const char *text) {
-    if (!hal_cuda_code_is_sticky(code)) return;
+    if (hal_cuda_code_is_sticky(code)) hal_cuda_device_lose(d, text);
+}
+
+void hal_cuda_device_lose(hal_cuda_device *d, const char *text) {
     pthread_mutex_lock(&d->losing);
     const bool first = !d->lost;
     if (first) snprintf(d->cause, sizeof d->cause, "%s", text);
@@ -81,7 +88,6 @@ static void create_pool(hal_cuda_device *d) {
 }
 
 static hal_status create_context(hal_cuda_device *d) {
-    CUcontext before;
     CUresult e = d->cu.cuDevicePrimaryCtxRetain(&d->context, d->id);
     if (e != CUDA_SUCCESS) {
         d->context = NULL;
@@ -91,7 +97,7 @@ static hal_status create_context(hal_cuda_device *d) {
     if (e != CUDA_SUCCESS) return hal_cuda_fail(d, e, "cuCtxPushCurrent");
     e = d->cu.cuStreamCreate(&d->stream, CU_STREAM_NON_BLOCKING);
     if (e == CUDA_SUCCESS) create_pool(d);
-    d->cu.cuCtxPopCurrent(&before);
+    hal_cuda_leave(d);
     if (e == CUDA_SUCCESS) return HAL_OK;
     d->stream = NULL;
     return hal_cuda_fail(d, e, "cuStreamCreate");
@@ -101,7 +107,7 @@ static hal_status create_context(hal_cuda_device *d) {
 static void give_back(hal_cuda_device *d) {
     if (d->stream) hal_cuda_device_trim(d);
     if (d->mark) d->cu.cuEventDestroy(d->mark);
-    if (d->pool) d->cu.cuMemPoolDestroy(d->pool);
+    if (d->pool && d->given == 0) d->cu.cuMemPoolDestroy(d->pool); /* a lost device does not take blocks back */
     if (d->stream) d->cu.cuStreamDestroy(d->stream);
 }
 
@@ -109,7 +115,7 @@ static void give_back(hal_cuda_device *d) {
 void hal_cuda_device_close(void *device) {
     hal_cuda_device *d = device;
     if (d->stuck > 0) return;
-    if (d->context && d->cu.cuCtxPushCurrent(d->context) == CUDA_SUCCESS) {
+    if (d->context && hal_cuda_return(d)) {
         give_back(d);
         hal_cuda_leave(d);
     }

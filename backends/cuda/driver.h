@@ -107,9 +107,13 @@ void hal_cuda_device_close(void *device);
 /* Makes the device's context current on this thread until hal_cuda_leave; fails where the device is lost. */
 hal_status hal_cuda_enter(hal_cuda_device *device);
 void hal_cuda_leave(hal_cuda_device *device);
+/* The same for who gives something back: also where the device is lost, and a second try. False: left as it was. */
+bool hal_cuda_return(hal_cuda_device *device);
 /* Gives back what is only kept to be quicker later. */
 void hal_cuda_device_trim(hal_cuda_device *device);
-/* Tells the host that the device is lost, if that is what the code of a failure means; once. */
+/* Tells the host that the device is lost; once. */
+void hal_cuda_device_lose(hal_cuda_device *device, const char *text);
+/* The same, if that is what the code of a failure means. */
 void hal_cuda_device_suspect(hal_cuda_device *device, CUresult code, const char *text);
 
 /* ----------------------------------------------------------------------------------------- memory.c -- */
@@ -187,6 +191,8 @@ typedef struct hal_cuda_queue {
     /* Those under way that write to host memory. */
     uint32_t host_writes;
     bool stopping;
+    /* The thread has the device's context. */
+    bool current;
     /* It was left behind: nobody is told anything any more. */
     bool left;
     pthread_t waiter;

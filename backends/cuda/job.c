@@ -71,15 +71,17 @@ void hal_cuda_jobs_free(hal_cuda_queue *q) {
 
 /* ------------------------------------------------------------------------------------------- the end -- */
 
+/* Work of which the driver does not say when it ends may still write to memory that would be used again: then the device is
+   lost, too. */
 static void judge(hal_cuda_job *j, CUresult fate) {
     hal_cuda_device *d = j->queue->device;
-    if (j->failure != HAL_OK || fate == CUDA_SUCCESS) return;
-    j->failure = hal_cuda_status(fate, HAL_DAMAGE_GRAPH);
+    if (fate == CUDA_SUCCESS) return;
+    j->failure = HAL_STATUS(HAL_DAMAGE_DEVICE, HAL_CODE_DEVICE_LOST);
     snprintf(j->text, sizeof j->text, "%s: %s failed while it ran: %s (%d): %s; it needs %llu bytes, hal has given %llu of %llu",
         d->who, j->program ? "a program" : "a copy", hal_cuda_code_name(&d->cu, fate), fate,
         hal_cuda_code_text(&d->cu, fate), (unsigned long long)j->bytes, (unsigned long long)d->given,
         (unsigned long long)d->memory_bytes);
-    hal_cuda_device_suspect(d, fate, j->text);
+    hal_cuda_device_lose(d, j->text);
 }
 
 /* Under the queue's lock: the job stays the first of the list until the host was told. */
@@ -101,9 +103,21 @@ static void end_first(hal_cuda_queue *q, CUresult fate) {
     if (!q->first) pthread_cond_broadcast(&q->changed);
 }
 
+static CUresult try_to_wait(hal_cuda_queue *q, CUevent event) {
+    const hal_cuda_api *cu = &q->device->cu;
+    const CUresult e = q->current ? CUDA_SUCCESS : cu->cuCtxSetCurrent(q->device->context);
+    q->current = e == CUDA_SUCCESS;
+    return e == CUDA_SUCCESS ? cu->cuEventSynchronize(event) : e;
+}
+
+/* Twice, unless there is no hope. */
+static CUresult wait_for(hal_cuda_queue *q, CUevent event) {
+    const CUresult e = try_to_wait(q, event);
+    return e == CUDA_SUCCESS || hal_cuda_code_is_sticky(e) ? e : try_to_wait(q, event);
+}
+
 void *hal_cuda_job_wait_all(void *queue) {
     hal_cuda_queue *q = queue;
-    q->device->cu.cuCtxSetCurrent(q->device->context);
     pthread_mutex_lock(&q->lock);
     while (q->first || !q->stopping) {
         if (!q->first) {
@@ -112,7 +126,7 @@ void *hal_cuda_job_wait_all(void *queue) {
         }
         const CUevent event = q->first->event;
         pthread_mutex_unlock(&q->lock);
-        const CUresult fate = q->device->cu.cuEventSynchronize(event);
+        const CUresult fate = wait_for(q, event);
         pthread_mutex_lock(&q->lock);
         if (q->first->writes_host) q->host_writes--;
         end_first(q, fate);

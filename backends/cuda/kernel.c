@@ -85,11 +85,13 @@ static void pass_pointer(cursor *c, CUdeviceptr base, uint64_t offset) {
 }
 
 /* Whether the kernel takes parameter `at` of that many bytes, as far as the driver can tell. */
-static hal_status check(const hal_cuda_device *d, const hal_cuda_launch *l, size_t at, size_t bytes) {
+static hal_status check(hal_cuda_device *d, const hal_cuda_launch *l, size_t at, size_t bytes) {
     size_t offset = 0, wanted = 0;
     if (l->checked || !d->cu.cuFuncGetParamInfo) return HAL_OK;
     const CUresult e = d->cu.cuFuncGetParamInfo(l->function, at, &offset, &wanted);
     if (e == CUDA_SUCCESS && wanted == bytes) return HAL_OK;
+    if (e != CUDA_SUCCESS && e != CUDA_ERROR_INVALID_VALUE) /* that is one past the last */
+        return hal_cuda_fail(d, e, "parameters of \"%s\"", l->entry);
     return d->host->fail(d->host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INTERNAL), e,
         "%s: parameter %zu of kernel \"%s\" has %zu bytes, where %zu are passed: its module was made of another text", d->who,
         at, l->entry, wanted, bytes);

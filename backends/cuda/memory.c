@@ -25,9 +25,8 @@ CUresult hal_cuda_take(hal_cuda_device *d, uint64_t bytes, CUstream stream, CUde
 
 void hal_cuda_give(hal_cuda_device *d, CUdeviceptr at, uint64_t bytes, CUstream stream) {
     if (!at) return;
-    if (d->pool) d->cu.cuMemFreeAsync(at, stream);
-    else d->cu.cuMemFree(at);
-    d->given -= bytes;
+    const CUresult e = d->pool ? d->cu.cuMemFreeAsync(at, stream) : d->cu.cuMemFree(at);
+    if (e == CUDA_SUCCESS) d->given -= bytes;
 }
 
 /* Who needs how much, and where the rest is: other programs on the device, or this one. */
@@ -70,7 +69,7 @@ void hal_cuda_free(void *device, void *memory) {
     hal_cuda_device *d = device;
     hal_cuda_block *block = memory;
     if (!block) return;
-    if (d->cu.cuCtxPushCurrent(d->context) == CUDA_SUCCESS) {
+    if (hal_cuda_return(d)) {
         hal_cuda_give(d, block->at, block->bytes, d->stream);
         hal_cuda_leave(d);
     }

@@ -79,7 +79,7 @@ static void program_free(hal_cuda_program *p) {
 
 void hal_cuda_program_free(void *device, void *compiled) {
     hal_cuda_device *d = device;
-    const bool current = d->cu.cuCtxPushCurrent(d->context) == CUDA_SUCCESS;
+    const bool current = hal_cuda_return(d);
     program_free(compiled);
     if (current) hal_cuda_leave(d);
 }

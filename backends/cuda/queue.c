@@ -76,7 +76,7 @@ hal_status hal_cuda_queue_destroy(void *queue, int64_t deadline) {
             "%s: work still ran at the deadline; its memory stays in use until the process ends", d->who);
     }
     pthread_join(q->waiter, NULL);
-    const bool current = d->cu.cuCtxPushCurrent(d->context) == CUDA_SUCCESS;
+    const bool current = hal_cuda_return(d);
     queue_free(q);
     if (current) hal_cuda_leave(d);
     return HAL_OK;

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the cuda backend does when its driver fails: the emulated driver fails at each call in turn, loses a device, has too
+ * little memory, hangs. Each time the right status comes back, nothing hangs, nothing is leaked, other devices go on, and
+ * what failed once works the next time.
+ */
+#include "tests/unit/core_test.h"
+#include "tests/unit/scratch_test.h"
+
+#include <dlfcn.h>
+#include <hal/core.h>
+
+#include "tests/opencl/work.h"
+
+/* What the emulated driver exports: tests/emulated/control.h. */
+static struct {
+    void (*script)(const char *text);
+    uint64_t (*calls)(void);
+    uint64_t (*wrong)(void);
+    unsigned (*live)(char *text, size_t size);
+    const char *(*failed)(void);
+} driver;
+
+static const char *lacking; /* of this machine; NULL: nothing */
+
+static bool look_up(void *library, const char *name, void *function)
+{
+    void *found = dlsym(library, name);
+    if (found == NULL)
+        print_error("%s\n", dlerror());
+    memcpy(function, &found, sizeof found);
+    return found != NULL;
+}
+
+/* By its path; the backend then finds it by its name, as it is there already. */
+static void *open_emulated(const char *name)
+{
+    char path[600];
+    const char *build = getenv("top_builddir");
+    snprintf(path, sizeof path, "%s/tests/emulated/lib/%s", build != NULL ? build : ".", name);
+    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+}
+
+static bool open_driver(void)
+{
+    void *library = open_emulated("libcuda.so.1");
+    return library != NULL && open_emulated("libnvrtc.so.13") != NULL && look_up(library, "hal_emulated_cuda_script", &driver.script) &&
+           look_up(library, "hal_emulated_cuda_calls", &driver.calls) &&
+           look_up(library, "hal_emulated_cuda_wrong", &driver.wrong) &&
+           look_up(library, "hal_emulated_cuda_live", &driver.live) &&
+           look_up(library, "hal_emulated_cuda_failed", &driver.failed);
+}
+
+/* For hal-probe, which is another process. */
+static void lead_children_there(void)
+{
+    char path[600];
+    const char *build = getenv("top_builddir");
+    snprintf(path, sizeof path, "%s/tests/emulated/lib", build != NULL ? build : ".");
+    setenv("LD_LIBRARY_PATH", path, 1);
+}
+
+static int setup(void **state)
+{
+    if (scratch_setup(state) != 0)
+        return -1;
+    lacking = getenv("HAL_PROBE") == NULL ? "not started by make check" : NULL;
+    if (lacking == NULL && !open_driver())
+        lacking = "the emulated CUDA driver is not built (it needs cuda.h and the headers of OpenCL)";
+    if (lacking != NULL)
+        return 0;
+    lead_children_there();
+    setenv("XDG_CACHE_HOME", scratch_root, 1);
+    return work_ask() == HAL_OK ? 0 : -1;
+}
+
+/* Never one that a test has left behind: equal options would give the same again. */
+static hal_instance *instance_new(void)
+{
+    static int n;
+    char unread[24];
+    snprintf(unread, sizeof unread, "%d", n++);
+    hal_instance_options options = {HAL_HEAD(hal_instance_options), .cpu_threads = 1, .backends = "cpu,cuda", .fault_script = unread};
+    hal_instance *instance = NULL;
+    assert_ok(hal_instance_create(&options, &instance));
+    return instance;
+}
+
+/* ---------------------------------------------------------------------------------------------- judging -- */
+
+static unsigned left; /* by a test that failed, or a call that did not give back */
+static uint64_t wrong;
+
+static hal_instance *begin(const char *script)
+{
+    char text[400];
+    if (lacking != NULL) {
+        print_message("%s\n", lacking);
+        skip();
+    }
+    hal_instance *instance = instance_new();
+    left = driver.live(text, sizeof text);
+    wrong = driver.wrong();
+    driver.script(script);
+    return instance;
+}
+
+/* A call that gives something back, and was told not to, leaves it; work of which the driver says wrongly that it is over is
+   still under way. */
+static bool gives_back(const char *call)
+{
+    static const char *const words[] = {"Free", "Destroy", "Unload", "Release", "Synchronize"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strstr(call, words[i]) != NULL)
+            return true;
+    return false;
+}
+
+static void assert_nothing_lives(const char *failed)
+{
+    char text[400] = "";
+    const unsigned n = driver.live(text, sizeof text);
+    if (n > left && !gives_back(failed))
+        fail_msg("%u objects are left after %s: %s", n - left, failed, text);
+    if (driver.wrong() != wrong && !gives_back(failed))
+        fail_msg("after %s: the driver was used as a real one may not be", failed);
+}
+
+static hal_status work(hal_instance *instance, const char *alias)
+{
+    return work_on(instance, alias, hal_deadline_ms(60000));
+}
+
+static bool is_lost(hal_instance *instance, const char *alias)
+{
+    hal_device *device = NULL;
+    hal_device_info info;
+    assert_ok(hal_device_find(instance, alias, &device));
+    hal_device_describe(device, &info);
+    hal_device_release(device);
+    return info.state == HAL_DEVICE_LOST;
+}
+
+/* ------------------------------------------------------------------------------------------------ sweeps -- */
+
+/* What a try may end in: it works, or one of these. */
+typedef struct expectation { const char *code; hal_code codes[5]; } expectation;
+
+static bool is_allowed(const expectation *e, hal_status status)
+{
+    bool allowed = status == HAL_OK;
+    for (size_t i = 0; i < sizeof e->codes / sizeof e->codes[0]; i++)
+        allowed |= e->codes[i] != HAL_CODE_OK && hal_status_code(status) == e->codes[i];
+    return allowed;
+}
+
+/* After the failure: the cpu and the other device work, and this one, unless it is lost for good. */
+static void assert_recovers(hal_instance *instance, const expectation *e, hal_status was, int k, const char *failed)
+{
+    driver.script("");
+    assert_ok(work_session(instance, "cpu0", SOON));
+    const bool gone = is_lost(instance, "gpu0");
+    if (gone && was == HAL_OK)
+        fail_msg("call %d, %s, %s: the device is lost, and nobody was told", k, failed, e->code);
+    const hal_status status = work(instance, "gpu0");
+    if (hal_status_code(status) != (gone ? HAL_CODE_DEVICE_LOST : HAL_CODE_OK))
+        fail_msg("after call %d, %s, %s, once %s: %s: %s", k, failed, e->code, hal_status_name(was), hal_status_name(status),
+                 hal_status_last()->text);
+    if (gone && work(instance, "gpu1") != HAL_OK)
+        fail_msg("after call %d, %s, %s: the other device: %s", k, failed, e->code, hal_status_last()->text);
+}
+
+/* Whether the work gets as far as its k-th call. */
+static bool fails_at(const expectation *e, int k, int *failures)
+{
+    char script[100], failed[64];
+    snprintf(script, sizeof script, "fail-all %d %s", k, e->code);
+    hal_instance *instance = begin(script);
+    const hal_status status = work(instance, "gpu0");
+    snprintf(failed, sizeof failed, "%s", driver.failed());
+    const bool reached = driver.calls() >= (uint64_t)k;
+    if (!is_allowed(e, status) || (status != HAL_OK && strstr(hal_status_last()->text, "cuda") == NULL))
+        fail_msg("call %d, %s, %s: %s: %s", k, failed, e->code, hal_status_name(status), hal_status_last()->text);
+    assert_recovers(instance, e, status, k, failed);
+    hal_instance_release(instance);
+    assert_nothing_lives(failed);
+    *failures += status != HAL_OK;
+    return reached;
+}
+
+static void sweep(const expectation *e)
+{
+    int k = 1, failures = 0;
+    while (fails_at(e, k, &failures))
+        k++;
+    print_message("%s: %d calls, %d of which matter\n", e->code, k - 1, failures);
+    assert_true(k > 50 && failures > 20);
+}
+
+static void each_call_finds_no_memory(void **state)
+{
+    (void)state;
+    sweep(&(expectation){"CUDA_ERROR_OUT_OF_MEMORY", {HAL_CODE_OUT_OF_MEMORY, HAL_CODE_NOT_FOUND, HAL_CODE_UNAVAILABLE}});
+}
+
+static void each_call_is_invalid(void **state)
+{
+    (void)state;
+    sweep(&(expectation){"CUDA_ERROR_INVALID_VALUE", {HAL_CODE_INTERNAL, HAL_CODE_NOT_FOUND, HAL_CODE_UNAVAILABLE}});
+}
+
+static void the_device_is_lost_at_each_call(void **state)
+{
+    (void)state;
+    sweep(&(expectation){"CUDA_ERROR_LAUNCH_FAILED", {HAL_CODE_DEVICE_LOST, HAL_CODE_NOT_FOUND, HAL_CODE_UNAVAILABLE}});
+}
+
+/* -------------------------------------------------------------------------------------------- one by one -- */
+
+static void end(hal_instance *instance)
+{
+    hal_instance_release(instance);
+    assert_nothing_lives("a script");
+}
+
+static void works_on_both_devices(void **state)
+{
+    (void)state;
+    hal_instance *instance = begin("");
+    assert_ok(work(instance, "gpu0"));
+    assert_ok(work(instance, "gpu1"));
+    end(instance);
+}
+
+/* The first cause is what every later call tells; the other device and the cpu go on. */
+static void assert_loses(const char *script, const char *cause)
+{
+    hal_instance *instance = begin(script);
+    assert_code(work(instance, "gpu0"), DEVICE_LOST);
+    assert_non_null(strstr(hal_status_last()->text, cause));
+    assert_code(work(instance, "gpu0"), DEVICE_LOST);
+    assert_non_null(strstr(hal_status_last()->text, cause));
+    assert_true(is_lost(instance, "gpu0"));
+    assert_ok(work(instance, "gpu1"));
+    assert_ok(work_session(instance, "cpu0", SOON));
+    hal_instance_release(instance);
+    assert_int_equal(driver.wrong(), wrong);
+}
+
+static void an_illegal_address_loses_the_device(void **state)
+{
+    (void)state;
+    assert_loses("lost 0 after 1", "CUDA_ERROR_ILLEGAL_ADDRESS");
+}
+
+static void an_assertion_loses_the_device(void **state)
+{
+    (void)state;
+    assert_loses("assert 0 after 1", "CUDA_ERROR_ASSERT");
+}
+
+/* The text says what was asked and what there is; what is smaller works. */
+static void memory_runs_out(void **state)
+{
+    (void)state;
+    hal_instance *instance = begin("memory 0 1000000");
+    hal_device *device = NULL;
+    hal_buffer *buffer = NULL;
+    assert_ok(hal_device_find(instance, "gpu0", &device));
+    assert_code(hal_buffer_create(device, 2000000, &buffer), OUT_OF_MEMORY);
+    assert_non_null(strstr(hal_status_last()->text, "2000000"));
+    assert_ok(hal_buffer_create(device, 100000, &buffer));
+    hal_buffer_release(buffer);
+    hal_device_release(device);
+    end(instance);
+}
+
+/* What was given back is kept by the pool, and is what is trimmed. */
+static void what_is_kept_is_given_back_when_memory_runs_out(void **state)
+{
+    (void)state;
+    hal_instance *instance = begin("fail cuMemAllocFromPoolAsync 2 CUDA_ERROR_OUT_OF_MEMORY");
+    if (work(instance, "gpu0") != HAL_OK)
+        fail_msg("%s", hal_status_last()->text);
+    end(instance);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(works_on_both_devices),
+        cmocka_unit_test(an_illegal_address_loses_the_device),
+        cmocka_unit_test(an_assertion_loses_the_device),
+        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(what_is_kept_is_given_back_when_memory_runs_out),
+        cmocka_unit_test(each_call_finds_no_memory),
+        cmocka_unit_test(each_call_is_invalid),
+        cmocka_unit_test(the_device_is_lost_at_each_call),
+    };
+    return cmocka_run_group_tests(tests, setup, scratch_teardown);
+}
