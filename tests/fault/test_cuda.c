@@ -285,6 +285,88 @@ static void what_is_kept_is_given_back_when_memory_runs_out(void **state)
     end(instance);
 }
 
+/* What a driver need not have, and may refuse: the work goes another way. */
+static void assert_works(const char *script)
+{
+    hal_instance *instance = begin(script);
+    if (work(instance, "gpu0") != HAL_OK)
+        fail_msg("%s: %s", script, hal_status_last()->text);
+    if (driver.failed()[0] == '\0')
+        fail_msg("%s: nothing failed", script);
+    driver.script("");
+    end(instance);
+}
+
+static void drivers_without_pools_or_graphs_do(void **state)
+{
+    (void)state;
+    assert_works("fail cuMemPoolCreate 1 CUDA_ERROR_NOT_SUPPORTED");
+    assert_works("fail cuGraphInstantiateWithFlags 1 CUDA_ERROR_NOT_SUPPORTED");
+    assert_works("fail cuGraphLaunch 1 CUDA_ERROR_OUT_OF_MEMORY");
+    assert_works("fail cuLaunchKernel 1 CUDA_ERROR_OUT_OF_MEMORY");
+    assert_works("fail cuMemHostAlloc 1 CUDA_ERROR_OUT_OF_MEMORY");
+    assert_works("fail cuCtxPopCurrent 1 CUDA_ERROR_INVALID_CONTEXT");
+}
+
+/* ---------------------------------------------------------------------------------------------- copies -- */
+
+enum { LARGE = 9 << 20, SHIFT = 1000 };
+
+static unsigned char out[LARGE], back[LARGE], again[LARGE];
+
+/* There in pieces, over itself, back, and from host to host, each after the one before it in the queue. */
+static hal_status travel(hal_queue *queue, hal_buffer *buffer, hal_timeline *timeline)
+{
+    const hal_binding there = {.buffer = buffer}, shifted = {.buffer = buffer, .offset = SHIFT};
+    const hal_binding home = {.host = back}, last = {.host = again};
+    const hal_point end_point = {timeline, 1};
+    HAL_TRY(hal_queue_copy(queue, there, (hal_binding){.host = out}, LARGE, NULL, 0, NULL, 0));
+    HAL_TRY(hal_queue_copy(queue, shifted, there, LARGE - SHIFT, NULL, 0, NULL, 0));
+    HAL_TRY(hal_queue_copy(queue, home, there, LARGE, NULL, 0, NULL, 0));
+    HAL_TRY(hal_queue_copy(queue, there, home, 100, NULL, 0, NULL, 0));
+    HAL_TRY(hal_queue_copy(queue, last, home, LARGE, NULL, 0, NULL, 0));
+    HAL_TRY(hal_queue_copy(queue, last, there, 0, NULL, 0, &end_point, 1));
+    return hal_timeline_wait(timeline, 1, hal_deadline_ms(60000));
+}
+
+static void copies_keep_their_order(void **state)
+{
+    (void)state;
+    hal_instance *instance = begin("delay 2000");
+    hal_device *device = NULL;
+    hal_buffer *buffer = NULL;
+    hal_queue *queue = NULL;
+    hal_timeline *timeline = NULL;
+    for (int i = 0; i < LARGE; i++)
+        out[i] = (unsigned char)(i * 31 + (i >> 8) * 7);
+    assert_ok(hal_device_find(instance, "gpu0", &device));
+    assert_ok(hal_buffer_create(device, LARGE, &buffer));
+    assert_ok(hal_queue_create(device, &queue));
+    assert_ok(hal_timeline_create(instance, &timeline));
+    assert_ok(travel(queue, buffer, timeline));
+    assert_memory_equal(back, out, SHIFT);
+    assert_memory_equal(back + SHIFT, out, LARGE - SHIFT);
+    assert_memory_equal(again, back, LARGE);
+    hal_timeline_release(timeline);
+    assert_ok(hal_queue_release(queue, SOON));
+    hal_buffer_release(buffer);
+    hal_device_release(device);
+    end(instance);
+}
+
+/* ---------------------------------------------------------------------------------------------- hanging -- */
+
+/* The last test: what hangs stays with the process. */
+static void work_that_never_ends_is_left_behind(void **state)
+{
+    (void)state;
+    hal_instance *instance = begin("hang 0 after 1");
+    assert_code(work_session(instance, "gpu0", hal_deadline_ms(1000)), DEADLINE_EXCEEDED);
+    assert_ok(work(instance, "gpu1"));
+    assert_ok(work_session(instance, "cpu0", SOON));
+    hal_instance_release(instance);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,9 +375,12 @@ int main(void)
         cmocka_unit_test(an_assertion_loses_the_device),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(what_is_kept_is_given_back_when_memory_runs_out),
+        cmocka_unit_test(drivers_without_pools_or_graphs_do),
+        cmocka_unit_test(copies_keep_their_order),
         cmocka_unit_test(each_call_finds_no_memory),
         cmocka_unit_test(each_call_is_invalid),
         cmocka_unit_test(the_device_is_lost_at_each_call),
+        cmocka_unit_test(work_that_never_ends_is_left_behind),
     };
     return cmocka_run_group_tests(tests, setup, scratch_teardown);
 }
