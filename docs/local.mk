@@ -16,6 +16,7 @@ HAL_DOCS = \
 	docs/atlas.svg \
 	docs/concepts.md \
 	docs/conformance.md \
+	docs/cuda.md \
 	docs/decisions \
 	docs/discovery.md \
 	docs/discovery.py \

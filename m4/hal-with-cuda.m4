@@ -31,7 +31,8 @@ AC_ARG_WITH([cuda],
     [hal_want_cuda=$withval], [hal_want_cuda=auto])
 hal_have_cuda=no
 hal_reason_cuda="no cuda.h is below CUDA_HOME, beside nvcc, below /usr/local/cuda*, or in a package of $PYTHON"
-AC_PATH_PROG([NVCC], [nvcc], [no], [$PATH:${CUDA_HOME:-/usr/local/cuda}/bin:/usr/local/cuda/bin])
+AS_IF([test "x$NVCC" != xno],
+    [AC_PATH_PROG([NVCC], [nvcc], [no], [$PATH:${CUDA_HOME:-/usr/local/cuda}/bin:/usr/local/cuda/bin])])
 AC_MSG_CHECKING([for cuda.h])
 AS_CASE([$hal_want_cuda],
     [no], [hal_reason_cuda="refused by --without-cuda"],
