@@ -318,7 +318,7 @@ run_tests = $(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(1)'; status=$$?; \
 	$(top_srcdir)/tests/count $(addsuffix .log,$(1)); exit $$status
 
 check-unit: check-programs
-	+@$(call run_tests,$(HAL_UNIT_TESTS) $(HAL_OPENCL_TESTS))
+	+@$(call run_tests,$(HAL_UNIT_TESTS) $(HAL_OPENCL_TESTS) $(HAL_EMULATED_TESTS))
 
 check-lint: all
 	+@$(call run_tests,$(HAL_LINT_TESTS))

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+# An emulated CUDA driver and its compiler, on OpenCL: in the build tree only, under the vendor's names, where
+# tests/emulated-cuda leads a command to them. Built by plain make, since a person may want to look at a backend with it.
+
+HAL_EMULATED_SOURCES = \
+	tests/emulated/capture.c \
+	tests/emulated/cl.c \
+	tests/emulated/cl.h \
+	tests/emulated/command.c \
+	tests/emulated/context.c \
+	tests/emulated/control.h \
+	tests/emulated/copy.c \
+	tests/emulated/core.c \
+	tests/emulated/device.c \
+	tests/emulated/emulated.h \
+	tests/emulated/errors.c \
+	tests/emulated/event.c \
+	tests/emulated/exec.c \
+	tests/emulated/graph.c \
+	tests/emulated/handles.c \
+	tests/emulated/image.c \
+	tests/emulated/image.h \
+	tests/emulated/launch.c \
+	tests/emulated/live.c \
+	tests/emulated/memory.c \
+	tests/emulated/module.c \
+	tests/emulated/pinned.c \
+	tests/emulated/pool.c \
+	tests/emulated/script.c \
+	tests/emulated/space.c \
+	tests/emulated/stream.c \
+	tests/emulated/text.c \
+	tests/emulated/visible.c \
+	ops/portable/hash.h
+HAL_EMULATED_COMPILER_SOURCES = \
+	tests/emulated/cl.c \
+	tests/emulated/image.h \
+	tests/emulated/nvrtc.c \
+	tests/emulated/text.c
+HAL_EMULATED_TESTS =
+
+EXTRA_DIST += $(HAL_EMULATED_SOURCES) tests/emulated/nvrtc.c tests/emulated/emulated-cuda.in
+CLEANFILES += tests/emulated-cuda
+
+if HAVE_CUDA
+if HAVE_OPENCL
+HAL_EMULATED_LIBS = tests/emulated/lib/libcuda.so.1 tests/emulated/lib/libnvrtc.so.13
+noinst_LTLIBRARIES += libemulated_cuda.la libemulated_nvrtc.la
+HAL_EMULATED_ALL = $(HAL_EMULATED_LIBS) tests/emulated-cuda
+if HAVE_CMOCKA
+HAL_EMULATED_TESTS += tests/emulated/test_driver
+check_PROGRAMS += $(HAL_EMULATED_TESTS)
+TESTS += $(HAL_EMULATED_TESTS)
+endif
+endif
+endif
+
+# The index of modules is where the rule of the cuda backend writes it, if nvcc is here.
+libemulated_cuda_la_SOURCES = $(HAL_EMULATED_SOURCES)
+nodist_libemulated_cuda_la_SOURCES = ops/portable/texts.c
+libemulated_cuda_la_CPPFLAGS = $(AM_CPPFLAGS) -DEMU_MODULES='"$(abs_top_builddir)/backends/cuda/modules/index.txt"'
+libemulated_cuda_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(OPENCL_CFLAGS)
+libemulated_nvrtc_la_SOURCES = $(HAL_EMULATED_COMPILER_SOURCES)
+nodist_libemulated_nvrtc_la_SOURCES = ops/portable/texts.c
+libemulated_nvrtc_la_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS)
+
+# The names that programs look for, which libtool would not give. They are never unloaded: their threads live in them.
+emulated_link = $(AM_V_CCLD)$(MKDIR_P) $(@D) && \
+	$(CC) $(CFLAGS) $(HAL_SANITIZE_FLAGS) -shared $(LDFLAGS) $(AM_LDFLAGS) -Wl,-soname,$(@F) -Wl,-z,nodelete -o $@.new \
+	  -Wl,--whole-archive .libs/$(<:.la=.a) -Wl,--no-whole-archive $(LIBS) && mv $@.new $@
+tests/emulated/lib/libcuda.so.1: libemulated_cuda.la
+	$(emulated_link)
+tests/emulated/lib/libnvrtc.so.13: libemulated_nvrtc.la
+	$(emulated_link)
+
+tests/emulated-cuda: $(top_srcdir)/tests/emulated/emulated-cuda.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) tests && sed -e 's|@build@|$(abs_top_builddir)|' $(top_srcdir)/tests/emulated/emulated-cuda.in >$@.new && \
+	  chmod +x $@.new && mv $@.new $@
+
+tests_emulated_test_driver_SOURCES = tests/emulated/test_driver.c tests/emulated/rig.c tests/emulated/rig.h
+tests_emulated_test_driver_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CMOCKA_CFLAGS)
+tests_emulated_test_driver_LDADD = libhal_portable.la $(HAL_EMULATED_LIBS) $(CMOCKA_LIBS) $(LIBM)
+tests_emulated_test_driver_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(abs_top_builddir)/tests/emulated/lib
