@@ -161,21 +161,12 @@ static bool is_pointer(cl_kernel kernel, cl_uint i) {
     return space == CL_KERNEL_ARG_ADDRESS_GLOBAL;
 }
 
-/* OpenCL does not tell sizes, but takes no value of a wrong one. */
-static size_t size_of(cl_kernel kernel, cl_uint i) {
-    static const char zeros[4096];
-    for (size_t bytes = 1; bytes <= sizeof zeros; bytes++)
-        if (cl_calls.clSetKernelArg(kernel, i, bytes, zeros) == CL_SUCCESS) return bytes;
-    return 0;
-}
-
-int emu_cl_parameters(cl_kernel kernel, size_t *bytes, bool *pointer, int room) {
+int emu_cl_parameters(cl_kernel kernel, char type[][64], bool *pointer, int room) {
     cl_uint n = 0;
     if (cl_calls.clGetKernelInfo(kernel, CL_KERNEL_NUM_ARGS, sizeof n, &n, NULL) != CL_SUCCESS || (int)n > room) return -1;
     for (cl_uint i = 0; i < n; i++) {
         pointer[i] = is_pointer(kernel, i);
-        bytes[i] = pointer[i] ? sizeof(void *) : size_of(kernel, i);
-        if (bytes[i] == 0) return -1;
+        if (cl_calls.clGetKernelArgInfo(kernel, i, CL_KERNEL_ARG_TYPE_NAME, 64, type[i], NULL) != CL_SUCCESS) return -1;
     }
     return (int)n;
 }

@@ -20,8 +20,8 @@ emu_cl *emu_cl_open(cl_device_id id);
 /* The program of a text, compiled once a device; NULL with the compiler's words in `log` (to be freed). */
 cl_program emu_cl_build(emu_cl *cl, const char *text, char **log);
 cl_kernel emu_cl_kernel(cl_program program, const char *name);
-/* The number of parameters, or -1; of each its size and whether it points to global memory. */
-int emu_cl_parameters(cl_kernel kernel, size_t *bytes, bool *pointer, int room);
+/* The number of parameters, or -1; of each the name of its type and whether it points to global memory. */
+int emu_cl_parameters(cl_kernel kernel, char type[][64], bool *pointer, int room);
 size_t emu_cl_local_bytes(const emu_cl *cl, cl_kernel kernel);
 /* Sets all parameters (`value`: what it is, or for a pointer the host address), runs, waits. */
 cl_int emu_cl_run(emu_cl *cl, cl_kernel kernel, int n, const void *const *value, const size_t *bytes, const bool *pointer,

@@ -23,5 +23,7 @@ emu_image *emu_image_open(const void *bytes, char *reason, size_t size, const ch
 void emu_image_close(emu_image *image);
 /* Whether a text is options and then this build's prelude; otherwise where it is not. */
 const char *emu_text_refuse(const char *text);
+/* Size and alignment of a type as the text defines it; false where it is not understood. */
+bool emu_type_find(const char *text, const char *name, size_t *bytes, size_t *align);
 
 #endif

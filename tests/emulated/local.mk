@@ -30,6 +30,7 @@ HAL_EMULATED_SOURCES = \
 	tests/emulated/space.c \
 	tests/emulated/stream.c \
 	tests/emulated/text.c \
+	tests/emulated/types.c \
 	tests/emulated/visible.c \
 	ops/portable/hash.h
 HAL_EMULATED_COMPILER_SOURCES = \

@@ -109,47 +109,51 @@ static const emu_entry *entry_of(const emu_image *image, const char *name) {
     return NULL;
 }
 
-/* As CUDA lays parameters out, but for structs of 4-byte members that need 8 bytes more or less. */
-static void lay_out(CUfunction f, int n, const size_t *bytes, const bool *pointer) {
-    size_t at = 0;
+/* As CUDA lays parameters out: each at its own alignment. */
+static bool lay_out(CUfunction f, const char *text) {
+    char type[EMU_PARAMETERS][64];
+    bool pointer[EMU_PARAMETERS];
+    const int n = emu_cl_parameters(f->kernel, type, pointer, EMU_PARAMETERS);
     for (int i = 0; i < n; i++) {
-        const size_t align = bytes[i] % 8 == 0 ? 8 : bytes[i] % 4 == 0 ? 4 : bytes[i] % 2 == 0 ? 2 : 1;
-        at = (at + align - 1) / align * align;
-        f->parameter[i] = (emu_parameter){at, bytes[i], pointer[i]};
-        at += bytes[i];
+        size_t bytes = sizeof(CUdeviceptr), align = bytes;
+        if (!pointer[i] && !emu_type_find(text, type[i], &bytes, &align)) return false;
+        f->bytes = (f->bytes + align - 1) / align * align;
+        f->parameter[f->n_parameters++] = (emu_parameter){f->bytes, bytes, pointer[i]};
+        f->bytes += bytes;
     }
-    f->n_parameters = (unsigned)n;
-    f->bytes = at;
+    return n >= 0;
 }
 
 /* OpenCL's compiler and nvcc have to agree on what the kernel takes. */
-static CUresult check_entry(CUmodule m, const char *name, int n, const size_t *bytes) {
-    const emu_entry *e = entry_of(m->image, name);
-    if (m->image->n_entries == 0) return CUDA_SUCCESS;
+static CUresult check_entry(const emu_image *image, CUfunction f) {
+    const emu_entry *e = entry_of(image, f->name);
+    if (image->n_entries == 0) return CUDA_SUCCESS;
     if (!e) return CUDA_ERROR_NOT_FOUND;
-    bool same = e->n == n;
-    for (int i = 0; same && i < n; i++) same = e->bytes[i] == bytes[i];
-    return same ? CUDA_SUCCESS : emu_wrong(CUDA_ERROR_INVALID_IMAGE, "the index says that \"%s\" takes other parameters than its text", name);
+    bool same = e->n == (int)f->n_parameters;
+    for (int i = 0; same && i < e->n; i++) same = e->bytes[i] == f->parameter[i].bytes;
+    return same ? CUDA_SUCCESS : emu_wrong(CUDA_ERROR_INVALID_IMAGE, "the index says that \"%s\" takes other parameters than its text", f->name);
+}
+
+static CUresult describe(CUmodule m, CUfunction f) {
+    if (!lay_out(f, m->image->text)) return emu_wrong(CUDA_ERROR_INVALID_IMAGE, "it cannot be found out what \"%s\" takes", f->name);
+    TRY(check_entry(m->image, f));
+    return emu_handle_add(f, EMU_FUNCTION) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 static CUresult make(CUmodule m, const char *name, CUfunction *function) {
-    size_t bytes[EMU_PARAMETERS];
-    bool pointer[EMU_PARAMETERS];
-    cl_kernel kernel = strlen(name) < sizeof (*function)->name ? emu_cl_kernel(m->program, name) : NULL;
-    if (!kernel) return CUDA_ERROR_NOT_FOUND;
-    const int n = emu_cl_parameters(kernel, bytes, pointer, EMU_PARAMETERS);
-    CUresult e = n < 0 ? emu_wrong(CUDA_ERROR_INVALID_IMAGE, "OpenCL does not tell what \"%s\" takes", name) : check_entry(m, name, n, bytes);
-    CUfunction f = e == CUDA_SUCCESS ? calloc(1, sizeof *f) : NULL;
-    if (e == CUDA_SUCCESS && (!f || !emu_handle_add(f, EMU_FUNCTION))) e = CUDA_ERROR_OUT_OF_MEMORY;
+    CUfunction f = calloc(1, sizeof *f);
+    if (!f) return CUDA_ERROR_OUT_OF_MEMORY;
+    *f = (struct CUfunc_st){.module = m, .context = m->context, .refs = 1};
+    snprintf(f->name, sizeof f->name, "%s", name);
+    f->kernel = strlen(name) < sizeof f->name ? emu_cl_kernel(m->program, name) : NULL;
+    const CUresult e = f->kernel ? describe(m, f) : CUDA_ERROR_NOT_FOUND;
     if (e != CUDA_SUCCESS) {
-        emu_cl_kernel_drop(kernel);
+        if (f->kernel) emu_cl_kernel_drop(f->kernel);
         free(f);
         return e;
     }
-    *f = (struct CUfunc_st){.module = m, .context = m->context, .refs = 1, .kernel = kernel, .next = m->functions,
-                            .local = emu_cl_local_bytes(m->context->device->cl, kernel)};
-    snprintf(f->name, sizeof f->name, "%s", name);
-    lay_out(f, n, bytes, pointer);
+    f->local = emu_cl_local_bytes(m->context->device->cl, f->kernel);
+    f->next = m->functions;
     *function = m->functions = f;
     return CUDA_SUCCESS;
 }
