@@ -32,11 +32,17 @@ static CUresult begin(emu_device *d, unsigned flags, bool primary, CUcontext *co
     return CUDA_SUCCESS;
 }
 
-/* What belonged to it goes with it. Its bytes stay: work that never ends may still look at them. */
+/* What belongs to it goes with it; whoever left it there while the context was well forgot to give it back. The bytes of the
+   context stay, and the memory of work that never ends. */
 static void end(CUcontext c) {
-    if (!emu_streams_drop(c)) emu_wrong(CUDA_ERROR_UNKNOWN, "a context ends whose work does not; a real driver waits for ever");
-    else emu_blocks_drop(c, NULL);
-    emu_pinned_drop(c);
+    const unsigned streams = emu_streams_of(c);
+    const bool done = emu_streams_drop(c), well = done && c->sticky == CUDA_SUCCESS;
+    if (!done) emu_wrong(CUDA_ERROR_UNKNOWN, "a context ends whose work does not; a real driver waits for ever");
+    const unsigned blocks = done ? emu_blocks_drop(c, NULL) : 0, pinned = done ? emu_pinned_drop(c) : 0;
+    const unsigned events = emu_events_drop(c), modules = emu_modules_drop(c);
+    if (well && (streams || blocks || pinned || events || modules))
+        emu_wrong(CUDA_ERROR_CONTEXT_IS_DESTROYED, "left in it: %u streams, %u events, %u modules, %u blocks of memory, %u of the host's",
+            streams, events, modules, blocks, pinned);
     emu_handle_drop(c);
     c->next = ended;
     ended = c;

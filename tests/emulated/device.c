@@ -52,6 +52,10 @@ CUresult emu_devices_open(void) {
     return n_shown > 0 && !emu_rules.none ? CUDA_SUCCESS : CUDA_ERROR_NO_DEVICE;
 }
 
+void emu_devices_recount(void) {
+    for (int i = 0; i < n_machine; i++) machine[i].launches = 0;
+}
+
 emu_device *emu_device_of(CUdevice device) {
     return device >= 0 && device < n_shown && !emu_rules.none ? &machine[shown[device]] : NULL;
 }

@@ -105,6 +105,8 @@ typedef struct emu_device {
 
 /* The devices of the machine, before CUDA_VISIBLE_DEVICES. */
 CUresult emu_devices_open(void);
+/* Launches are counted from 0 again. */
+void emu_devices_recount(void);
 emu_device *emu_device_of(CUdevice device);
 CUdevice emu_device_handle(const emu_device *device);
 /* Bytes it has, or the script leaves it. */
@@ -163,13 +165,13 @@ bool emu_is_device_address(const void *address);
 char *emu_reach(CUcontext context, CUdeviceptr at, size_t bytes, const char *what, emu_block **block);
 /* Waits for what uses it, then ends it, as cuMemFree does. */
 CUresult emu_block_free(CUdeviceptr at);
-/* Memory of a context, or of a pool, that ends; NULL: of any. */
-void emu_blocks_drop(CUcontext context, CUmemoryPool pool);
+/* Memory of a context, or of a pool, that ends; NULL: of any. How many blocks there were. */
+unsigned emu_blocks_drop(CUcontext context, CUmemoryPool pool);
 unsigned emu_blocks_live(uint64_t *bytes);
 /* Page-locked memory of the host: whether all of it is. */
 bool emu_is_pinned(const void *at, size_t bytes);
 unsigned emu_pinned_live(void);
-void emu_pinned_drop(CUcontext context);
+unsigned emu_pinned_drop(CUcontext context);
 /* A pool's share of a block that comes to be, for which false means that there is no room, or that ended. */
 bool emu_pool_take(CUmemoryPool pool, size_t bytes);
 void emu_pool_give(CUmemoryPool pool, size_t bytes);
@@ -248,11 +250,22 @@ CUresult emu_stream_find(CUcontext context, CUstream handle, CUstream *stream);
 /* Queues a command, or adds it to the graph that is being captured; takes it in either case. */
 CUresult emu_stream_add(CUstream stream, emu_command *command);
 CUresult emu_stream_finish(CUstream stream);
-/* Also of streams that a context ends with; false when work of it never ends. */
+/* Ends the streams of a context and waits for that; false when work of it never ends. */
 bool emu_streams_drop(CUcontext context);
+unsigned emu_streams_of(CUcontext context);
 CUresult emu_context_finish(CUcontext context);
 
-struct CUevent_st { CUcontext context; unsigned flags; emu_point *point; struct CUgraph_st *capture; struct CUgraphNode_st **tips; unsigned n_tips; };
+struct CUevent_st {
+    struct CUevent_st *next;              /* of all */
+    CUcontext context;
+    unsigned flags;
+    emu_point *point;                     /* of the last record; NULL: none */
+    struct CUgraph_st *capture;           /* where the last record was in a capture */
+    struct CUgraphNode_st **tips;
+    unsigned n_tips;
+};
+/* How many of a context there were: they end with it. */
+unsigned emu_events_drop(CUcontext context);
 
 /* ------------------------------------------------------------------------------------------------- graphs -- */
 
@@ -288,9 +301,10 @@ struct CUfunc_st {
     size_t bytes, local;
     struct CUfunc_st *next;
 };
-struct CUmod_st { CUcontext context; void *program; struct CUfunc_st *functions; struct emu_image *image; };
+struct CUmod_st { struct CUmod_st *next; CUcontext context; void *program; struct CUfunc_st *functions; struct emu_image *image; };
 
 void emu_function_drop(CUfunction function);
+unsigned emu_modules_drop(CUcontext context);
 /* A command that launches with these parameters, which are copied; NULL as the answer of `made` where it fails. */
 CUresult emu_launch_make(CUcontext context, const CUDA_KERNEL_NODE_PARAMS *parameters, emu_command **made);
 

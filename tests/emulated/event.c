@@ -4,9 +4,10 @@
 
 #include <stdlib.h>
 
-static CUresult find(CUcontext context, CUevent event) {
+static CUevent events;
+
+static CUresult find(CUevent event) {
     if (!emu_is(event, EMU_EVENT)) return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "there is no event %p, or it was destroyed", (void *)event);
-    (void)context;
     return CUDA_SUCCESS;
 }
 
@@ -18,19 +19,36 @@ CUresult CUDAAPI cuEventCreate(CUevent *phEvent, unsigned int Flags) {
         free(e);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
-    e->context = turn.context;
-    e->flags = Flags;
-    *phEvent = e;
+    *e = (struct CUevent_st){.next = events, .context = turn.context, .flags = Flags};
+    *phEvent = events = e;
     return CUDA_SUCCESS;
+}
+
+static void drop(CUevent e) {
+    CUevent *at = &events;
+    while (*at != e) at = &(*at)->next;
+    *at = e->next;
+    emu_handle_drop(e);
+    emu_point_drop(e->point);
+    free(e->tips);
+    free(e);
+}
+
+unsigned emu_events_drop(CUcontext context) {
+    unsigned n = 0;
+    for (CUevent e = events, next; e; e = next) {
+        next = e->next;
+        if (e->context != context) continue;
+        drop(e);
+        n++;
+    }
+    return n;
 }
 
 CUresult CUDAAPI cuEventDestroy_v2(CUevent hEvent) {
     ENTER(EMU_CONTEXT);
-    TRY(find(turn.context, hEvent));
-    emu_handle_drop(hEvent);
-    emu_point_drop(hEvent->point);
-    free(hEvent->tips);
-    free(hEvent);
+    TRY(find(hEvent));
+    drop(hEvent);
     return CUDA_SUCCESS;
 }
 
@@ -43,7 +61,7 @@ static CUresult order(CUstream s, emu_work work, emu_point *point) {
 
 static CUresult record(CUcontext context, CUevent event, CUstream handle) {
     CUstream s;
-    TRY(find(context, event));
+    TRY(find(event));
     TRY(emu_stream_find(context, handle, &s));
     if (event->context != s->context)
         return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "the event is of another context than the stream");
@@ -72,14 +90,14 @@ CUresult CUDAAPI cuStreamWaitEvent(CUstream hStream, CUevent hEvent, unsigned in
     CUstream s;
     if (Flags != 0) return CUDA_ERROR_INVALID_VALUE;
     TRY(emu_stream_find(turn.context, hStream, &s));
-    TRY(find(turn.context, hEvent));
+    TRY(find(hEvent));
     if (s->capture || hEvent->capture) return emu_capture_wait(s, hEvent);
     return hEvent->point ? order(s, EMU_AWAIT, hEvent->point) : CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuEventQuery(CUevent hEvent) {
     ENTER(EMU_CONTEXT);
-    TRY(find(turn.context, hEvent));
+    TRY(find(hEvent));
     if (hEvent->capture) return emu_wrong(CUDA_ERROR_CAPTURED_EVENT, "the event was recorded in a capture");
     if (hEvent->context->sticky) return hEvent->context->sticky;
     return !hEvent->point || hEvent->point->done ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
@@ -87,7 +105,7 @@ CUresult CUDAAPI cuEventQuery(CUevent hEvent) {
 
 CUresult CUDAAPI cuEventSynchronize(CUevent hEvent) {
     ENTER(EMU_CONTEXT);
-    TRY(find(turn.context, hEvent));
+    TRY(find(hEvent));
     if (hEvent->capture) return emu_wrong(CUDA_ERROR_CAPTURED_EVENT, "the event was recorded in a capture");
     const CUcontext context = hEvent->context;
     emu_point *point = emu_point_keep(hEvent->point);

@@ -49,7 +49,11 @@ HAL_EMULATED_LIBS = tests/emulated/lib/libcuda.so.1 tests/emulated/lib/libnvrtc.
 noinst_LTLIBRARIES += libemulated_cuda.la libemulated_nvrtc.la
 HAL_EMULATED_ALL = $(HAL_EMULATED_LIBS) tests/emulated-cuda
 if HAVE_CMOCKA
-HAL_EMULATED_TESTS += tests/emulated/test_driver
+HAL_EMULATED_TESTS += \
+	tests/emulated/test_driver \
+	tests/emulated/test_faults \
+	tests/emulated/test_graphs \
+	tests/emulated/test_strict
 check_PROGRAMS += $(HAL_EMULATED_TESTS)
 TESTS += $(HAL_EMULATED_TESTS)
 endif
@@ -78,7 +82,22 @@ tests/emulated-cuda: $(top_srcdir)/tests/emulated/emulated-cuda.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) tests && sed -e 's|@build@|$(abs_top_builddir)|' $(top_srcdir)/tests/emulated/emulated-cuda.in >$@.new && \
 	  chmod +x $@.new && mv $@.new $@
 
+emulated_test_cflags = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CMOCKA_CFLAGS)
+emulated_test_ldadd = libhal_portable.la $(HAL_EMULATED_LIBS) $(CMOCKA_LIBS) $(LIBM)
+emulated_test_ldflags = $(AM_LDFLAGS) -Wl,-rpath,$(abs_top_builddir)/tests/emulated/lib
 tests_emulated_test_driver_SOURCES = tests/emulated/test_driver.c tests/emulated/rig.c tests/emulated/rig.h
-tests_emulated_test_driver_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CMOCKA_CFLAGS)
-tests_emulated_test_driver_LDADD = libhal_portable.la $(HAL_EMULATED_LIBS) $(CMOCKA_LIBS) $(LIBM)
-tests_emulated_test_driver_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,$(abs_top_builddir)/tests/emulated/lib
+tests_emulated_test_driver_CFLAGS = $(emulated_test_cflags)
+tests_emulated_test_driver_LDADD = $(emulated_test_ldadd)
+tests_emulated_test_driver_LDFLAGS = $(emulated_test_ldflags)
+tests_emulated_test_faults_SOURCES = tests/emulated/test_faults.c tests/emulated/rig.c tests/emulated/rig.h
+tests_emulated_test_faults_CFLAGS = $(emulated_test_cflags)
+tests_emulated_test_faults_LDADD = $(emulated_test_ldadd)
+tests_emulated_test_faults_LDFLAGS = $(emulated_test_ldflags)
+tests_emulated_test_graphs_SOURCES = tests/emulated/test_graphs.c tests/emulated/rig.c tests/emulated/rig.h
+tests_emulated_test_graphs_CFLAGS = $(emulated_test_cflags)
+tests_emulated_test_graphs_LDADD = $(emulated_test_ldadd)
+tests_emulated_test_graphs_LDFLAGS = $(emulated_test_ldflags)
+tests_emulated_test_strict_SOURCES = tests/emulated/test_strict.c tests/emulated/rig.c tests/emulated/rig.h
+tests_emulated_test_strict_CFLAGS = $(emulated_test_cflags)
+tests_emulated_test_strict_LDADD = $(emulated_test_ldadd)
+tests_emulated_test_strict_LDFLAGS = $(emulated_test_ldflags)

@@ -11,6 +11,8 @@
 
 enum { SHARED_BYTES = 49152, THREADS = 1024, REASON = 4600 };
 
+static CUmodule modules;
+
 void emu_function_drop(CUfunction f) {
     if (--f->refs > 0) return;
     emu_cl_kernel_drop(f->kernel);
@@ -53,8 +55,8 @@ static CUresult load(CUcontext context, const void *bytes, char **log, CUmodule 
         free(m);
         return e;
     }
-    *m = (struct CUmod_st){.context = context, .program = program, .image = image};
-    *module = m;
+    *m = (struct CUmod_st){.next = modules, .context = context, .program = program, .image = image};
+    *module = modules = m;
     return CUDA_SUCCESS;
 }
 
@@ -84,20 +86,38 @@ CUresult CUDAAPI cuModuleLoadFatBinary(CUmodule *module, const void *fatCubin) {
     return e;
 }
 
-/* Kernels that were launched before still run, and say that they should not. */
-CUresult CUDAAPI cuModuleUnload(CUmodule hmod) {
-    ENTER(EMU_CONTEXT);
-    if (!emu_is(hmod, EMU_MODULE)) return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "there is no such module, or it was unloaded");
-    if (hmod->context != turn.context) return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "the module is of another context");
-    for (CUfunction f = hmod->functions, next; f; f = next) {
+static void unload(CUmodule m) {
+    CUmodule *at = &modules;
+    while (*at != m) at = &(*at)->next;
+    *at = m->next;
+    for (CUfunction f = m->functions, next; f; f = next) {
         next = f->next;
         f->module = NULL;
         emu_handle_drop(f);
         emu_function_drop(f);
     }
-    emu_handle_drop(hmod);
-    emu_image_close(hmod->image);
-    free(hmod);
+    emu_handle_drop(m);
+    emu_image_close(m->image);
+    free(m);
+}
+
+unsigned emu_modules_drop(CUcontext context) {
+    unsigned n = 0;
+    for (CUmodule m = modules, next; m; m = next) {
+        next = m->next;
+        if (m->context != context) continue;
+        unload(m);
+        n++;
+    }
+    return n;
+}
+
+/* Kernels that were launched before still run, and say that they should not. */
+CUresult CUDAAPI cuModuleUnload(CUmodule hmod) {
+    ENTER(EMU_CONTEXT);
+    if (!emu_is(hmod, EMU_MODULE)) return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "there is no such module, or it was unloaded");
+    if (hmod->context != turn.context) return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "the module is of another context");
+    unload(hmod);
     return CUDA_SUCCESS;
 }
 

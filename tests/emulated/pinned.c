@@ -44,11 +44,15 @@ static void drop(pinned *p) {
     free(p);
 }
 
-void emu_pinned_drop(CUcontext context) {
+unsigned emu_pinned_drop(CUcontext context) {
+    unsigned n = 0;
     for (pinned *p = list, *next; p; p = next) {
         next = p->next;
-        if (p->context == context) drop(p);
+        if (p->context != context) continue;
+        drop(p);
+        n++;
     }
+    return n;
 }
 
 CUresult CUDAAPI cuMemHostAlloc(void **pp, size_t bytesize, unsigned int Flags) {

@@ -4,7 +4,7 @@
  *
  *   fail CALL n CODE         the n-th call of CALL (1: the first) answers CODE and does nothing; a name without _v2 fits too
  *   fail-all n CODE          the n-th call of the process, whichever it is; fail-from n CODE: that one and all after it
- *   lost DEVICE after n      kernels after the n-th use an illegal address, which stays; assert: an assert; hang: never end
+ *   lost DEVICE after n      kernels after the n-th (since the script was read) use an illegal address, which stays; assert: an assert; hang: never end
  *   memory DEVICE bytes      so much is there
  *   peer corrupt A B         copies from A to B report success and change a byte; peer none A B: neither reaches the other
  *   version n, no-device, init CODE, mig, delay MICROSECONDS (at most, before each command of a stream)
@@ -104,6 +104,7 @@ static void clear(void) {
     for (int i = 0; i < EMU_DEVICES; i++)
         emu_rules.memory[i] = emu_rules.lost[i] = emu_rules.asserted[i] = emu_rules.hung[i] = -1;
     n_rules = 0;
+    emu_devices_recount();
     atomic_store(&calls, 0);
 }
 

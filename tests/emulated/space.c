@@ -167,16 +167,19 @@ void emu_block_end(emu_block *block, const char *by) {
     if (++n_freed > KEPT) forget_freed();
 }
 
-void emu_blocks_drop(CUcontext context, CUmemoryPool pool) {
+unsigned emu_blocks_drop(CUcontext context, CUmemoryPool pool) {
     const size_t kept = n_freed;
+    unsigned n = 0;
     for (size_t i = 0; i < n_blocks; i++) {
         emu_block *b = blocks[i];
         if (b->state == EMU_FREED || (context && b->context != context) || (pool && b->pool != pool)) continue;
         n_freed = 0; /* so that the list stays as it is */
         emu_block_end(b, context ? "the end of its context" : "the end of its pool");
+        n++;
     }
     n_freed = kept;
     forget_freed();
+    return n;
 }
 
 unsigned emu_blocks_live(uint64_t *bytes) {

@@ -130,6 +130,12 @@ static void leave(CUstream s) {
 
 static bool is_done(const struct CUstream_st *s) { return s->ended || s->stuck; }
 
+unsigned emu_streams_of(CUcontext context) {
+    unsigned n = 0;
+    for (CUstream s = context->streams; s; s = s->next) n += s != context->legacy;
+    return n;
+}
+
 /* The legacy stream has no handle of its own, so it is not counted. */
 bool emu_streams_drop(CUcontext context) {
     bool all = true;
