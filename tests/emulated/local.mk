@@ -79,7 +79,7 @@ tests/emulated/lib/libnvrtc.so.13: libemulated_nvrtc.la
 	$(emulated_link)
 
 tests/emulated-cuda: $(top_srcdir)/tests/emulated/emulated-cuda.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) tests && sed -e 's|@build@|$(abs_top_builddir)|' $(top_srcdir)/tests/emulated/emulated-cuda.in >$@.new && \
+	$(AM_V_GEN)$(MKDIR_P) tests && sed -e 's|@tree@|$(abs_top_builddir)|' $(top_srcdir)/tests/emulated/emulated-cuda.in >$@.new && \
 	  chmod +x $@.new && mv $@.new $@
 
 emulated_test_cflags = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CMOCKA_CFLAGS)
