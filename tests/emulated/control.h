@@ -11,6 +11,8 @@
 extern const char hal_emulated_cuda[];
 /* Calls of the driver since it was loaded, or since the last script. */
 uint64_t hal_emulated_cuda_calls(void);
+/* The call that a rule of the script last made fail; "": none did since the script. */
+const char *hal_emulated_cuda_failed(void);
 /* Uses that a real driver does not promise to survive; a line on stderr told of each. */
 uint64_t hal_emulated_cuda_wrong(void);
 /* What was not given back yet, in words and in number. */

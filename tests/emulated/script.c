@@ -4,7 +4,8 @@
  *
  *   fail CALL n CODE         the n-th call of CALL (1: the first) answers CODE and does nothing; a name without _v2 fits too
  *   fail-all n CODE          the n-th call of the process, whichever it is; fail-from n CODE: that one and all after it
- *   lost DEVICE after n      kernels after the n-th (since the script was read) use an illegal address, which stays; assert: an assert; hang: never end
+ *   lost DEVICE after n      kernels after the n-th since the script was read use an illegal address, which stays;
+ *                            assert: an assert; hang: never end
  *   memory DEVICE bytes      so much is there
  *   peer corrupt A B         copies from A to B report success and change a byte; peer none A B: neither reaches the other
  *   version n, no-device, init CODE, mig, delay MICROSECONDS (at most, before each command of a stream)
@@ -22,6 +23,7 @@ emu_script emu_rules;
 static rule rules[32];
 static unsigned n_rules;
 static _Atomic uint64_t calls;
+static const char *_Atomic failed = "";
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
@@ -106,6 +108,7 @@ static void clear(void) {
     n_rules = 0;
     emu_devices_recount();
     atomic_store(&calls, 0);
+    atomic_store(&failed, "");
 }
 
 static void read_text(const char *text) {
@@ -137,6 +140,7 @@ void hal_emulated_cuda_script(const char *text) {
 }
 
 uint64_t hal_emulated_cuda_calls(void) { return atomic_load(&calls); }
+const char *hal_emulated_cuda_failed(void) { return atomic_load(&failed); }
 
 static bool fits(const char *wanted, const char *call) {
     const size_t n = strlen(wanted);
@@ -153,6 +157,7 @@ CUresult emu_script_call(const char *call) {
         r->seen++;
         if (code == CUDA_SUCCESS && (r->seen == r->at || (r->on && r->seen >= r->at))) code = r->code;
     }
+    if (code != CUDA_SUCCESS) atomic_store(&failed, call);
     pthread_mutex_unlock(&turn);
     return code;
 }

@@ -16,7 +16,9 @@ static void calls_fail_by_name_and_number(void **state) {
     hal_emulated_cuda_script("fail cuMemAlloc 2 CUDA_ERROR_UNKNOWN; fail-all 4 719");
     assert_int_equal(hal_emulated_cuda_calls(), 0);
     assert_fine(cuMemAlloc(&x, 4));
+    assert_string_equal(hal_emulated_cuda_failed(), "");
     assert_cuda(cuMemAlloc(&x, 4), CUDA_ERROR_UNKNOWN);
+    assert_string_equal(hal_emulated_cuda_failed(), "cuMemAlloc_v2");
     assert_fine(cuMemFree(x));
     assert_cuda(cuCtxSynchronize(), CUDA_ERROR_LAUNCH_FAILED);
     assert_fine(cuCtxSynchronize());
