@@ -17,7 +17,7 @@ const char *hal_emulated_cuda_failed(void);
 uint64_t hal_emulated_cuda_wrong(void);
 /* What was not given back yet, in words and in number. */
 unsigned hal_emulated_cuda_live(char *text, size_t size);
-/* New rules of faults (script.c), instead of those there are. Not while other threads are in a call. */
+/* New rules of faults (script.c), instead of those there are. */
 void hal_emulated_cuda_script(const char *text);
 #pragma GCC visibility pop
 

@@ -131,12 +131,14 @@ static void read_environment(void) {
 
 void emu_script_begin(void) { pthread_once(&once, read_environment); }
 
-/* For tests in one process: new rules, and counting begins again. Not while other threads are in a call. */
+/* For tests in one process: new rules, and counting begins again. */
 void hal_emulated_cuda_script(const char *text) {
     emu_script_begin();
+    emu_lock();
     pthread_mutex_lock(&turn);
     read_text(text);
     pthread_mutex_unlock(&turn);
+    emu_unlock();
 }
 
 uint64_t hal_emulated_cuda_calls(void) { return atomic_load(&calls); }

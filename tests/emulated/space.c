@@ -13,7 +13,7 @@
 
 enum { PAGE = 4096, FENCE = 512, NEW_BYTE = 0xa5, FENCE_BYTE = 0x5a, KEPT = 1024 };
 static const size_t share = (size_t)16 << 30; /* addresses of a device */
-static const size_t dirty = (size_t)1 << 20;  /* of new memory so much is not zero: a GPU's holds what was there before */
+static const size_t dirty = (size_t)64 << 10; /* of new memory so much is not zero: a GPU's holds what was there before */
 
 static char *addresses, *bytes_at;
 static CUdeviceptr next_at[EMU_DEVICES];
