@@ -85,7 +85,8 @@ CUresult emu_capture_wait(CUstream s, CUevent event) {
     if (!event->capture && !event->point) return CUDA_SUCCESS;
     if (!event->capture || !emu_is(event->capture, EMU_GRAPH)) {
         if (s->capture) emu_capture_spoil(s);
-        return emu_wrong(CUDA_ERROR_STREAM_CAPTURE_ISOLATION, "the event was recorded outside of the capture that waits for it");
+        return emu_wrong(CUDA_ERROR_STREAM_CAPTURE_ISOLATION,
+            "the event was recorded outside of the capture that waits for it");
     }
     if (!s->capture) return enter(s, event->capture, event->tips, event->n_tips);
     if (s->capture != event->capture) {

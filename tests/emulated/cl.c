@@ -200,7 +200,8 @@ cl_int emu_cl_run(emu_cl *cl, cl_kernel kernel, int n, const void *const *value,
     cl_event event = NULL;
     pthread_mutex_lock(&running);
     cl_int e = set(kernel, n, value, bytes, pointer);
-    if (e == CL_SUCCESS && !stopped) e = cl_calls.clEnqueueNDRangeKernel(cl->queue, kernel, 3, NULL, global, group, 0, NULL, &event);
+    if (e == CL_SUCCESS && !stopped) e = cl_calls.clEnqueueNDRangeKernel(cl->queue, kernel, 3, NULL, global, group, 0,
+        NULL, &event);
     if (event) e = finish(event);
     pthread_mutex_unlock(&running);
     return e;

@@ -15,7 +15,13 @@ int emu_cl_devices(cl_device_id *device, char name[][128], int room);
 
 /* A device with one queue; the same for the same id, until the process ends: drivers of OpenCL are not made to be opened and
    closed often. NULL: it does not open. */
-typedef struct emu_cl { cl_device_id id; cl_context context; cl_command_queue queue; char options[128]; struct emu_cl *next; } emu_cl;
+typedef struct emu_cl {
+    cl_device_id id;
+    cl_context context;
+    cl_command_queue queue;
+    char options[128];
+    struct emu_cl *next;
+} emu_cl;
 emu_cl *emu_cl_open(cl_device_id id);
 /* The program of a text, compiled once a device; NULL with the compiler's words in `log` (to be freed). */
 cl_program emu_cl_build(emu_cl *cl, const char *text, char **log);

@@ -123,7 +123,8 @@ static void call_host(CUstream s, const emu_command *c) {
 
 static CUresult give(const emu_command *c) {
     if (c->block->state == EMU_FREED)
-        return emu_wrong(CUDA_ERROR_INVALID_VALUE, "0x%llx was freed already, by %s", (unsigned long long)c->block->at, c->block->freed_by);
+        return emu_wrong(CUDA_ERROR_INVALID_VALUE, "0x%llx was freed already, by %s", (unsigned long long)c->block->at,
+            c->block->freed_by);
     emu_block_end(c->block, c->call);
     return CUDA_SUCCESS;
 }

@@ -41,8 +41,9 @@ static void end(CUcontext c) {
     const unsigned blocks = done ? emu_blocks_drop(c, NULL) : 0, pinned = done ? emu_pinned_drop(c) : 0;
     const unsigned events = emu_events_drop(c), modules = emu_modules_drop(c);
     if (well && (streams || blocks || pinned || events || modules))
-        emu_wrong(CUDA_ERROR_CONTEXT_IS_DESTROYED, "left in it: %u streams, %u events, %u modules, %u blocks of memory, %u of the host's",
-            streams, events, modules, blocks, pinned);
+        emu_wrong(CUDA_ERROR_CONTEXT_IS_DESTROYED,
+            "left in it: %u streams, %u events, %u modules, %u blocks of memory, %u of the host's", streams, events, modules,
+            blocks, pinned);
     emu_handle_drop(c);
     c->next = ended;
     ended = c;
@@ -125,7 +126,8 @@ CUresult CUDAAPI cuCtxDestroy_v2(CUcontext ctx) {
 CUresult CUDAAPI cuCtxPushCurrent_v2(CUcontext ctx) {
     ENTER(EMU_INIT);
     if (!emu_is(ctx, EMU_CTX)) return emu_wrong(CUDA_ERROR_INVALID_CONTEXT, "there is no such context, or it was released");
-    if (stack.n == EMU_CONTEXTS) return emu_wrong(CUDA_ERROR_INVALID_CONTEXT, "%d contexts are pushed and none is popped", stack.n);
+    if (stack.n == EMU_CONTEXTS) return emu_wrong(CUDA_ERROR_INVALID_CONTEXT,
+        "%d contexts are pushed and none is popped", stack.n);
     stack.at[stack.n++] = ctx;
     return CUDA_SUCCESS;
 }
@@ -140,7 +142,8 @@ CUresult CUDAAPI cuCtxPopCurrent_v2(CUcontext *pctx) {
 
 CUresult CUDAAPI cuCtxSetCurrent(CUcontext ctx) {
     ENTER(EMU_INIT);
-    if (ctx && !emu_is(ctx, EMU_CTX)) return emu_wrong(CUDA_ERROR_INVALID_CONTEXT, "there is no such context, or it was released");
+    if (ctx && !emu_is(ctx, EMU_CTX)) return emu_wrong(CUDA_ERROR_INVALID_CONTEXT,
+        "there is no such context, or it was released");
     if (!ctx) stack.n = stack.n > 0 ? stack.n - 1 : 0;
     else stack.at[stack.n > 0 ? stack.n - 1 : stack.n++] = ctx;
     return CUDA_SUCCESS;

@@ -122,7 +122,8 @@ CUresult CUDAAPI cuMemcpyAsync(CUdeviceptr dst, CUdeviceptr src, size_t ByteCoun
 /* An address has to be of the context it is said to be of. */
 static CUresult check_peer(CUdeviceptr at, CUcontext context) {
     const emu_block *b = emu_block_at(at);
-    if (!emu_is(context, EMU_CTX)) return emu_wrong(CUDA_ERROR_INVALID_CONTEXT, "there is no such context, or it was released");
+    if (!emu_is(context, EMU_CTX)) return emu_wrong(CUDA_ERROR_INVALID_CONTEXT,
+        "there is no such context, or it was released");
     if (b && b->context != context)
         return emu_wrong(CUDA_ERROR_INVALID_VALUE, "0x%llx is of another context than the call says", (unsigned long long)at);
     return context->sticky;
@@ -161,9 +162,11 @@ static CUresult fill_in(CUstream s, CUdeviceptr to, unsigned value, unsigned wid
     return wait && !s->capture ? emu_stream_finish(s) : CUDA_SUCCESS;
 }
 
-static CUresult fill(CUcontext context, CUstream handle, CUdeviceptr to, unsigned value, unsigned width, size_t count, bool wait) {
+static CUresult fill(CUcontext context, CUstream handle, CUdeviceptr to, unsigned value, unsigned width, size_t count,
+    bool wait) {
     CUstream s;
-    if (wait && emu_is_captured(context)) return emu_wrong(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, "a stream is being captured");
+    if (wait && emu_is_captured(context)) return emu_wrong(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED,
+        "a stream is being captured");
     TRY(emu_stream_find(context, handle, &s));
     return fill_in(s, to, value, width, count, wait);
 }

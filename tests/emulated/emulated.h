@@ -64,7 +64,9 @@ uint64_t emu_now(void);
 
 /* ------------------------------------------------------------------------------------------------ handles -- */
 
-typedef enum emu_kind { EMU_CTX = 1, EMU_STREAM, EMU_EVENT, EMU_MODULE, EMU_FUNCTION, EMU_GRAPH, EMU_EXEC, EMU_POOL, EMU_KINDS } emu_kind;
+typedef enum emu_kind {
+    EMU_CTX = 1, EMU_STREAM, EMU_EVENT, EMU_MODULE, EMU_FUNCTION, EMU_GRAPH, EMU_EXEC, EMU_POOL, EMU_KINDS
+} emu_kind;
 /* Handles that were given out and not given back; false when memory ran out. */
 bool emu_handle_add(const void *handle, emu_kind kind);
 void emu_handle_drop(const void *handle);
@@ -276,7 +278,8 @@ struct CUgraph_st { uint64_t id; unsigned n, room; struct CUgraphNode_st **node;
 CUresult emu_graph_make(CUgraph *graph);
 void emu_graph_drop(CUgraph graph);
 /* A node at the end of the graph; takes the command, which is freed where it fails. */
-CUresult emu_graph_add(CUgraph graph, struct CUgraphNode_st *const *before, unsigned n, emu_command *command, CUgraphNode *node);
+CUresult emu_graph_add(CUgraph graph, struct CUgraphNode_st *const *before, unsigned n, emu_command *command,
+    CUgraphNode *node);
 
 /* A command that a stream in capture was given becomes a node of its graph. */
 CUresult emu_capture_add(CUstream stream, emu_command *command);
@@ -301,7 +304,13 @@ struct CUfunc_st {
     size_t bytes, local;
     struct CUfunc_st *next;
 };
-struct CUmod_st { struct CUmod_st *next; CUcontext context; void *program; struct CUfunc_st *functions; struct emu_image *image; };
+struct CUmod_st {
+    struct CUmod_st *next;                /* of all */
+    CUcontext context;
+    void *program;                        /* cl_program */
+    struct CUfunc_st *functions;
+    struct emu_image *image;
+};
 
 void emu_function_drop(CUfunction function);
 unsigned emu_modules_drop(CUcontext context);

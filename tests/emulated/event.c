@@ -7,7 +7,8 @@
 static CUevent events;
 
 static CUresult find(CUevent event) {
-    if (!emu_is(event, EMU_EVENT)) return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "there is no event %p, or it was destroyed", (void *)event);
+    if (!emu_is(event, EMU_EVENT)) return emu_wrong(CUDA_ERROR_INVALID_HANDLE,
+        "there is no event %p, or it was destroyed", (void *)event);
     return CUDA_SUCCESS;
 }
 

@@ -94,7 +94,8 @@ CUresult CUDAAPI cuGraphInstantiateWithFlags(CUgraphExec *phGraphExec, CUgraph h
 }
 
 #define EXEC(x) \
-    if (!emu_is(x, EMU_EXEC)) return emu_wrong(CUDA_ERROR_INVALID_VALUE, "there is no such executable graph, or it was destroyed")
+    if (!emu_is(x, EMU_EXEC)) return emu_wrong(CUDA_ERROR_INVALID_VALUE, \
+        "there is no such executable graph, or it was destroyed")
 
 CUresult CUDAAPI cuGraphExecDestroy(CUgraphExec hGraphExec) {
     ENTER(EMU_CONTEXT);
@@ -124,7 +125,8 @@ CUresult CUDAAPI cuGraphExecKernelNodeSetParams_v2(CUgraphExec hGraphExec, CUgra
     ENTER(EMU_CONTEXT);
     emu_command *c = NULL;
     EXEC(hGraphExec);
-    if (!hNode || !nodeParams || !emu_is(hNode->graph, EMU_GRAPH) || hNode->graph->id != hGraphExec->graph || hNode->place >= hGraphExec->n)
+    if (!hNode || !nodeParams || !emu_is(hNode->graph, EMU_GRAPH) || hNode->graph->id != hGraphExec->graph ||
+        hNode->place >= hGraphExec->n)
         return emu_wrong(CUDA_ERROR_INVALID_VALUE, "the node is of another graph, or its graph was destroyed");
     if (hNode->command.work != EMU_KERNEL) return emu_wrong(CUDA_ERROR_INVALID_VALUE, "the node is no kernel");
     TRY(emu_launch_make(turn.context, nodeParams, &c));
@@ -174,7 +176,8 @@ static CUresult check_list(CUcontext context, const emu_list *list) {
         const emu_command *c = &list->command[i];
         if (c->work != EMU_KERNEL) continue;
         if (!c->launch.function->module)
-            return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "the module of \"%s\" in the graph was unloaded", c->launch.function->name);
+            return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "the module of \"%s\" in the graph was unloaded",
+                c->launch.function->name);
         if (c->launch.function->context != context)
             return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "\"%s\" in the graph is of another context", c->launch.function->name);
     }

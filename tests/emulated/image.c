@@ -20,7 +20,13 @@
 typedef struct fatbin { uint32_t magic; uint16_t version, header; uint64_t payload; } fatbin;
 
 /* The image that is looked for, and what the index says of it. */
-typedef struct search { char hash[33]; size_t bytes; char text_hash[33], file[256], directory[4096]; bool is_here; emu_image *image; } search;
+typedef struct search {
+    char hash[33];
+    size_t bytes;
+    char text_hash[33], file[256], directory[4096];
+    bool is_here;
+    emu_image *image;
+} search;
 
 static void print_hash(const void *bytes, size_t n, char text[33]) {
     const hal_portable_hash h = hal_portable_hash_of(bytes, n);

@@ -31,7 +31,8 @@ static CUresult take_packed(CUfunction f, void *const *extra, unsigned char *tak
         else return CUDA_ERROR_INVALID_VALUE;
     }
     if (!from || bytes != f->bytes)
-        return emu_wrong(CUDA_ERROR_INVALID_VALUE, "\"%s\" takes %zu bytes of parameters, the launch gives %zu", f->name, f->bytes,
+        return emu_wrong(CUDA_ERROR_INVALID_VALUE, "\"%s\" takes %zu bytes of parameters, the launch gives %zu",
+            f->name, f->bytes,
             from ? bytes : 0);
     memcpy(taken, from, bytes);
     return CUDA_SUCCESS;
@@ -56,10 +57,10 @@ static bool fits(const unsigned n[3], unsigned x, unsigned y, unsigned z) {
 }
 
 static CUresult check_shape(const CUfunction f, const unsigned grid[3], const unsigned block[3], unsigned shared) {
-    const bool well = fits(grid, 2147483647, 65535, 65535) && fits(block, 1024, 1024, 64) && block[0] * block[1] * block[2] <= THREADS;
-    if (!well)
-        return emu_wrong(CUDA_ERROR_INVALID_VALUE, "\"%s\" in %u x %u x %u blocks of %u x %u x %u threads", f->name, grid[0], grid[1],
-            grid[2], block[0], block[1], block[2]);
+    const unsigned threads = block[0] * block[1] * block[2];
+    if (!fits(grid, 2147483647, 65535, 65535) || !fits(block, 1024, 1024, 64) || threads > THREADS)
+        return emu_wrong(CUDA_ERROR_INVALID_VALUE, "\"%s\" in %u x %u x %u blocks of %u x %u x %u threads", f->name, grid[0],
+            grid[1], grid[2], block[0], block[1], block[2]);
     return f->local + shared <= SHARED_BYTES ? CUDA_SUCCESS
         : emu_wrong(CUDA_ERROR_INVALID_VALUE, "\"%s\" with %zu bytes of shared memory", f->name, f->local + shared);
 }
@@ -116,8 +117,12 @@ static CUresult check_script(CUstream s) {
     for (;;) emu_wait();
 }
 
-typedef struct arguments { const void *value[EMU_PARAMETERS]; size_t bytes[EMU_PARAMETERS]; bool pointer[EMU_PARAMETERS];
-    emu_block *block[EMU_PARAMETERS]; } arguments;
+typedef struct arguments {
+    const void *value[EMU_PARAMETERS];
+    size_t bytes[EMU_PARAMETERS];
+    bool pointer[EMU_PARAMETERS];
+    emu_block *block[EMU_PARAMETERS];
+} arguments;
 
 /* An absent operand is a null pointer, as in CUDA. */
 static CUresult find_pointer(CUcontext context, CUfunction f, unsigned i, const unsigned char *parameters, arguments *a) {
@@ -166,7 +171,8 @@ CUresult emu_launch_run(CUstream s, const emu_launch *l) {
     arguments a = {0};
     TRY(check_script(s));
     if (!l->function->module)
-        return emu_wrong(CUDA_ERROR_LAUNCH_FAILED, "the module of \"%s\" was unloaded before the kernel ran", l->function->name);
+        return emu_wrong(CUDA_ERROR_LAUNCH_FAILED, "the module of \"%s\" was unloaded before the kernel ran",
+            l->function->name);
     TRY(find_arguments(s->context, l, &a));
     use(&a, l->function->n_parameters, true);
     const CUresult e = compute(s->context, l, &a);

@@ -21,7 +21,8 @@ static unsigned count(char *text, size_t size) {
         all += kinds[i].n;
         if (kinds[i].n && at < size) at += (size_t)snprintf(text + at, size - at, "%u %s, ", kinds[i].n, kinds[i].name);
     }
-    if (at < size) snprintf(text + at, size - at, "%u blocks of device memory of %llu bytes", blocks, (unsigned long long)bytes);
+    if (at < size) snprintf(text + at, size - at, "%u blocks of device memory of %llu bytes", blocks,
+        (unsigned long long)bytes);
     return all;
 }
 

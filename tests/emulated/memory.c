@@ -26,7 +26,8 @@ CUresult CUDAAPI cuMemAlloc_v2(CUdeviceptr *dptr, size_t bytesize) {
 CUresult emu_block_free(CUdeviceptr at) {
     const char *by = emu_call();
     emu_block *block = emu_block_at(at);
-    if (!block || block->at != at) return emu_wrong(CUDA_ERROR_INVALID_VALUE, "no allocation begins at 0x%llx", (unsigned long long)at);
+    if (!block || block->at != at) return emu_wrong(CUDA_ERROR_INVALID_VALUE, "no allocation begins at 0x%llx",
+        (unsigned long long)at);
     if (block->state == EMU_FREED)
         return emu_wrong(CUDA_ERROR_INVALID_VALUE, "0x%llx was freed already, by %s", (unsigned long long)at, block->freed_by);
     TRY(emu_context_finish(block->context));
@@ -56,7 +57,8 @@ static CUresult describe(const emu_block *block, CUdeviceptr at, CUpointer_attri
     case CU_POINTER_ATTRIBUTE_CONTEXT: memcpy(data, &block->context, sizeof block->context); break;
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: memcpy(data, &(unsigned){CU_MEMORYTYPE_DEVICE}, sizeof(unsigned)); break;
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: memcpy(data, &at, sizeof at); break;
-    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: memcpy(data, &(int){emu_device_handle(block->context->device)}, sizeof(int)); break;
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: memcpy(data, &(int){emu_device_handle(block->context->device)},
+        sizeof(int)); break;
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: memcpy(data, &block->at, sizeof block->at); break;
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE: memcpy(data, &block->bytes, sizeof block->bytes); break;
     case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE: memcpy(data, &block->pool, sizeof block->pool); break;
@@ -70,7 +72,8 @@ CUresult CUDAAPI cuPointerGetAttribute(void *data, CUpointer_attribute attribute
     const emu_block *block = emu_block_at(ptr);
     if (!data) return CUDA_ERROR_INVALID_VALUE;
     if (block && block->state != EMU_FREED) return describe(block, ptr, attribute, data);
-    if (attribute != CU_POINTER_ATTRIBUTE_MEMORY_TYPE || !emu_is_pinned((void *)(uintptr_t)ptr, 1)) return CUDA_ERROR_INVALID_VALUE;
+    if (attribute != CU_POINTER_ATTRIBUTE_MEMORY_TYPE || !emu_is_pinned((void *)(uintptr_t)ptr,
+        1)) return CUDA_ERROR_INVALID_VALUE;
     memcpy(data, &(unsigned){CU_MEMORYTYPE_HOST}, sizeof(unsigned));
     return CUDA_SUCCESS;
 }

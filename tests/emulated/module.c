@@ -151,11 +151,13 @@ static CUresult check_entry(const emu_image *image, CUfunction f) {
     if (!e) return CUDA_ERROR_NOT_FOUND;
     bool same = e->n == (int)f->n_parameters;
     for (int i = 0; same && i < e->n; i++) same = e->bytes[i] == f->parameter[i].bytes;
-    return same ? CUDA_SUCCESS : emu_wrong(CUDA_ERROR_INVALID_IMAGE, "the index says that \"%s\" takes other parameters than its text", f->name);
+    return same ? CUDA_SUCCESS : emu_wrong(CUDA_ERROR_INVALID_IMAGE,
+        "the index says that \"%s\" takes other parameters than its text", f->name);
 }
 
 static CUresult describe(CUmodule m, CUfunction f) {
-    if (!lay_out(f, m->image->text)) return emu_wrong(CUDA_ERROR_INVALID_IMAGE, "it cannot be found out what \"%s\" takes", f->name);
+    if (!lay_out(f, m->image->text)) return emu_wrong(CUDA_ERROR_INVALID_IMAGE,
+        "it cannot be found out what \"%s\" takes", f->name);
     TRY(check_entry(m->image, f));
     return emu_handle_add(f, EMU_FUNCTION) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
@@ -199,7 +201,8 @@ CUresult CUDAAPI cuModuleGetGlobal_v2(CUdeviceptr *dptr, size_t *bytes, CUmodule
 }
 
 #define FUNCTION(f) \
-    if (!emu_is(f, EMU_FUNCTION)) return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "there is no such function, or its module was unloaded")
+    if (!emu_is(f, EMU_FUNCTION)) return emu_wrong(CUDA_ERROR_INVALID_HANDLE, \
+        "there is no such function, or its module was unloaded")
 
 CUresult CUDAAPI cuFuncGetModule(CUmodule *hmod, CUfunction hfunc) {
     ENTER(EMU_CONTEXT);
@@ -250,7 +253,8 @@ CUresult CUDAAPI cuFuncSetAttribute(CUfunction hfunc, CUfunction_attribute attri
     return attrib == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-CUresult CUDAAPI cuOccupancyMaxActiveBlocksPerMultiprocessor(int *numBlocks, CUfunction func, int blockSize, size_t dynamicSMemSize) {
+CUresult CUDAAPI cuOccupancyMaxActiveBlocksPerMultiprocessor(int *numBlocks, CUfunction func, int blockSize,
+    size_t dynamicSMemSize) {
     ENTER(EMU_CONTEXT);
     FUNCTION(func);
     if (!numBlocks || blockSize <= 0) return CUDA_ERROR_INVALID_VALUE;

@@ -110,7 +110,7 @@ static nvrtcResult read_options(program *p, int n, const char *const *options) {
     for (int i = 0; i < n; i++) {
         const bool fmad = strcmp(options[i], "--fmad=false") == 0 || strcmp(options[i], "-fmad=false") == 0;
         separate = separate || fmad;
-        if (fmad || strncmp(options[i], "--std=", 6) == 0 || strncmp(options[i], "-D", 2) == 0 || takes_arch(p, options[i])) continue;
+        if (fmad || strncmp(options[i], "--std=", 6) == 0 || takes_arch(p, options[i])) continue;
         snprintf(p->log, LOG, "nvrtc: error: invalid value or option: %s", options[i]);
         return NVRTC_ERROR_INVALID_OPTION;
     }
@@ -136,7 +136,8 @@ static nvrtcResult make_image(program *p) {
     free(p->image);
     p->image = malloc(bytes + EMU_LINE);
     if (!p->image) return NVRTC_ERROR_OUT_OF_MEMORY;
-    const int n = snprintf(p->image, bytes + EMU_LINE, EMU_IMAGE_LINE, p->arch, bytes, (unsigned long long)h.high, (unsigned long long)h.low);
+    const unsigned long long high = h.high, low = h.low;
+    const int n = snprintf(p->image, bytes + EMU_LINE, EMU_IMAGE_LINE, p->arch, bytes, high, low);
     memcpy(p->image + n, p->text, bytes + 1);
     p->bytes = (size_t)n + bytes + 1;
     return NVRTC_SUCCESS;

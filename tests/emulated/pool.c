@@ -74,7 +74,8 @@ CUresult CUDAAPI cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *poolP
 CUresult CUDAAPI cuMemPoolDestroy(CUmemoryPool pool) {
     ENTER(EMU_INIT);
     if (!emu_is(pool, EMU_POOL)) return emu_wrong(CUDA_ERROR_INVALID_VALUE, "there is no such pool, or it was destroyed");
-    if (pool->used > 0) emu_wrong(CUDA_ERROR_INVALID_VALUE, "the pool ends with %llu bytes in use", (unsigned long long)pool->used);
+    if (pool->used > 0) emu_wrong(CUDA_ERROR_INVALID_VALUE, "the pool ends with %llu bytes in use",
+        (unsigned long long)pool->used);
     emu_blocks_drop(NULL, pool);
     trim(pool, 0);
     emu_handle_drop(pool);
@@ -214,7 +215,8 @@ CUresult CUDAAPI cuMemFreeAsync(CUdeviceptr dptr, CUstream hStream) {
     if (!block || block->at != dptr)
         return emu_wrong(CUDA_ERROR_INVALID_VALUE, "no allocation begins at 0x%llx", (unsigned long long)dptr);
     if (!block->pool) return emu_wrong(CUDA_ERROR_INVALID_VALUE, "0x%llx is of no pool", (unsigned long long)dptr);
-    if (block->state == EMU_FREED) return emu_wrong(CUDA_ERROR_INVALID_VALUE, "0x%llx was freed already", (unsigned long long)dptr);
+    if (block->state == EMU_FREED) return emu_wrong(CUDA_ERROR_INVALID_VALUE, "0x%llx was freed already",
+        (unsigned long long)dptr);
     if (stream->capture) return emu_wrong(emu_capture_spoil(stream), "graphs that free are not emulated");
     return order(stream, EMU_GIVE, block);
 }

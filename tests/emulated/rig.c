@@ -3,7 +3,8 @@
 
 #include "ops/portable/portable.h"
 
-int nvrtcCreateProgram(void **program, const char *text, const char *name, int n, const char *const *headers, const char *const *names);
+int nvrtcCreateProgram(void **program, const char *text, const char *name, int n, const char *const *headers,
+    const char *const *names);
 int nvrtcCompileProgram(void *program, int n, const char *const *options);
 int nvrtcGetCUBINSize(void *program, size_t *bytes);
 int nvrtcGetCUBIN(void *program, char *to);

@@ -122,7 +122,8 @@ CUresult emu_block_make(CUcontext context, CUmemoryPool pool, size_t bytes, emu_
     const size_t span = (bytes + FENCE + PAGE - 1) / PAGE * PAGE + PAGE;
     if (!open_space() || !take_share(context, pool, bytes)) return CUDA_ERROR_OUT_OF_MEMORY;
     emu_block *block = calloc(1, sizeof *block);
-    if (block) *block = (emu_block){.at = choose(d, span), .bytes = bytes, .span = span, .state = EMU_RESERVED, .context = context, .pool = pool};
+    if (block) *block = (emu_block){.at = choose(d, span), .bytes = bytes, .span = span, .state = EMU_RESERVED,
+        .context = context, .pool = pool};
     if (!block || !block->at || !insert(block)) {
         give_share(d, pool, bytes);
         free(block);
@@ -148,7 +149,8 @@ static void check_fence(const emu_block *block) {
     const char *fence = bytes_of(block->at) + block->bytes;
     for (int i = 0; i < FENCE; i++)
         if (fence[i] != FENCE_BYTE) {
-            emu_wrong(CUDA_ERROR_ILLEGAL_ADDRESS, "something wrote %d bytes beyond the %zu bytes at 0x%llx", i + 1, block->bytes,
+            emu_wrong(CUDA_ERROR_ILLEGAL_ADDRESS, "something wrote %d bytes beyond the %zu bytes at 0x%llx", i + 1,
+                block->bytes,
                 (unsigned long long)block->at);
             return;
         }
@@ -158,7 +160,8 @@ void emu_block_end(emu_block *block, const char *by) {
     char *at = bytes_of(block->at);
     if (block->state == EMU_LIVE) check_fence(block);
     if (block->users > 0) {
-        emu_context_fail(block->context, emu_wrong(CUDA_ERROR_ILLEGAL_ADDRESS, "%s frees 0x%llx, which another stream uses now", by,
+        emu_context_fail(block->context, emu_wrong(CUDA_ERROR_ILLEGAL_ADDRESS,
+            "%s frees 0x%llx, which another stream uses now", by,
             (unsigned long long)block->at));
     } else mmap(at, block->span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     give_share(block->pool ? block->pool->device : block->context->device, block->pool, block->bytes);
@@ -220,8 +223,8 @@ char *emu_reach(CUcontext context, CUdeviceptr at, size_t bytes, const char *wha
         *found = block;
         return bytes_of(at);
     }
-    emu_wrong(CUDA_ERROR_ILLEGAL_ADDRESS, "%s: %zu bytes at 0x%llx: the address %s%s%s (block of %zu bytes at 0x%llx)", what, bytes,
-        (unsigned long long)at, why, block && block->state == EMU_FREED ? " by " : "",
+    emu_wrong(CUDA_ERROR_ILLEGAL_ADDRESS, "%s: %zu bytes at 0x%llx: the address %s%s%s (block of %zu bytes at 0x%llx)", what,
+        bytes, (unsigned long long)at, why, block && block->state == EMU_FREED ? " by " : "",
         block && block->state == EMU_FREED ? block->freed_by : "", block ? block->bytes : 0,
         (unsigned long long)(block ? block->at : 0));
     return NULL;

@@ -111,7 +111,8 @@ static CUresult legacy_of(CUcontext context, CUstream *stream) {
 
 CUresult emu_stream_find(CUcontext context, CUstream handle, CUstream *stream) {
     if (!handle || handle == CU_STREAM_LEGACY) return legacy_of(context, stream);
-    if (!emu_is(handle, EMU_STREAM)) return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "there is no stream %p, or it was destroyed", (void *)handle);
+    if (!emu_is(handle, EMU_STREAM)) return emu_wrong(CUDA_ERROR_INVALID_HANDLE,
+        "there is no stream %p, or it was destroyed", (void *)handle);
     if (handle->context != context)
         return emu_wrong(CUDA_ERROR_INVALID_HANDLE, "the stream is of another context (GPU %d) than the current one (GPU %d)",
             handle->context->device->number, context->device->number);
@@ -208,7 +209,8 @@ static CUresult obey_legacy(CUstream s) {
     if (s != legacy) return legacy && legacy->asked > legacy->done ? follow(s, legacy) : CUDA_SUCCESS;
     for (CUstream other = s->context->streams; other; other = other->next) {
         if (other == s || (other->flags & CU_STREAM_NON_BLOCKING)) continue;
-        if (other->capture) return emu_wrong(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT, "the legacy stream would wait for one in capture");
+        if (other->capture) return emu_wrong(CUDA_ERROR_STREAM_CAPTURE_IMPLICIT,
+            "the legacy stream would wait for one in capture");
         if (other->asked > other->done) TRY(follow(s, other));
     }
     return CUDA_SUCCESS;

@@ -39,7 +39,8 @@ static void takes_packed_parameters(void **state) {
     uint32_t out[N];
     rig_open(&r, 0);
     CUdeviceptr y = rig_alloc(sizeof out);
-    struct { CUdeviceptr y; int64_t offset; int32_t rank, dense; int64_t size[8], stride[8]; uint64_t bits; int64_t run, n; } all = {
+    struct { CUdeviceptr y; int64_t offset; int32_t rank, dense; int64_t size[8], stride[8]; uint64_t bits; int64_t run,
+        n; } all = {
         .y = y, .rank = 1, .dense = 1, .size = {N}, .stride = {1}, .bits = 0xabcd1234, .run = 1, .n = N};
     size_t bytes = sizeof all, offset, size;
     void *extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &all, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes, CU_LAUNCH_PARAM_END};

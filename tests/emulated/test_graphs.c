@@ -5,7 +5,8 @@
 enum { N = 64 };
 
 static CUDA_KERNEL_NODE_PARAMS move_params(const rig *r, void **parameters) {
-    return (CUDA_KERNEL_NODE_PARAMS){.func = r->move, .gridDimX = 1, .gridDimY = 1, .gridDimZ = 1, .blockDimX = N, .blockDimY = 1,
+    return (CUDA_KERNEL_NODE_PARAMS){.func = r->move, .gridDimX = 1, .gridDimY = 1, .gridDimZ = 1, .blockDimX = N,
+        .blockDimY = 1,
                                      .blockDimZ = 1, .kernelParams = parameters};
 }
 

@@ -17,7 +17,8 @@ static bool find(const char *text, const char *name, size_t *bytes, size_t *alig
 
 static bool is_number(const char *name, size_t *bytes) {
     static const struct { const char *name; size_t bytes; } numbers[] = {
-        {"char", 1}, {"uchar", 1}, {"short", 2}, {"ushort", 2}, {"int", 4}, {"uint", 4}, {"float", 4}, {"long", 8}, {"ulong", 8},
+        {"char", 1}, {"uchar", 1}, {"short", 2}, {"ushort", 2}, {"int", 4}, {"uint", 4}, {"float", 4}, {"long", 8},
+            {"ulong", 8},
         {"double", 8}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(numbers[i].name, name) != 0) continue;
@@ -115,4 +116,5 @@ static bool find(const char *text, const char *name, size_t *bytes, size_t *alig
     return find_alias(text, name, of) && find(text, of, bytes, align, depth + 1);
 }
 
-bool emu_type_find(const char *text, const char *name, size_t *bytes, size_t *align) { return find(text, name, bytes, align, 0); }
+bool emu_type_find(const char *text, const char *name, size_t *bytes, size_t *align) { return find(text, name, bytes,
+    align, 0); }

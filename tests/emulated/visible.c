@@ -13,7 +13,10 @@
 static void print_uuid(const CUuuid *uuid, const char *begin, char text[48]) {
     const unsigned char *b = (const unsigned char *)uuid->bytes;
     int n = snprintf(text, 48, "%s", begin);
-    for (int i = 0; i < 16; i++) n += snprintf(text + n, 48 - (size_t)n, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
+    for (int i = 0; i < 16; i++) {
+        const bool dash = i == 4 || i == 6 || i == 8 || i == 10;
+        n += snprintf(text + n, 48 - (size_t)n, "%s%02x", dash ? "-" : "", b[i]);
+    }
 }
 
 static bool is_named(const emu_device *d, const char *word, size_t n) {
