@@ -40,7 +40,7 @@ bool emu_command_copy(const emu_command *from, emu_command *to) {
     *to = *from;
     if (from->work == EMU_KERNEL) return copy_launch(&from->launch, &to->launch);
     if (from->work == EMU_LIST) to->list->refs++;
-    if (from->work == EMU_CALL && to->other.keep) to->other.keep(to->other.data);
+    if (from->work == EMU_SERVICE) emu_service_keep(to->service);
     return true;
 }
 
@@ -56,9 +56,7 @@ void emu_command_clear(emu_command *c) {
     case EMU_TAKE:
     case EMU_GIVE: c->block->commands--; break;
     case EMU_LIST: emu_list_drop(c->list); break;
-    case EMU_CALL:
-        if (c->other.drop) c->other.drop(c->other.data);
-        break;
+    case EMU_SERVICE: emu_service_drop(c->service); break;
     default: break;
     }
     c->work = EMU_NOTHING;
@@ -145,7 +143,7 @@ CUresult emu_command_run(CUstream s, emu_command *c) {
     case EMU_TAKE: emu_block_begin(c->block); break;
     case EMU_GIVE: return give(c);
     case EMU_LIST: return emu_list_run(s, c->list);
-    case EMU_CALL: return c->other.run(s->context, c->other.data);
+    case EMU_SERVICE: return emu_service_run(s, c->service);
     case EMU_NOTHING: break;
     }
     return CUDA_SUCCESS;

@@ -189,7 +189,7 @@ emu_point *emu_point_keep(emu_point *point);
 void emu_point_drop(emu_point *point);
 
 typedef enum emu_work { EMU_NOTHING, EMU_KERNEL, EMU_COPY, EMU_FILL, EMU_RECORD, EMU_AWAIT, EMU_HOST, EMU_TAKE, EMU_GIVE,
-    EMU_LIST, EMU_CALL } emu_work;
+    EMU_LIST, EMU_SERVICE } emu_work;
 typedef struct emu_end { char *host; CUdeviceptr device; CUcontext context; } emu_end;
 typedef struct emu_launch {
     CUfunction function;
@@ -210,13 +210,13 @@ typedef struct emu_command {
         struct { CUhostFn function; CUstreamCallback callback; void *data; } host;
         emu_block *block;
         struct emu_list *list;
-        /* Work of another library of this rig, on the lock; 0 or an error of the context. */
-        struct { CUresult (*run)(CUcontext, void *); void (*keep)(void *), (*drop)(void *); void *data; } other;
+        struct emu_service *service;      /* of another library of this rig; counted */
     };
 } emu_command;
 
-/* What a graph does, in an order that its dependencies allow. Counted: executable graphs and launches share it. */
-typedef struct emu_list { unsigned refs, n; emu_command *command; } emu_list;
+/* What a graph does, in an order that its dependencies allow; at[i]: where its node i is done, counted from 1. Counted:
+   executable graphs, launches and nodes that are graphs share it. */
+typedef struct emu_list { unsigned refs, n, *at; emu_command *command; } emu_list;
 
 emu_command *emu_command_make(emu_work work);
 /* Copies what a command owns; false when memory ran out. */
@@ -227,7 +227,13 @@ CUresult emu_command_run(CUstream stream, emu_command *command);
 /* What is left of it when its context is lost: who waits for it must not wait for ever. */
 void emu_command_skip(CUstream stream, emu_command *command);
 CUresult emu_launch_run(CUstream stream, const emu_launch *launch);
+/* One more launch of the device: the script's faults of it. */
+CUresult emu_launch_count(CUstream stream);
+CUresult emu_service_run(CUstream stream, struct emu_service *service);
+void emu_service_keep(struct emu_service *service);
+void emu_service_drop(struct emu_service *service);
 CUresult emu_list_run(CUstream stream, emu_list *list);
+emu_list *emu_list_make(const struct CUgraph_st *graph);
 void emu_list_drop(emu_list *list);
 
 struct CUstream_st {

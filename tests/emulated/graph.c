@@ -155,6 +155,20 @@ CUresult CUDAAPI cuGraphAddMemcpyNode(CUgraphNode *phGraphNode, CUgraph hGraph, 
     return add(hGraph, dependencies, numDependencies, c, phGraphNode);
 }
 
+/* A copy of the graph as it is now. */
+CUresult CUDAAPI cuGraphAddChildGraphNode(CUgraphNode *phGraphNode, CUgraph hGraph, const CUgraphNode *dependencies,
+                                          size_t numDependencies, CUgraph childGraph) {
+    ENTER(EMU_CONTEXT);
+    GRAPH(hGraph);
+    GRAPH(childGraph);
+    if (!phGraphNode) return CUDA_ERROR_INVALID_VALUE;
+    emu_command *c = emu_command_make(EMU_LIST);
+    if (c) c->list = emu_list_make(childGraph);
+    if (c && c->list) return add(hGraph, dependencies, numDependencies, c, phGraphNode);
+    free(c);
+    return CUDA_ERROR_OUT_OF_MEMORY;
+}
+
 /* --------------------------------------------------------------------------------------------- questions -- */
 
 CUresult CUDAAPI cuGraphGetNodes(CUgraph hGraph, CUgraphNode *nodes, size_t *numNodes) {
@@ -171,7 +185,7 @@ CUresult CUDAAPI cuGraphNodeGetType(CUgraphNode hNode, CUgraphNodeType *type) {
     if (!hNode || !type) return CUDA_ERROR_INVALID_VALUE;
     switch (hNode->command.work) {
     case EMU_KERNEL:
-    case EMU_CALL: *type = CU_GRAPH_NODE_TYPE_KERNEL; break;
+    case EMU_SERVICE: *type = CU_GRAPH_NODE_TYPE_KERNEL; break;
     case EMU_COPY: *type = CU_GRAPH_NODE_TYPE_MEMCPY; break;
     case EMU_FILL: *type = CU_GRAPH_NODE_TYPE_MEMSET; break;
     case EMU_HOST: *type = CU_GRAPH_NODE_TYPE_HOST; break;

@@ -105,8 +105,7 @@ CUresult CUDAAPI cuLaunchKernel(CUfunction f, unsigned int gridDimX, unsigned in
 
 static bool is_due(const int64_t after, uint64_t launches) { return after >= 0 && launches > (uint64_t)after; }
 
-/* The script's faults of devices. */
-static CUresult check_script(CUstream s) {
+CUresult emu_launch_count(CUstream s) {
     emu_device *d = s->context->device;
     d->launches++;
     if (is_due(emu_rules.lost[d->number], d->launches)) return CUDA_ERROR_ILLEGAL_ADDRESS;
@@ -169,7 +168,7 @@ static CUresult compute(CUcontext context, const emu_launch *l, const arguments 
 
 CUresult emu_launch_run(CUstream s, const emu_launch *l) {
     arguments a = {0};
-    TRY(check_script(s));
+    TRY(emu_launch_count(s));
     if (!l->function->module)
         return emu_wrong(CUDA_ERROR_LAUNCH_FAILED, "the module of \"%s\" was unloaded before the kernel ran",
             l->function->name);

@@ -27,6 +27,8 @@ HAL_EMULATED_SOURCES = \
 	tests/emulated/pinned.c \
 	tests/emulated/pool.c \
 	tests/emulated/script.c \
+	tests/emulated/service.c \
+	tests/emulated/service.h \
 	tests/emulated/space.c \
 	tests/emulated/stream.c \
 	tests/emulated/text.c \

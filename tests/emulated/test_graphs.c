@@ -159,6 +159,47 @@ static void captures_update(void **state) {
     rig_close(&r);
 }
 
+/* What was captured becomes a node of another graph, and is exchanged for one like it. */
+static void graphs_hold_graphs(void **state) {
+    (void)state;
+    const uint64_t wrongs = hal_emulated_cuda_wrong();
+    rig r;
+    CUgraph g, child[2], other;
+    CUgraphNode node, last;
+    CUgraphExec exec;
+    CUgraphNodeType type;
+    rig_open(&r, 0);
+    const CUdeviceptr x = rig_alloc(N * 4), y = rig_alloc(N * 4);
+    for (int i = 0; i < 2; i++) {
+        assert_fine(cuStreamBeginCapture(r.stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+        assert_fine(cuMemsetD32Async(x, (unsigned)i + 31, N, r.stream));
+        assert_fine(cuStreamEndCapture(r.stream, &child[i]));
+    }
+    assert_fine(cuGraphCreate(&g, 0));
+    assert_fine(cuGraphCreate(&other, 0));
+    assert_fine(cuGraphAddChildGraphNode(&node, g, NULL, 0, child[0]));
+    assert_fine(cuGraphNodeGetType(node, &type));
+    assert_int_equal(type, CU_GRAPH_NODE_TYPE_GRAPH);
+    last = add_move(&r, g, node, x, y);
+    assert_fine(cuGraphInstantiateWithFlags(&exec, g, 0));
+    assert_fine(cuGraphLaunch(exec, r.stream));
+    assert_int_equal(value_of(y, r.stream), 31);
+    assert_fine(cuGraphExecChildGraphNodeSetParams(exec, node, child[1]));
+    assert_fine(cuGraphLaunch(exec, r.stream));
+    assert_int_equal(value_of(y, r.stream), 32);
+    assert_cuda(cuGraphExecChildGraphNodeSetParams(exec, node, other), CUDA_ERROR_INVALID_VALUE);
+    assert_cuda(cuGraphExecChildGraphNodeSetParams(exec, last, child[0]), CUDA_ERROR_INVALID_VALUE);
+    assert_fine(cuStreamSynchronize(r.stream));
+    assert_fine(cuGraphExecDestroy(exec));
+    assert_fine(cuGraphDestroy(g));
+    assert_fine(cuGraphDestroy(other));
+    for (int i = 0; i < 2; i++) assert_fine(cuGraphDestroy(child[i]));
+    assert_fine(cuMemFree(x));
+    assert_fine(cuMemFree(y));
+    rig_close(&r);
+    rig_check(wrongs + 2);
+}
+
 static void captures_forbid(void **state) {
     (void)state;
     rig r;
@@ -182,6 +223,7 @@ int main(void) {
         cmocka_unit_test(missing_edges_show),
         cmocka_unit_test(captures),
         cmocka_unit_test(captures_update),
+        cmocka_unit_test(graphs_hold_graphs),
         cmocka_unit_test(captures_forbid),
     };
     return cmocka_run_group_tests_name("graphs of the emulated CUDA driver", tests, NULL, NULL);
