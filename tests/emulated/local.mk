@@ -42,7 +42,13 @@ HAL_EMULATED_COMPILER_SOURCES = \
 	tests/emulated/text.c
 HAL_EMULATED_TESTS =
 
-EXTRA_DIST += $(HAL_EMULATED_SOURCES) tests/emulated/nvrtc.c tests/emulated/emulated-cuda.in
+HAL_EMULATED_CUBLASLT_SOURCES = \
+	tests/emulated/cublaslt.c \
+	tests/emulated/gemm.c \
+	tests/emulated/gemm.h \
+	tests/emulated/service.h
+
+EXTRA_DIST += $(HAL_EMULATED_SOURCES) $(HAL_EMULATED_CUBLASLT_SOURCES) tests/emulated/nvrtc.c tests/emulated/emulated-cuda.in
 CLEANFILES += tests/emulated-cuda
 
 if HAVE_CUDA
@@ -50,12 +56,19 @@ if HAVE_OPENCL
 HAL_EMULATED_LIBS = tests/emulated/lib/libcuda.so.1 tests/emulated/lib/libnvrtc.so.13
 noinst_LTLIBRARIES += libemulated_cuda.la libemulated_nvrtc.la
 HAL_EMULATED_ALL = $(HAL_EMULATED_LIBS) tests/emulated-cuda
+if HAVE_CUBLASLT
+HAL_EMULATED_LIBS += tests/emulated/lib/libcublasLt.so.13
+noinst_LTLIBRARIES += libemulated_cublaslt.la
+endif
 if HAVE_CMOCKA
 HAL_EMULATED_TESTS += \
 	tests/emulated/test_driver \
 	tests/emulated/test_faults \
 	tests/emulated/test_graphs \
 	tests/emulated/test_strict
+if HAVE_CUBLASLT
+HAL_EMULATED_TESTS += tests/emulated/test_cublaslt
+endif
 check_PROGRAMS += $(HAL_EMULATED_TESTS)
 TESTS += $(HAL_EMULATED_TESTS)
 endif
@@ -70,14 +83,20 @@ libemulated_cuda_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(OPENCL_CFLAGS)
 libemulated_nvrtc_la_SOURCES = $(HAL_EMULATED_COMPILER_SOURCES)
 nodist_libemulated_nvrtc_la_SOURCES = ops/portable/texts.c
 libemulated_nvrtc_la_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS)
+# Its loops are for the compiler to make vectors of: a training has a few of these products each step.
+libemulated_cublaslt_la_SOURCES = $(HAL_EMULATED_CUBLASLT_SOURCES)
+libemulated_cublaslt_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CUBLASLT_CFLAGS) -O3
 
 # The names that programs look for, which libtool would not give. They are never unloaded: their threads live in them.
 emulated_link = $(AM_V_CCLD)$(MKDIR_P) $(@D) && \
 	$(CC) $(CFLAGS) $(HAL_SANITIZE_FLAGS) -shared $(LDFLAGS) $(AM_LDFLAGS) -Wl,-soname,$(@F) -Wl,-z,nodelete -o $@.new \
-	  -Wl,--whole-archive .libs/$(<:.la=.a) -Wl,--no-whole-archive $(LIBS) && mv $@.new $@
+	  -Wl,--whole-archive .libs/$(<:.la=.a) -Wl,--no-whole-archive $(filter %.so.1,$^) $(LIBS) $(LIBM) && mv $@.new $@
 tests/emulated/lib/libcuda.so.1: libemulated_cuda.la
 	$(emulated_link)
 tests/emulated/lib/libnvrtc.so.13: libemulated_nvrtc.la
+	$(emulated_link)
+# it has the driver that is there do the work
+tests/emulated/lib/libcublasLt.so.13: libemulated_cublaslt.la tests/emulated/lib/libcuda.so.1
 	$(emulated_link)
 
 tests/emulated-cuda: $(top_srcdir)/tests/emulated/emulated-cuda.in Makefile
@@ -103,3 +122,7 @@ tests_emulated_test_strict_SOURCES = tests/emulated/test_strict.c tests/emulated
 tests_emulated_test_strict_CFLAGS = $(emulated_test_cflags)
 tests_emulated_test_strict_LDADD = $(emulated_test_ldadd)
 tests_emulated_test_strict_LDFLAGS = $(emulated_test_ldflags)
+tests_emulated_test_cublaslt_SOURCES = tests/emulated/test_cublaslt.c tests/emulated/rig.c tests/emulated/rig.h
+tests_emulated_test_cublaslt_CFLAGS = $(emulated_test_cflags) $(CUBLASLT_CFLAGS)
+tests_emulated_test_cublaslt_LDADD = $(emulated_test_ldadd)
+tests_emulated_test_cublaslt_LDFLAGS = $(emulated_test_ldflags)
