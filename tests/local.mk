@@ -284,6 +284,7 @@ HAL_CLI_TESTS = \
 	tests/cli/cases_beside.py \
 	tests/cli/cases_checkpoint.py \
 	tests/cli/cases_deadline.py \
+	tests/cli/cases_emulated.py \
 	tests/cli/cases_generate.py \
 	tests/cli/cases_hwloc.py \
 	tests/cli/cases_info.py \

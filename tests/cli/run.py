@@ -18,6 +18,7 @@ import traceback
 import cases_beside
 import cases_checkpoint
 import cases_deadline
+import cases_emulated
 import cases_generate
 import cases_hwloc
 import cases_info

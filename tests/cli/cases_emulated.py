@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emulated CUDA driver under the tools: its devices, which are told as emulated wherever results are."""
+import json
+import shutil
+
+from support import Skipped, case, expect, variants
+
+RIG = "tests/emulated-cuda"
+
+
+def emulated(t, *words, **extra):
+    """A tool of the build tree on the emulated driver."""
+    if not (t.build / "tests/emulated/lib/libcuda.so.1").exists():
+        raise Skipped("the emulated driver is not built: it needs cuda.h and the headers of OpenCL")
+    return t.run(RIG, *words, **extra)
+
+
+def gpus(t, **extra):
+    """What the tool asks libraries for, with time enough for a busy machine."""
+    result = emulated(t, "hal-info", "--probe", "--json", "--deadline", 60, **extra)
+    return [d for d in json.loads(result.out)["devices"] if d["kind"] == "gpu"]
+
+
+@case
+def emulated_devices_are_gpu0_and_gpu1(t):
+    found = gpus(t)
+    expect([d["alias"] for d in found] == ["gpu0", "gpu1"], f"{found}")
+    for number, device in enumerate(found):
+        expect(device["name"].startswith(f"emulated GPU {number} ("), device["name"])
+        expect("emulated" in device["features"], f"{device['features']}")
+
+
+@variants(("the second alone", "1", ["0000:e2:00.0"]), ("the other way round", "1,0", ["0000:e1:00.0", "0000:e2:00.0"]),
+          ("none", "-1", []))
+def emulated_devices_that_are_visible(t, visible, addresses):
+    found = gpus(t, CUDA_VISIBLE_DEVICES=visible)
+    expect(sorted(d["address"] for d in found) == addresses, f"{[d['address'] for d in found]}")
+
+
+@case
+def emulated_devices_do_not_outlive_the_command(t):
+    emulated(t, "hal-info", "--probe")
+    expect("emulated GPU" not in t.run("hal-info").out, "a command without the rig sees an emulated device")
+
+
+@case
+def emulated_driver_without_devices(t):
+    found = gpus(t, HAL_EMULATED_CUDA_SCRIPT="no-device")
+    expect(not found, f"{found}")
+
+
+@case
+def emulated_cuda_runs_installed_commands_with_their_own_plugins(t):
+    command = t.path("command")
+    command.write_text("#!/bin/sh\necho \"${HAL_PLUGIN_PATH:-none}\"\necho \"$LD_LIBRARY_PATH\"\n")
+    command.chmod(0o755)
+    result = emulated(t, command, HAL_PLUGIN_PATH=None, HAL_PROBE=None)
+    lines = result.out.splitlines()
+    expect(result.code == 0 and lines[0] == "none", result.out)
+    expect(lines[1].split(":")[0] == str(t.build / "tests/emulated/lib"), result.out)
+
+
+@case
+def emulated_cuda_says_how_it_is_used(t):
+    expect(shutil.which("sh") and emulated(t).code == 2, "no command is a usage error")
