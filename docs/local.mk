@@ -20,6 +20,7 @@ HAL_DOCS = \
 	docs/decisions \
 	docs/discovery.md \
 	docs/discovery.py \
+	docs/emulated-cuda.md \
 	docs/hgx.svg \
 	docs/loss.svg \
 	docs/numerics.md \

@@ -89,7 +89,7 @@ libemulated_cublaslt_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CUBLASLT_CFLAGS) 
 
 # The names that programs look for, which libtool would not give. They are never unloaded: their threads live in them.
 emulated_link = $(AM_V_CCLD)$(MKDIR_P) $(@D) && \
-	$(CC) $(CFLAGS) $(HAL_SANITIZE_FLAGS) -shared $(LDFLAGS) $(AM_LDFLAGS) -Wl,-soname,$(@F) -Wl,-z,nodelete -o $@.new \
+	$(CC) $(AM_CFLAGS) $(CFLAGS) -shared $(LDFLAGS) $(AM_LDFLAGS) -Wl,-soname,$(@F) -Wl,-z,nodelete -o $@.new \
 	  -Wl,--whole-archive .libs/$(<:.la=.a) -Wl,--no-whole-archive $(filter %.so.1,$^) $(LIBS) $(LIBM) && mv $@.new $@
 tests/emulated/lib/libcuda.so.1: libemulated_cuda.la
 	$(emulated_link)
