@@ -212,6 +212,10 @@ CUresult CUDAAPI cuFuncGetModule(CUmodule *hmod, CUfunction hfunc) {
     return CUDA_SUCCESS;
 }
 
+/* Headers of CUDA 12.0 lack these two. */
+EMU_EXPORT CUresult CUDAAPI cuFuncGetName(const char **name, CUfunction hfunc);
+EMU_EXPORT CUresult CUDAAPI cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t *paramOffset, size_t *paramSize);
+
 CUresult CUDAAPI cuFuncGetName(const char **name, CUfunction hfunc) {
     ENTER(EMU_CONTEXT);
     FUNCTION(hfunc);

@@ -66,7 +66,9 @@ CUresult CUDAAPI cuMemPoolCreate(CUmemoryPool *pool, const CUmemPoolProps *poolP
     emu_device *d = emu_device_of(poolProps->location.id);
     if (!d) return CUDA_ERROR_INVALID_DEVICE;
     TRY(make(d, false, pool));
+#if CUDA_VERSION >= 12040 /* headers before have no such member */
     (*pool)->most = poolProps->maxSize;
+#endif
     return CUDA_SUCCESS;
 }
 

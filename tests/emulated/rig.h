@@ -17,6 +17,9 @@
 
 #include "tests/emulated/control.h"
 
+/* Headers of CUDA 12.0 lack it. */
+CUresult CUDAAPI cuFuncGetParamInfo(CUfunction func, size_t index, size_t *offset, size_t *bytes);
+
 #define assert_cuda(expression, code) assert_int_equal((expression), (code))
 #define assert_fine(expression) assert_cuda(expression, CUDA_SUCCESS)
 
