@@ -16,6 +16,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_cpu_math \
 	tests/unit/test_cpu_place \
 	tests/unit/test_cpu_pool \
+	tests/unit/test_cuda_attention \
 	tests/unit/test_dataset \
 	tests/unit/test_decompose \
 	tests/unit/test_device \
@@ -94,7 +95,9 @@ endif
 # helpers that several tests share
 HAL_TEST_SOURCES = \
 	tests/emulation/amx_emulation.h \
+	tests/emulation/attention_mma.h \
 	tests/emulation/avx512_emulation.h \
+	tests/emulation/lanes.h \
 	tests/fault/tiny.c \
 	tests/fault/tiny.h \
 	tests/unit/cases_test.h \
@@ -127,6 +130,14 @@ tests_unit_test_gemm_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_gemm_CFLAGS = $(HAL_KERNEL_CFLAGS) -Wno-psabi -Og
 tests_unit_test_gemm_LDADD = libhal_cpu_avx2.la libhal_cpu_avx512.la libhal_cpu_avx512bf16.la \
 	libhal_cpu_amx.la $(LDADD)
+
+# Kernels of ops/cuda on emulated lanes.
+tests_unit_test_cuda_attention_SOURCES = tests/unit/test_cuda_attention.c \
+	tests/emulation/attention_bf16_128.c tests/emulation/attention_bf16_64.c tests/emulation/attention_bf16_biased.c \
+	tests/emulation/attention_f16_128.c tests/emulation/attention_f16_64.c tests/emulation/lanes.c \
+	tools/hal-matrix/compare.c tools/hal-matrix/matrix.h
+tests_unit_test_cuda_attention_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_cuda_attention_LDADD = libhal_portable.la $(LDADD)
 
 tests_opencl_test_driver_SOURCES = tests/opencl/test_driver.c tests/opencl/driver_test.h tests/opencl/leaks.h $(HAL_OPENCL_SOURCES)
 tests_opencl_test_driver_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS) $(CMOCKA_CFLAGS)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attention and its gradient, in blocks of queries and keys. Kernels: attention.cl and attention_grad.cl. */
+/* Attention and its gradient, in blocks of queries and keys. Kernels: attention.cl and attention_grad.cl; for devices whose
+   warps multiply matrices those of ops/cuda. */
 #include <math.h>
 
 #include "planners.h"
 #include "space.h"
 
 enum { LANES = 32, BLOCK = 64, TURNS = 4, PLAIN_GROUP = 64, LEAST_ROWS = 64 };
+/* Of tiles.cuh: work-items in a group, and the rows of queries or keys that it has. */
+enum { WARPS_GROUP = 128, WARPS_ROWS = 64 };
 
 /* Mirrors of scores.cl; strides in elements. */
 typedef struct strides { int64_t of[4]; } strides;
@@ -118,6 +121,25 @@ static void forward_tiled(const plan *w) {
     pass_shape(w);
 }
 
+/* Whether the kernels of ops/cuda are for it: 16-bit operands of one dtype, heads of 64 or 128; they count rows in int. */
+static bool is_for_warps(const plan *w) {
+    const hal_portable_operand *q = &w->call->operand[w->q];
+    const attention *p = &w->p;
+    return w->call->traits->warp_products && (q->dtype == HAL_F16 || q->dtype == HAL_BF16) && q[1].dtype == q->dtype &&
+        q[2].dtype == q->dtype && p->d == p->e && (p->d == 64 || p->d == 128) && p->s < 1 << 30 && p->t < 1 << 30;
+}
+
+static int64_t count_rows(const attention *p) { return p->b * p->hk * ceil_of(p->hq / p->hk * p->t, WARPS_ROWS); }
+
+static void forward_warps(const plan *w) {
+    const uint32_t program = hal_portable_use(w->call, "mma+scores+tiles+attention_mma", NULL,
+        "T=%s D=%d BIAS=%s BIASED=%d", type_of(w, 0), (int)w->p.d, type_of(w, w->p.biased ? w->bias : 0), w->p.biased);
+    hal_portable_launch_add(w->call, program, "attention_mma", (uint64_t)(count_rows(&w->p) * WARPS_GROUP), 1, 1);
+    hal_portable_group(w->call, WARPS_GROUP, 1, 1);
+    pass_forward(w);
+    pass_shape(w);
+}
+
 static void forward_plain(const plan *w) {
     const uint32_t program = forward_program(w, " ATTENTION_PLAIN");
     hal_portable_launch_add(w->call, program, "attention_plain", (uint64_t)(w->p.b * w->p.hq * w->p.t), 1, 1);
@@ -132,6 +154,7 @@ void hal_portable_plan_attention(hal_portable_call *call) {
     if (w.p.b * w.p.hq * w.p.t == 0) return;
     if (call->operand[0].dtype == HAL_F64) forward_plain(&w);
     else if (call->traits->wide) forward_wide(&w);
+    else if (is_for_warps(&w)) forward_warps(&w);
     else forward_tiled(&w);
 }
 

@@ -62,7 +62,10 @@ HAL_PORTABLE_KERNELS = \
 	ops/portable/scores.cl \
 	ops/portable/softmax.cl \
 	ops/portable/step.cl \
-	ops/portable/tile.cl
+	ops/portable/tile.cl \
+	ops/cuda/attention_mma.cu \
+	ops/cuda/mma.cuh \
+	ops/cuda/tiles.cuh
 
 noinst_LTLIBRARIES += libhal_portable.la
 libhal_portable_la_SOURCES = $(HAL_PORTABLE_SOURCES)

@@ -35,6 +35,8 @@ typedef struct hal_portable_traits {
     /** Products run quicker in smaller tiles here: 4 rows in registers, not 8 (wide), or groups of 8 x 8, not 16 x 16 (else).
      *  Never changes the order of a sum. */
     bool small_tiles;
+    /** CUDA from sm_80 on: 32 work-items of a group multiply matrices of 16 x 16 and 16 x 8 (ops/cuda/mma.cuh). */
+    bool warp_products;
     /** Most work-items in a group; compute units; floats in a good vector (wide) or work-items in step (else). */
     uint32_t group, units, lanes;
     /** Bytes of local memory a group may have. */

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define T BF16
+#define D 128
+#define BIASED 0
+#define KERNEL(name) lanes_##name##_bf16_128
+#include "tests/emulation/attention_mma.h"

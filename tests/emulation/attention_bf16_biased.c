@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define T BF16
+#define D 64
+#define BIASED 1
+#define KERNEL(name) lanes_##name##_biased
+#include "tests/emulation/attention_mma.h"

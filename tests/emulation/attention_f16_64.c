@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define T F16
+#define D 64
+#define BIASED 0
+#define KERNEL(name) lanes_##name##_f16_64
+#include "tests/emulation/attention_mma.h"
