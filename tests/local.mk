@@ -134,7 +134,9 @@ tests_unit_test_gemm_LDADD = libhal_cpu_avx2.la libhal_cpu_avx512.la libhal_cpu_
 # Kernels of ops/cuda on emulated lanes.
 tests_unit_test_cuda_attention_SOURCES = tests/unit/test_cuda_attention.c \
 	tests/emulation/attention_bf16_128.c tests/emulation/attention_bf16_64.c tests/emulation/attention_bf16_biased.c \
-	tests/emulation/attention_f16_128.c tests/emulation/attention_f16_64.c tests/emulation/lanes.c \
+	tests/emulation/attention_f16_128.c tests/emulation/attention_f16_64.c \
+	tests/emulation/attention_grad_bf16_128.c tests/emulation/attention_grad_bf16_64.c \
+	tests/emulation/attention_grad_bf16_biased.c tests/emulation/lanes.c \
 	tools/hal-matrix/compare.c tools/hal-matrix/matrix.h
 tests_unit_test_cuda_attention_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_cuda_attention_LDADD = libhal_portable.la $(LDADD)

@@ -21,12 +21,6 @@
 /* What a lane keeps of its two rows: keys seen, running maximum, its own part of the sum. */
 typedef struct { int seen[2]; float top[2], sum[2]; } rows_state;
 
-/* Keys that any of the rows from r0 sees. */
-HAL_FUNCTION long most_seen(const attention *p, HAL_GLOBAL const char *start, long r0, long rows) {
-    const long last = r0 + ROWS < rows ? r0 + ROWS - 1 : rows - 1, head = hal_div(last, p->t);
-    return keys_seen(p, start, head * p->t <= r0 ? last - head * p->t : p->t - 1);
-}
-
 /* Scores in powers of two, -inf where a key is not seen. */
 HAL_FUNCTION void scale_block(float (*x)[4], const attention *p, const int *seen, int j0, HAL_GLOBAL const char *bias,
     const long *bias_at, long bias_by)
@@ -72,7 +66,7 @@ HAL_KERNEL void HAL_BOUNDS(THREADS, BIASED || D == 128 ? 2 : 3) attention_mma(HA
     const long pair = group / down, b = pair / p.hk, g = pair - b * p.hk, h0 = g * each;
     /* the longest rows of causal attention come first */
     const long r0 = (down - 1 - (group - pair * down)) * ROWS;
-    const int most = (int)most_seen(&p, AT(start), r0, count);
+    const int most = (int)most_seen(&p, AT(start), r0, r0 + ROWS < count ? r0 + ROWS : count);
     rows_state rows;
     long bias_at[2];
     uint query[D / 16][4];

@@ -15,6 +15,7 @@
  *   hal_copy_16(to, from, n)     16 bytes into local memory, on their way until hal_copies_end(); n = 0: zeros, nothing
  *                                is read; n = 16: both aligned to 16 (PTX ISA, "cp.async")
  *   hal_copies_end()             waits for the copies of this lane; others see them after a barrier
+ *   hal_exchange(v, mask)        v of the lane whose number differs in these bits
  *   hal_quad_max, hal_quad_sum   over lanes 4g ... 4g + 3
  *   hal_pack_BF16(x, y)          rounded to nearest even, x low; hal_low_BF16, hal_high_BF16 give them back
  *   hal_exp2(x)                  2^x within 2 ulp; results below 2^-126 are 0
@@ -59,7 +60,7 @@ HAL_FUNCTION void hal_copy_16(ushort *to, HAL_GLOBAL const char *from, int n) {
         :: "r"(hal_local_address(to)), "l"(__cvta_generic_to_global(from)), "r"(n) : "memory");
 }
 HAL_FUNCTION void hal_copies_end(void) { asm volatile("cp.async.wait_all;" ::: "memory"); }
-HAL_FUNCTION float hal_quad_exchange(float v, int mask) { return __shfl_xor_sync(0xffffffffu, v, mask); }
+HAL_FUNCTION float hal_exchange(float v, int mask) { return __shfl_xor_sync(0xffffffffu, v, mask); }
 HAL_FUNCTION float hal_exp2(float x) {
     float y;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
@@ -71,14 +72,14 @@ HAL_FUNCTION float hal_exp2(float x) {
 typedef struct HAL_ALIGNED(16) { uint of[4]; } hal_chunk;
 
 HAL_FUNCTION float hal_quad_max(float v) {
-    float other = hal_quad_exchange(v, 1);
+    float other = hal_exchange(v, 1);
     v = other > v ? other : v;
-    other = hal_quad_exchange(v, 2);
+    other = hal_exchange(v, 2);
     return other > v ? other : v;
 }
 HAL_FUNCTION float hal_quad_sum(float v) {
-    v += hal_quad_exchange(v, 1);
-    return v + hal_quad_exchange(v, 2);
+    v += hal_exchange(v, 1);
+    return v + hal_exchange(v, 2);
 }
 HAL_FUNCTION float hal_low_BF16(uint both) { return as_float(both << 16); }
 HAL_FUNCTION float hal_high_BF16(uint both) { return as_float(both & 0xffff0000u); }

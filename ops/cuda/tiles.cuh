@@ -37,6 +37,12 @@ HAL_FUNCTION long row_at(const hal_strides *by, long b, long head, long length, 
     return row_of(by, b, head + h, r - h * length);
 }
 
+/* Keys that any of the rows from r0 to before `end` sees, which lie one query head after the other. */
+HAL_FUNCTION long most_seen(const attention *p, HAL_GLOBAL const char *start, long r0, long end) {
+    const long head = hal_div(end - 1, p->t);
+    return keys_seen(p, start, head * p->t <= r0 ? end - 1 - head * p->t : p->t - 1);
+}
+
 HAL_FUNCTION void load_chunk(ushort *to, HAL_GLOBAL const char *from, long by, int chunked, int there) {
     if (chunked) hal_copy_16(to, from, there ? 16 : 0);
     else

@@ -246,6 +246,37 @@ static void grad_tiled(const plan *w) {
         group, delta, pass_dkv);
 }
 
+/* bf16 alone: slopes would leave the range of f16. */
+static bool is_grad_for_warps(const plan *w) {
+    const hal_portable_operand *operand = w->call->operand;
+    const uint32_t dtype = operand[Q].dtype;
+    return is_for_warps(w) && dtype == HAL_BF16 && operand[DY].dtype == dtype && operand[Y].dtype == dtype;
+}
+
+/* As launch_delta. */
+static uint64_t warps_delta(const plan *w, uint32_t program) {
+    const int64_t n = w->p.b * w->p.hq * w->p.t;
+    const uint64_t delta = hal_portable_scratch(w->call, (uint64_t)n * sizeof(float));
+    if (n == 0) return delta;
+    hal_portable_launch_add(w->call, program, "attention_delta_mma", (uint64_t)(ceil_of(n, 4) * WARPS_GROUP), 1, 1);
+    hal_portable_group(w->call, WARPS_GROUP, 1, 1);
+    pass_rows(w, DY, 4);
+    pass_rows(w, Y, 4);
+    hal_portable_pass_scratch(w->call, delta);
+    pass_shape(w);
+    return delta;
+}
+
+static void grad_warps(const plan *w) {
+    const attention *p = &w->p;
+    const uint32_t program = hal_portable_use(w->call, "mma+scores+tiles+attention_grad_mma", NULL,
+        "T=%s D=%d BIAS=%s BIASED=%d", type_of(w, Q), (int)p->d, type_of(w, p->biased ? BIAS : Q), p->biased);
+    const uint64_t delta = warps_delta(w, program);
+    launch_groups(w, program, "attention_dq_mma", count_rows(p) * WARPS_GROUP, WARPS_GROUP, delta, pass_dq);
+    launch_groups(w, program, "attention_dkv_mma", p->b * p->hk * ceil_of(p->s, WARPS_ROWS) * WARPS_GROUP, WARPS_GROUP,
+        delta, pass_dkv);
+}
+
 static void grad_plain(const plan *w) {
     const uint32_t program = grad_program(w, " ATTENTION_PLAIN");
     const uint64_t delta = launch_delta(w, program);
@@ -258,6 +289,7 @@ void hal_portable_plan_attention_grad(hal_portable_call *call) {
     const plan w = plan_of(call, Q, BIAS, attrs->causal != 0, attrs->scale);
     if (call->operand[Q].dtype == HAL_F64) grad_plain(&w);
     else if (call->traits->wide) grad_wide(&w);
+    else if (is_grad_for_warps(&w)) grad_warps(&w);
     else grad_tiled(&w);
 }
 

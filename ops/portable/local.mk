@@ -63,6 +63,7 @@ HAL_PORTABLE_KERNELS = \
 	ops/portable/softmax.cl \
 	ops/portable/step.cl \
 	ops/portable/tile.cl \
+	ops/cuda/attention_grad_mma.cu \
 	ops/cuda/attention_mma.cu \
 	ops/cuda/mma.cuh \
 	ops/cuda/tiles.cuh

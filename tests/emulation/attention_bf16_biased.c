@@ -2,5 +2,5 @@
 #define T BF16
 #define D 64
 #define BIASED 1
-#define KERNEL(name) lanes_##name##_biased
+#define KERNEL(name) lanes_attention_##name##bf16_biased
 #include "tests/emulation/attention_mma.h"

@@ -2,5 +2,5 @@
 #define T F16
 #define D 128
 #define BIASED 0
-#define KERNEL(name) lanes_##name##_f16_128
+#define KERNEL(name) lanes_attention_##name##f16_128
 #include "tests/emulation/attention_mma.h"

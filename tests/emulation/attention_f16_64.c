@@ -2,5 +2,5 @@
 #define T F16
 #define D 64
 #define BIASED 0
-#define KERNEL(name) lanes_##name##_f16_64
+#define KERNEL(name) lanes_attention_##name##f16_64
 #include "tests/emulation/attention_mma.h"

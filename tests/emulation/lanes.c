@@ -160,7 +160,7 @@ static void load_matrices(lane *warp, bool turned) {
 
 /* ------------------------------------------------------------------------------------------------- the rest */
 
-float hal_quad_exchange(float v, int mask) {
+float hal_exchange(float v, int mask) {
     lane *l = me();
     l->value = v;
     l->mask = mask;

@@ -77,7 +77,7 @@ void hal_matrices(unsigned int *to, const unsigned short *at);
 void hal_matrices_turned(unsigned int *to, const unsigned short *at);
 void hal_copy_16(unsigned short *to, const char *from, int n);
 void hal_copies_end(void);
-float hal_quad_exchange(float v, int mask);
+float hal_exchange(float v, int mask);
 float hal_exp2(float x);
 unsigned int hal_pack_BF16(float x, float y);
 unsigned int hal_pack_F16(float x, float y);

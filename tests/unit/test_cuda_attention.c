@@ -143,23 +143,31 @@ typedef struct row {
     operand x[MOST_OPERANDS];
 } row;
 
-/* The kernels, by T, D and BIASED: functions of the arguments. */
-typedef struct kernels { const char *options; void (*attention)(void *); } kernels;
-#define KERNELS(X) X(bf16_64) X(bf16_128) X(f16_64) X(f16_128) X(biased)
-#define DECLARE(name) void lanes_attention_##name(void *);
+/* The kernels by entry, T, D and BIASED. */
+typedef struct kernel { const char *entry, *options; void (*run)(void *); } kernel;
+#define FORWARD(X, name, options) X("attention_mma", lanes_attention_##name, options)
+#define GRADIENT(X, name, options) \
+    X("attention_delta_mma", lanes_attention_delta_##name, options) \
+    X("attention_dq_mma", lanes_attention_dq_##name, options) \
+    X("attention_dkv_mma", lanes_attention_dkv_##name, options)
+#define KERNELS(X) \
+    FORWARD(X, bf16_64, "T=BF16 D=64 BIAS=BF16 BIASED=0") \
+    FORWARD(X, bf16_128, "T=BF16 D=128 BIAS=BF16 BIASED=0") \
+    FORWARD(X, bf16_biased, "T=BF16 D=64 BIAS=F32 BIASED=1") \
+    FORWARD(X, f16_64, "T=F16 D=64 BIAS=F16 BIASED=0") \
+    FORWARD(X, f16_128, "T=F16 D=128 BIAS=F16 BIASED=0") \
+    GRADIENT(X, bf16_64, "T=BF16 D=64 BIAS=BF16 BIASED=0") \
+    GRADIENT(X, bf16_128, "T=BF16 D=128 BIAS=BF16 BIASED=0") \
+    GRADIENT(X, bf16_biased, "T=BF16 D=64 BIAS=F32 BIASED=1")
+#define DECLARE(entry, function, options) void function(void *arguments);
 KERNELS(DECLARE)
-static const kernels all[] = {
-    {"T=BF16 D=64 BIAS=BF16 BIASED=0", lanes_attention_bf16_64}, {"T=BF16 D=128 BIAS=BF16 BIASED=0", lanes_attention_bf16_128},
-    {"T=F16 D=64 BIAS=F16 BIASED=0", lanes_attention_f16_64}, {"T=F16 D=128 BIAS=F16 BIASED=0", lanes_attention_f16_128},
-    {"T=BF16 D=64 BIAS=F32 BIASED=1", lanes_attention_biased},
-};
+#define ENTER(entry, function, options) {entry, options, function},
+static const kernel all[] = {KERNELS(ENTER)};
 
 static void (*kernel_of(const char *options, const char *entry))(void *)
 {
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (!strstr(options, all[i].options)) continue;
-        if (strcmp(entry, "attention_mma") == 0) return all[i].attention;
-    }
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(entry, all[i].entry) == 0 && strstr(options, all[i].options)) return all[i].run;
     fail_msg("there is no emulated \"%s\" with %s", entry, options);
     return NULL;
 }
@@ -322,13 +330,19 @@ static void operand_random(operand *x, const shape *s, layout how, int64_t heads
     operand_fill(x, -2, 2);
 }
 
+static void name_print(char *name, size_t size, const shape *s)
+{
+    snprintf(name, size, "dtype %d layout %d b=%d hq=%d hk=%d t=%d s=%d d=%d causal=%d bias=%d start=%d", (int)s->dtype,
+             (int)s->how, (int)s->b, (int)s->hq, (int)s->hk, (int)s->t, (int)s->s, (int)s->d, (int)s->causal, s->biased,
+             (int)s->start);
+}
+
 static void check_forward(const shape *s)
 {
     const hal_attention_attrs attrs = {.causal = s->causal};
     row r = {.op = HAL_OP_ATTENTION, .n_out = 2, .attrs = &attrs};
     char name[120];
-    snprintf(name, sizeof name, "dtype %d layout %d b=%d hq=%d hk=%d t=%d s=%d d=%d causal=%d bias=%d start=%d", (int)s->dtype,
-             (int)s->how, (int)s->b, (int)s->hq, (int)s->hk, (int)s->t, (int)s->s, (int)s->d, (int)s->causal, s->biased, (int)s->start);
+    name_print(name, sizeof name, s);
     operand_random(&r.x[0], s, s->how, s->hq, s->t);
     operand_random(&r.x[1], s, s->how, s->hk, s->s);
     operand_random(&r.x[2], s, s->how, s->hk, s->s);
@@ -338,10 +352,36 @@ static void check_forward(const shape *s)
     check(&r, name);
 }
 
+/* y and lse need not be those of q, k and v: the formulas take any. */
+static void check_gradient(const shape *s)
+{
+    const hal_attention_grad_attrs attrs = {.causal = s->causal};
+    row r = {.op = HAL_OP_ATTENTION_GRAD, .n_out = 3, .attrs = &attrs};
+    char name[120];
+    name_print(name, sizeof name, s);
+    operand_random(&r.x[0], s, DENSE, s->hq, s->t);
+    operand_random(&r.x[1], s, s->how, s->hq, s->t);
+    operand_random(&r.x[2], s, s->how, s->hk, s->s);
+    operand_random(&r.x[3], s, s->how, s->hk, s->s);
+    operand_random(&r.x[4], s, s->how, s->hq, s->t);
+    operand_make(&r.x[5], HAL_F32, DENSE, 3, r.x[0].o.size);
+    operand_fill(&r.x[5], log((double)s->s) + 1, log((double)s->s) + 3);
+    mask_make(&r, s, 6);
+    for (uint32_t i = 0; i < 3; i++) operand_make(&r.x[r.n_in + i], s->dtype, s->how, 4, r.x[1 + i].o.size);
+    check(&r, name);
+}
+
 static void attention_is_the_reference(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check_forward(&shapes[i]);
+}
+
+static void gradient_is_the_reference(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        if (shapes[i].dtype == HAL_BF16) check_gradient(&shapes[i]);
 }
 
 int main(void)
@@ -349,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lanes_multiply_matrices),
         cmocka_unit_test(attention_is_the_reference),
+        cmocka_unit_test(gradient_is_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define GRADIENT 1
+#define T BF16
+#define D 64
+#define BIASED 0
+#define KERNEL(name) lanes_attention_##name##bf16_64
+#include "tests/emulation/attention_mma.h"
