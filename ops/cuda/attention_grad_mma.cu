@@ -16,8 +16,6 @@
  *
  * Weights and slopes enter their second product in two parts (tiles.cuh).
  */
-#define ROWS 64
-#define KEYS (4096 / D)
 #define QUERIES (2048 / D)
 #define INPUTS HAL_TENSOR(dy), hal_strides dy_by, HAL_TENSOR(q), hal_strides q_by, HAL_TENSOR(k), hal_strides k_by, \
     HAL_TENSOR(v), hal_strides v_by, HAL_TENSOR(lse), hal_strides lse_by, HAL_TENSOR(bias), hal_strides bias_by, \
@@ -38,16 +36,15 @@ HAL_KERNEL void attention_delta_mma(HAL_TENSOR(dy), hal_strides dy_by, HAL_TENSO
     if (there && LANE == 0) store_F32(AT(delta), row, sum);
 }
 
-/* p_ij of a score; x may be biased. log_sum is in powers of two, as x becomes. */
-HAL_FUNCTION float weight_of(float x, float scale, float bias, float log_sum, int seen) {
-    if (BIASED) {
-        x = fma(x, scale, bias * HAL_LOG2_E);
-        return seen && x != -INFINITY ? hal_exp2(x - log_sum) : 0.0f;
-    }
-    return seen ? hal_exp2(fma(x, scale, -log_sum)) : 0.0f;
-}
+/* p_ij of a score, which is -inf where it is not seen. log_sum is in powers of two, as scaled scores are. */
+HAL_FUNCTION float weight_of(float x, float scale, float log_sum) { return hal_exp2(fma(x, scale, -log_sum)); }
 HAL_FUNCTION float slope_of(float weight, float product, float own, float scale) {
     return weight == 0.0f ? 0.0f : weight * (product - own) * scale;
+}
+/* Of a query that sees no key 0, so that its weights are 0. */
+HAL_FUNCTION float log_sum_of(HAL_GLOBAL const char *lse, long at) {
+    const float v = load_F32(lse, at);
+    return v == -INFINITY ? 0.0f : v * HAL_LOG2_E;
 }
 
 /* ------------------------------------------------------------------------------------------------- by queries */
@@ -56,18 +53,12 @@ HAL_FUNCTION float slope_of(float weight, float product, float own, float scale)
 typedef struct { int seen[2]; float log_sum[2], own[2]; long bias_at[2]; } rows_state;
 
 /* Products dy . v become slopes, by the scores x. */
-HAL_FUNCTION void slope_block(float (*slope)[4], const float (*x)[4], const rows_state *rows, const attention *p, int j0,
-    HAL_GLOBAL const char *bias, long bias_by)
-{
-    const float scale = p->scale * HAL_LOG2_E;
+HAL_FUNCTION void slope_block(float (*slope)[4], const float (*x)[4], const rows_state *rows, const attention *p) {
+    const float scale = BIASED ? 1.0f : p->scale * HAL_LOG2_E;
     HAL_UNROLL for (int n = 0; n < KEYS / 8; n++)
-        HAL_UNROLL for (int e = 0; e < 4; e++) {
-            const int half_ = e >> 1, j = j0 + COLUMN(n, e), seen = j < rows->seen[half_];
-            float more = 0.0f;
-            if (BIASED && seen) more = LOAD(BIAS)(bias, rows->bias_at[half_] + j * bias_by);
-            const float weight = weight_of(x[n][e], scale, more, rows->log_sum[half_], seen);
-            slope[n][e] = slope_of(weight, slope[n][e], rows->own[half_], p->scale);
-        }
+        HAL_UNROLL for (int e = 0; e < 4; e++)
+            slope[n][e] = slope_of(weight_of(x[n][e], scale, rows->log_sum[e >> 1]), slope[n][e], rows->own[e >> 1],
+                p->scale);
 }
 
 HAL_KERNEL void HAL_BOUNDS(THREADS, 2) attention_dq_mma(INPUTS, HAL_TENSOR(dq), hal_strides dq_by, attention p)
@@ -84,7 +75,7 @@ HAL_KERNEL void HAL_BOUNDS(THREADS, 2) attention_dq_mma(INPUTS, HAL_TENSOR(dq), 
     HAL_UNROLL for (int half_ = 0; half_ < 2; half_++) {
         const long r = r0 + ROW(half_), head = r < count ? hal_div(r, p.t) : 0, i = r < count ? r - head * p.t : 0;
         rows.seen[half_] = r < count ? (int)keys_seen(&p, AT(start), i) : 0;
-        rows.log_sum[half_] = load_F32(AT(lse), row_of(&lse_by, b, h0 + head, i)) * HAL_LOG2_E;
+        rows.log_sum[half_] = log_sum_of(AT(lse), row_of(&lse_by, b, h0 + head, i));
         rows.own[half_] = load_F32(AT(delta), DELTA(b, h0 + head, i));
         rows.bias_at[half_] = row_of(&bias_by, b, h0 + head, i);
     }
@@ -113,7 +104,8 @@ HAL_KERNEL void HAL_BOUNDS(THREADS, 2) attention_dq_mma(INPUTS, HAL_TENSOR(dq), 
         clear(slope, KEYS / 8);
         by_rows(x, query, keys + turn, KEYS);
         by_rows(slope, slopes, values + turn, KEYS);
-        slope_block(slope, x, &rows, &p, j0, AT(bias), bias_by.of[3]);
+        mask_block(x, &p, rows.seen, j0, AT(bias), rows.bias_at, bias_by.of[3]);
+        slope_block(slope, x, &rows, &p);
         by_columns(sum, slope, keys + turn, KEYS);
     }
     hal_copies_end();
@@ -122,7 +114,7 @@ HAL_KERNEL void HAL_BOUNDS(THREADS, 2) attention_dq_mma(INPUTS, HAL_TENSOR(dq), 
 
 /* ---------------------------------------------------------------------------------------------------- by keys */
 
-/* Of the queries in a lane's columns: whether they are there and how many keys they see, log sum and delta. */
+/* Of the queries in a lane's columns: log sum and delta. */
 typedef struct { float log_sum[QUERIES / 4], own[QUERIES / 4]; } columns_state;
 
 HAL_FUNCTION void load_columns(columns_state *columns, HAL_GLOBAL const char *log_sums, long by,
@@ -130,24 +122,38 @@ HAL_FUNCTION void load_columns(columns_state *columns, HAL_GLOBAL const char *lo
 {
     HAL_UNROLL for (int c = 0; c < QUERIES / 4; c++) {
         const int i = i0 + COLUMN(c >> 1, c & 1);
-        columns->log_sum[c] = i < t ? load_F32(log_sums, i * by) * HAL_LOG2_E : 0.0f;
+        columns->log_sum[c] = i < t ? log_sum_of(log_sums, i * by) : 0.0f;
         columns->own[c] = i < t ? load_F32(own, i) : 0.0f;
     }
 }
 
-/* Scores become weights, products v . dy slopes; key j0 + ROW sees query i where j < offset + i + 1. */
-HAL_FUNCTION void weigh_columns(float (*x)[4], float (*slope)[4], const columns_state *columns, const attention *p,
-    long j0, int i0, long offset, HAL_GLOBAL const char *bias, const hal_strides *bias_by, long bias_at)
+/* The last key that query 0 sees; one beyond any where nothing is masked. */
+HAL_FUNCTION int last_seen(const attention *p, HAL_GLOBAL const char *start) {
+    const long last = p->started ? load_I32(start, 0) : p->s - p->t;
+    return p->causal && last < 1 << 30 ? (int)last : 1 << 30;
+}
+
+/* As mask_block, where queries are columns: key j0 + ROW, before `keys`, is seen by query i where j <= offset + i. */
+HAL_FUNCTION void mask_columns(float (*x)[4], const attention *p, int j0, int i0, int offset, int keys, int queries,
+    HAL_GLOBAL const char *bias, const hal_strides *bias_by, long bias_at)
 {
-    const float scale = p->scale * HAL_LOG2_E;
+    if (!BIASED && j0 + ROWS - 1 <= offset + i0 && j0 + ROWS <= keys && i0 + QUERIES <= queries) return;
     HAL_UNROLL for (int n = 0; n < QUERIES / 8; n++)
         HAL_UNROLL for (int e = 0; e < 4; e++) {
-            const int c = 2 * n + (e & 1), i = i0 + COLUMN(n, e);
-            const long j = j0 + ROW(e >> 1);
-            const int seen = i < p->t && j < p->s && (!p->causal || j <= offset + i);
-            float more = 0.0f;
-            if (BIASED && seen) more = LOAD(BIAS)(bias, bias_at + i * bias_by->of[2] + j * bias_by->of[3]);
-            x[n][e] = weight_of(x[n][e], scale, more, columns->log_sum[c], seen);
+            const int i = i0 + COLUMN(n, e), j = j0 + ROW(e >> 1);
+            if (i >= queries || j >= keys || j > offset + i) x[n][e] = -INFINITY;
+            else if (BIASED)
+                x[n][e] = biased(x[n][e], p->scale, bias, bias_at + i * bias_by->of[2] + j * bias_by->of[3]);
+        }
+}
+
+/* Scores become weights, products v . dy slopes. */
+HAL_FUNCTION void weigh_columns(float (*x)[4], float (*slope)[4], const columns_state *columns, const attention *p) {
+    const float scale = BIASED ? 1.0f : p->scale * HAL_LOG2_E;
+    HAL_UNROLL for (int n = 0; n < QUERIES / 8; n++)
+        HAL_UNROLL for (int e = 0; e < 4; e++) {
+            const int c = 2 * n + (e & 1);
+            x[n][e] = weight_of(x[n][e], scale, columns->log_sum[c]);
             slope[n][e] = slope_of(x[n][e], slope[n][e], columns->own[c], p->scale);
         }
 }
@@ -158,7 +164,7 @@ HAL_KERNEL void HAL_BOUNDS(THREADS, 2) attention_dkv_mma(INPUTS, HAL_TENSOR(dk),
     HAL_LOCAL HAL_ALIGNED(128) ushort keys[ROWS * D], values[ROWS * D], queries[2 * QUERIES * D], slopes[2 * QUERIES * D];
     const long group = (long)get_group_id(0), each = p.hq / p.hk, across = (p.s + ROWS - 1) / ROWS, pair = group / across;
     const long j0 = (group - pair * across) * ROWS, b = pair / p.hk, g = pair - b * p.hk;
-    const long offset = p.started ? load_I32(AT(start), 0) : p.s - p.t;
+    const int offset = last_seen(&p, AT(start));
     const int begin = (int)first_query(&p, AT(start), j0) / QUERIES * QUERIES, t = (int)p.t;
     const int steps = begin < t ? (t - begin + QUERIES - 1) / QUERIES : 0;
     const int q_chunked = is_chunked(AT(q), &q_by), dy_chunked = is_chunked(AT(dy), &dy_by);
@@ -189,7 +195,8 @@ HAL_KERNEL void HAL_BOUNDS(THREADS, 2) attention_dkv_mma(INPUTS, HAL_TENSOR(dk),
         clear(slope, QUERIES / 8);
         by_rows_tile(x, keys, queries + turn, QUERIES);
         by_rows_tile(slope, values, slopes + turn, QUERIES);
-        weigh_columns(x, slope, &columns, &p, j0, i0, offset, AT(bias), &bias_by, row_of(&bias_by, b, h, 0));
+        mask_columns(x, &p, (int)j0, i0, offset, (int)p.s, t, AT(bias), &bias_by, row_of(&bias_by, b, h, 0));
+        weigh_columns(x, slope, &columns, &p);
         by_columns(dv_sum, x, slopes + turn, QUERIES);
         by_columns(dk_sum, slope, queries + turn, QUERIES);
         i0 = next_i;

@@ -11,44 +11,23 @@
  * powers of two: 2^(x log2 e). q stays in registers. Weights enter the second product in two parts (tiles.cuh): rounded
  * to 8 bits they would miss the contract where values cancel.
  *
- * BIASED 1: there is a bias; its loads take registers, of which there are none to spare otherwise.
- *
  * Any element-aligned operand will do; those whose rows are aligned to 16 bytes are copied past the registers.
  */
-#define ROWS 64
-#define KEYS (4096 / D)
-
 /* What a lane keeps of its two rows: keys seen, running maximum, its own part of the sum. */
 typedef struct { int seen[2]; float top[2], sum[2]; } rows_state;
 
-/* Scores in powers of two, -inf where a key is not seen. */
-HAL_FUNCTION void scale_block(float (*x)[4], const attention *p, const int *seen, int j0, HAL_GLOBAL const char *bias,
-    const long *bias_at, long bias_by)
-{
-    const float scale = p->scale * HAL_LOG2_E;
-    HAL_UNROLL for (int n = 0; n < KEYS / 8; n++)
-        HAL_UNROLL for (int e = 0; e < 4; e++) x[n][e] *= scale;
-    if (!BIASED && j0 + KEYS <= (seen[0] < seen[1] ? seen[0] : seen[1])) return;
-    HAL_UNROLL for (int n = 0; n < KEYS / 8; n++)
-        HAL_UNROLL for (int e = 0; e < 4; e++) {
-            const int j = j0 + COLUMN(n, e);
-            if (j >= seen[e >> 1]) x[n][e] = -INFINITY;
-            else if (BIASED) x[n][e] = fma(LOAD(BIAS)(bias, bias_at[e >> 1] + j * bias_by), HAL_LOG2_E, x[n][e]);
-        }
-}
-
-/* Scores become weights under the new maxima, which sums and results follow. */
-HAL_FUNCTION void weigh_block(float (*x)[4], rows_state *rows, float (*result)[4]) {
+/* Scores, times scale in powers of two, become weights under the new maxima, which sums and results follow. */
+HAL_FUNCTION void weigh_block(float (*x)[4], float scale, rows_state *rows, float (*result)[4]) {
     HAL_UNROLL for (int half_ = 0; half_ < 2; half_++) {
-        float most = rows->top[half_], part = 0.0f;
+        float most = -INFINITY, part = 0.0f;
         HAL_UNROLL for (int n = 0; n < KEYS / 8; n++)
-            HAL_UNROLL for (int e = 2 * half_; e < 2 * half_ + 2; e++) most = x[n][e] > most ? x[n][e] : most;
-        most = hal_quad_max(most);
+            HAL_UNROLL for (int e = 2 * half_; e < 2 * half_ + 2; e++) most = fmax(most, x[n][e]);
+        most = fmax(rows->top[half_], hal_quad_max(most) * scale);
         const float shift = most == -INFINITY ? 0.0f : most, factor = hal_exp2(rows->top[half_] - shift);
         rows->top[half_] = most;
         HAL_UNROLL for (int n = 0; n < KEYS / 8; n++)
             HAL_UNROLL for (int e = 2 * half_; e < 2 * half_ + 2; e++) {
-                x[n][e] = hal_exp2(x[n][e] - shift);
+                x[n][e] = hal_exp2(fma(x[n][e], scale, -shift));
                 part += x[n][e];
             }
         rows->sum[half_] = fma(rows->sum[half_], factor, part);
@@ -67,6 +46,7 @@ HAL_KERNEL void HAL_BOUNDS(THREADS, BIASED || D == 128 ? 2 : 3) attention_mma(HA
     /* the longest rows of causal attention come first */
     const long r0 = (down - 1 - (group - pair * down)) * ROWS;
     const int most = (int)most_seen(&p, AT(start), r0, r0 + ROWS < count ? r0 + ROWS : count);
+    const float scale = BIASED ? 1.0f : p.scale * HAL_LOG2_E;
     rows_state rows;
     long bias_at[2];
     uint query[D / 16][4];
@@ -99,8 +79,8 @@ HAL_KERNEL void HAL_BOUNDS(THREADS, BIASED || D == 128 ? 2 : 3) attention_mma(HA
         }
         clear(x, KEYS / 8);
         by_rows(x, query, keys + turn, KEYS);
-        scale_block(x, &p, rows.seen, j0, AT(bias), bias_at, bias_by.of[3]);
-        weigh_block(x, &rows, result);
+        mask_block(x, &p, rows.seen, j0, AT(bias), bias_at, bias_by.of[3]);
+        weigh_block(x, scale, &rows, result);
         by_columns(result, x, values + turn, KEYS);
     }
     HAL_UNROLL for (int half_ = 0; half_ < 2; half_++) {

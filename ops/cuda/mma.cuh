@@ -16,7 +16,7 @@
  *                                is read; n = 16: both aligned to 16 (PTX ISA, "cp.async")
  *   hal_copies_end()             waits for the copies of this lane; others see them after a barrier
  *   hal_exchange(v, mask)        v of the lane whose number differs in these bits
- *   hal_quad_max, hal_quad_sum   over lanes 4g ... 4g + 3
+ *   hal_quad_max, hal_quad_sum   over lanes 4g ... 4g + 3; a NaN is no maximum where there is a number
  *   hal_pack_BF16(x, y)          rounded to nearest even, x low; hal_low_BF16, hal_high_BF16 give them back
  *   hal_exp2(x)                  2^x within 2 ulp; results below 2^-126 are 0
  *
@@ -30,6 +30,7 @@
 #define HAL_BOUNDS(threads, groups) __launch_bounds__(threads, groups)
 #define HAL_ALIGNED(n) __align__(n)
 #define HAL_UNROLL _Pragma("unroll")
+#define HAL_ROLLED _Pragma("unroll 1")
 
 #define HAL_MMA(T, type) \
     HAL_FUNCTION void hal_mma_##T(float *c, const uint *a, const uint *b) { \
@@ -72,10 +73,8 @@ HAL_FUNCTION float hal_exp2(float x) {
 typedef struct HAL_ALIGNED(16) { uint of[4]; } hal_chunk;
 
 HAL_FUNCTION float hal_quad_max(float v) {
-    float other = hal_exchange(v, 1);
-    v = other > v ? other : v;
-    other = hal_exchange(v, 2);
-    return other > v ? other : v;
+    v = fmax(v, hal_exchange(v, 1));
+    return fmax(v, hal_exchange(v, 2));
 }
 HAL_FUNCTION float hal_quad_sum(float v) {
     v += hal_exchange(v, 1);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * What attention_mma.cu and attention_grad_mma.cu share. T: BF16 or F16; D: 64 or 128; BIASED: 1 where there is a bias, whose
+ * loads take registers that are not to spare otherwise. BIAS: its dtype.
+ *
  * Tiles in local memory of n rows by D columns of T (BF16 or F16), and what groups of 4 warps do with them. The 16-byte
  * chunk c of row r lies where chunk c ^ (r % 8) would: eight rows of one chunk are in different banks, read and written.
  *
@@ -11,6 +14,9 @@
  */
 #define CHUNKS (D / 8)
 #define THREADS 128
+/* Rows that a group has, and keys that pass by at a time. */
+#define ROWS 64
+#define KEYS (4096 / D)
 #define PACK HAL_PASTE(hal_pack_, T)
 #define LOW HAL_PASTE(hal_low_, T)
 #define HIGH HAL_PASTE(hal_high_, T)
@@ -37,16 +43,10 @@ HAL_FUNCTION long row_at(const hal_strides *by, long b, long head, long length, 
     return row_of(by, b, head + h, r - h * length);
 }
 
-/* Keys that any of the rows from r0 to before `end` sees, which lie one query head after the other. */
-HAL_FUNCTION long most_seen(const attention *p, HAL_GLOBAL const char *start, long r0, long end) {
-    const long head = hal_div(end - 1, p->t);
-    return keys_seen(p, start, head * p->t <= r0 ? end - 1 - head * p->t : p->t - 1);
-}
-
 HAL_FUNCTION void load_chunk(ushort *to, HAL_GLOBAL const char *from, long by, int chunked, int there) {
     if (chunked) hal_copy_16(to, from, there ? 16 : 0);
     else
-        for (int c = 0; c < 8; c++) to[c] = there ? HAL_AS(const ushort, from)[c * by] : (ushort)0;
+        HAL_ROLLED for (int c = 0; c < 8; c++) to[c] = there ? HAL_AS(const ushort, from)[c * by] : (ushort)0;
 }
 
 /* Rows r0 ... of the heads from `head`, those from row `end` on as zeros, into a tile of `rows` rows. */
@@ -91,7 +91,7 @@ HAL_FUNCTION void store_rows(ushort *tile, const float (*sum)[4], const float *f
         const long to = row_at(by, b, head, length, r0 + row) + chunk * 8 * by->of[3];
         if (chunked) *HAL_AS(hal_chunk, at + 2 * to) = *(const hal_chunk *)from;
         else
-            for (int c = 0; c < 8; c++) HAL_AS(ushort, at)[to + c * by->of[3]] = from[c];
+            HAL_ROLLED for (int c = 0; c < 8; c++) HAL_AS(ushort, at)[to + c * by->of[3]] = from[c];
     }
 }
 
@@ -166,4 +166,30 @@ HAL_FUNCTION void by_columns(float (*sum)[4], const float (*x)[4], const ushort 
             MMA(sum[2 * n + 1], low, both + 2);
         }
     }
+}
+
+/* ---------------------------------------------------------------------------------------------------- scores */
+
+/* Keys that any of the rows from r0 to before `end` sees, which lie one query head after the other. */
+HAL_FUNCTION long most_seen(const attention *p, HAL_GLOBAL const char *start, long r0, long end) {
+    const long head = hal_div(end - 1, p->t);
+    return keys_seen(p, start, head * p->t <= r0 ? end - 1 - head * p->t : p->t - 1);
+}
+
+/* A score in powers of two with its bias. */
+HAL_FUNCTION float biased(float x, float scale, HAL_GLOBAL const char *bias, long at) {
+    return fma(LOAD(BIAS)(bias, at), HAL_LOG2_E, x * scale * HAL_LOG2_E);
+}
+
+/* Scores of keys from j0 that are not seen become -inf, and biased ones those in powers of two. */
+HAL_FUNCTION void mask_block(float (*x)[4], const attention *p, const int *seen, int j0, HAL_GLOBAL const char *bias,
+    const long *bias_at, long bias_by)
+{
+    if (!BIASED && j0 + KEYS <= (seen[0] < seen[1] ? seen[0] : seen[1])) return;
+    HAL_UNROLL for (int n = 0; n < KEYS / 8; n++)
+        HAL_UNROLL for (int e = 0; e < 4; e++) {
+            const int j = j0 + COLUMN(n, e);
+            if (j >= seen[e >> 1]) x[n][e] = -INFINITY;
+            else if (BIASED) x[n][e] = biased(x[n][e], p->scale, bias, bias_at[e >> 1] + j * bias_by);
+        }
 }

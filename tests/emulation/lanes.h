@@ -63,6 +63,7 @@ typedef ushort half;
 #define HAL_BOUNDS(threads, groups)
 #define HAL_ALIGNED(n) __attribute__((aligned(n)))
 #define HAL_UNROLL
+#define HAL_ROLLED
 #endif
 
 unsigned long get_local_id(int axis);

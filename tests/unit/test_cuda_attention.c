@@ -290,24 +290,30 @@ typedef struct shape {
     /* None, or of the axes [b, 1, t, s] in f32; absent where negative. */
     bool biased;
     int64_t start;
+    /* Of q, k and v, instead of 2. */
+    double range;
 } shape;
 
 static const shape shapes[] = {
-    {HAL_BF16, DENSE, 1, 1, 1, 1, 1, 64, 1, false, -1},
-    {HAL_BF16, DENSE, 1, 2, 2, 65, 65, 64, 1, false, -1},
-    {HAL_BF16, BY_HEADS, 2, 4, 2, 33, 70, 64, 1, false, -1},
-    {HAL_BF16, ODD, 1, 3, 1, 40, 130, 64, 0, false, -1},
-    {HAL_BF16, STRIDED, 1, 2, 1, 17, 64, 64, 1, false, 40},
-    {HAL_BF16, DENSE, 1, 4, 1, 1, 200, 64, 1, false, 150},
-    {HAL_BF16, DENSE, 1, 1, 1, 90, 20, 64, 1, false, -1},
-    {HAL_BF16, BY_HEADS, 1, 2, 2, 70, 70, 64, 1, true, -1},
-    {HAL_BF16, DENSE, 1, 2, 1, 20, 97, 64, 0, true, -1},
-    {HAL_BF16, DENSE, 1, 2, 2, 65, 65, 128, 1, false, -1},
-    {HAL_BF16, ODD, 1, 4, 1, 18, 70, 128, 1, false, 50},
-    {HAL_BF16, DENSE, 1, 1, 1, 10, 31, 128, 0, false, -1},
-    {HAL_F16, DENSE, 1, 2, 2, 65, 65, 64, 1, false, -1},
-    {HAL_F16, BY_HEADS, 1, 2, 1, 40, 129, 64, 0, false, -1},
-    {HAL_F16, DENSE, 1, 2, 1, 40, 100, 128, 1, false, -1},
+    {HAL_BF16, DENSE, 1, 1, 1, 1, 1, 64, 1, false, -1, 0},
+    {HAL_BF16, DENSE, 1, 2, 2, 65, 65, 64, 1, false, -1, 0},
+    {HAL_BF16, BY_HEADS, 2, 4, 2, 33, 70, 64, 1, false, -1, 0},
+    {HAL_BF16, ODD, 1, 3, 1, 40, 130, 64, 0, false, -1, 0},
+    {HAL_BF16, STRIDED, 1, 2, 1, 17, 64, 64, 1, false, 40, 0},
+    {HAL_BF16, DENSE, 1, 4, 1, 1, 200, 64, 1, false, 150, 0},
+    {HAL_BF16, DENSE, 1, 1, 1, 90, 20, 64, 1, false, -1, 0},
+    {HAL_BF16, BY_HEADS, 1, 2, 2, 70, 70, 64, 1, true, -1, 0},
+    {HAL_BF16, DENSE, 1, 2, 1, 20, 97, 64, 0, true, -1, 0},
+    {HAL_BF16, DENSE, 1, 2, 2, 65, 65, 128, 1, false, -1, 0},
+    {HAL_BF16, ODD, 1, 4, 1, 18, 70, 128, 1, false, 50, 0},
+    {HAL_BF16, DENSE, 1, 1, 1, 10, 31, 128, 0, false, -1, 0},
+    {HAL_BF16, DENSE, 1, 2, 1, 70, 140, 64, 1, false, -1, 8},
+    {HAL_BF16, DENSE, 1, 1, 1, 5, 40, 128, 1, false, 2147483647, 0.01},
+    {HAL_BF16, DENSE, 1, 1, 1, 70, 5, 64, 1, false, 0, 6},
+    {HAL_F16, DENSE, 1, 2, 1, 70, 140, 64, 1, false, -1, 8},
+    {HAL_F16, DENSE, 1, 2, 2, 65, 65, 64, 1, false, -1, 0},
+    {HAL_F16, BY_HEADS, 1, 2, 1, 40, 129, 64, 0, false, -1, 0},
+    {HAL_F16, DENSE, 1, 2, 1, 40, 100, 128, 1, false, -1, 0},
 };
 
 static void mask_make(row *r, const shape *s, uint32_t at)
@@ -327,7 +333,7 @@ static void mask_make(row *r, const shape *s, uint32_t at)
 static void operand_random(operand *x, const shape *s, layout how, int64_t heads, int64_t rows)
 {
     operand_make(x, s->dtype, how, 4, (int64_t[]){s->b, heads, rows, s->d});
-    operand_fill(x, -2, 2);
+    operand_fill(x, s->range > 0 ? -s->range : -2, s->range > 0 ? s->range : 2);
 }
 
 static void name_print(char *name, size_t size, const shape *s)
