@@ -24,7 +24,7 @@ static void read_all(hal_cuda_device *d) {
     d->capability = number(d, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) * 10 +
         number(d, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
     d->traits = (hal_portable_traits){.fp64 = true, .group = 256, .units = units > 0 ? (uint32_t)units : 1, .lanes = 32,
-        .local_bytes = 48 << 10};
+        .local_bytes = 48 << 10, .warp_products = d->capability >= 80 && !d->cu.emulated};
 }
 
 /* -------------------------------------------------------------------------------------------- the context -- */

@@ -121,13 +121,13 @@ static void forward_tiled(const plan *w) {
     pass_shape(w);
 }
 
-/* Whether the kernels of ops/cuda are for it: 16-bit operands of one dtype, heads of 64 or 128; they count rows in int, and
-   a score of -inf stays what it is times the scale. */
+/* Whether the kernels of ops/cuda are for it: 16-bit operands of one dtype, heads of 64 or 128, which are so few programs
+   that all of them are compiled with hal. They count rows in int, and a score of -inf stays what it is times the scale. */
 static bool is_for_warps(const plan *w) {
     const hal_portable_operand *q = &w->call->operand[w->q];
     const attention *p = &w->p;
     return w->call->traits->warp_products && (q->dtype == HAL_F16 || q->dtype == HAL_BF16) && q[1].dtype == q->dtype &&
-        q[2].dtype == q->dtype && p->d == p->e && (p->d == 64 || p->d == 128) && p->s < 1 << 29 && p->t < 1 << 29 &&
+        q[2].dtype == q->dtype && (!p->biased || w->call->operand[w->bias].dtype == q->dtype) && p->d == p->e && (p->d == 64 || p->d == 128) && p->s < 1 << 29 && p->t < 1 << 29 &&
         p->scale > 1e-30f && p->scale < 1e30f;
 }
 

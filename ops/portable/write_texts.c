@@ -80,6 +80,41 @@ static void row_add(texts *t, uint32_t op, bool full) {
     }
 }
 
+/* An operand [1, 1, 64, d], or of fewer axes. */
+static hal_shape shape_of(hal_dtype dtype, uint32_t rank, int64_t d) {
+    const int64_t size[] = {1, 1, 64, d};
+    hal_shape shape = {.dtype = dtype, .rank = rank};
+    for (uint32_t i = 0; i < rank; i++) shape.size[i] = hal_dim_constant(size[i]);
+    return shape;
+}
+
+/* Attention by products of a warp. */
+static void warps_case(texts *t, uint32_t op, hal_dtype dtype, int64_t d, bool biased) {
+    static const hal_portable_traits traits = {.fp64 = true, .group = 256, .units = 64, .lanes = 32, .local_bytes = 49152,
+                                               .warp_products = true};
+    hal_attention_attrs forward = {.causal = 1};
+    hal_attention_grad_attrs backward = {.causal = 1};
+    const bool grad = op == HAL_OP_ATTENTION_GRAD;
+    const uint32_t first = grad ? 6 : 3;
+    hal_case c = {.op = op, .n_in = first + biased, .n_out = grad ? 3 : 2, .attrs = grad ? (void *)&backward : &forward};
+    for (uint32_t i = 0; i < first; i++) c.in[i] = shape_of(dtype, 4, d);
+    if (grad) c.in[5] = shape_of(HAL_F32, 3, d);
+    c.in[first] = shape_of(dtype, 4, 64);
+    for (uint32_t i = 0; i < c.n_out; i++) c.out[i] = shape_of(dtype, 4, d);
+    if (!grad) c.out[1] = shape_of(HAL_F32, 3, d);
+    case_add(t, &traits, &c);
+}
+
+/* All there are, whatever the list: a device that has no compiler at run time has them too. */
+static void warps_add(texts *t) {
+    static const hal_dtype dtypes[] = {HAL_BF16, HAL_F16};
+    for (uint32_t i = 0; i < 8; i++) {
+        const int64_t d = i & 2 ? 128 : 64;
+        warps_case(t, HAL_OP_ATTENTION, dtypes[i & 1], d, i >= 4);
+        if (dtypes[i & 1] == HAL_BF16) warps_case(t, HAL_OP_ATTENTION_GRAD, HAL_BF16, d, i >= 4);
+    }
+}
+
 static FILE *list_open(const char *directory) {
     char path[4096];
     snprintf(path, sizeof path, "%s/texts.list", directory);
@@ -94,6 +129,7 @@ int main(int argc, char **argv) {
     for (uint32_t op = 1; op < HAL_OP_LIMIT; op++) {
         if (hal_portable_rows[op].planner && hal_op_describe(op)) row_add(&t, op, full);
     }
+    warps_add(&t);
     if (fclose(t.list) != 0) t.failed = 1;
     printf("%u texts\n", t.n);
     for (uint32_t i = 0; i < t.n; i++) free(t.text[i]);

@@ -12,7 +12,7 @@
 #pragma GCC diagnostic ignored "-Wunknown-pragmas"
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wconversion"
-#define BIAS F32
+#define BIAS T
 #include "ops/portable/prelude.cl"
 #include "ops/kernel/functions.h"
 #include "ops/cuda/mma.cuh"

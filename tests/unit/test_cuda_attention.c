@@ -153,12 +153,12 @@ typedef struct kernel { const char *entry, *options; void (*run)(void *); } kern
 #define KERNELS(X) \
     FORWARD(X, bf16_64, "T=BF16 D=64 BIAS=BF16 BIASED=0") \
     FORWARD(X, bf16_128, "T=BF16 D=128 BIAS=BF16 BIASED=0") \
-    FORWARD(X, bf16_biased, "T=BF16 D=64 BIAS=F32 BIASED=1") \
+    FORWARD(X, bf16_biased, "T=BF16 D=64 BIAS=BF16 BIASED=1") \
     FORWARD(X, f16_64, "T=F16 D=64 BIAS=F16 BIASED=0") \
     FORWARD(X, f16_128, "T=F16 D=128 BIAS=F16 BIASED=0") \
     GRADIENT(X, bf16_64, "T=BF16 D=64 BIAS=BF16 BIASED=0") \
     GRADIENT(X, bf16_128, "T=BF16 D=128 BIAS=BF16 BIASED=0") \
-    GRADIENT(X, bf16_biased, "T=BF16 D=64 BIAS=F32 BIASED=1")
+    GRADIENT(X, bf16_biased, "T=BF16 D=64 BIAS=BF16 BIASED=1")
 #define DECLARE(entry, function, options) void function(void *arguments);
 KERNELS(DECLARE)
 #define ENTER(entry, function, options) {entry, options, function},
@@ -287,7 +287,7 @@ typedef struct shape {
     hal_dtype dtype;
     layout how;
     int64_t b, hq, hk, t, s, d, causal;
-    /* None, or of the axes [b, 1, t, s] in f32; absent where negative. */
+    /* None, or of the axes [b, 1, t, s]; absent where negative. */
     bool biased;
     int64_t start;
     /* Of q, k and v, instead of 2. */
@@ -320,9 +320,9 @@ static void mask_make(row *r, const shape *s, uint32_t at)
 {
     const int64_t bias[4] = {s->b, 1, s->t, s->s};
     if (s->biased) {
-        operand_make(&r->x[at], HAL_F32, s->how, 4, bias);
+        operand_make(&r->x[at], s->dtype, s->how, 4, bias);
         operand_fill(&r->x[at], -2, 2);
-        for (int64_t i = 0; i < r->x[at].o.n; i += 7) hal_element_store(HAL_F32, operand_at(&r->x[at], i), 0, -INFINITY);
+        for (int64_t i = 0; i < r->x[at].o.n; i += 7) hal_element_store(s->dtype, operand_at(&r->x[at], i), 0, -INFINITY);
     }
     r->n_in = s->start >= 0 ? at + 2 : s->biased ? at + 1 : at;
     if (s->start < 0) return;
