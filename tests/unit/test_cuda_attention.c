@@ -390,12 +390,50 @@ static void gradient_is_the_reference(void **state)
         if (shapes[i].dtype == HAL_BF16) check_gradient(&shapes[i]);
 }
 
+/* ---- what is for which kernel */
+
+/* The last launch of a forward plan for these sizes. */
+static void assert_entry(const hal_portable_traits *device, hal_dtype dtype, hal_dtype bias, int64_t d, int64_t e,
+                         double scale, const char *entry)
+{
+    const hal_attention_attrs attrs = {.causal = 1, .scale = scale};
+    const int64_t q[4] = {1, 2, 5, d}, v[4] = {1, 2, 5, e}, scores[2] = {5, 5};
+    operand x[6];
+    hal_portable_operand operands[6];
+    for (uint32_t i = 0; i < 6; i++)
+        operand_make(&x[i], i == 5 ? HAL_F32 : i == 3 ? bias : dtype, DENSE, i == 3 ? 2 : i == 5 ? 3 : 4,
+                     i == 3 ? scores : i == 2 || i == 4 ? v : q);
+    for (uint32_t i = 0; i < 6; i++) operands[i] = x[i].o;
+    hal_portable_call call = {.traits = device, .op = HAL_OP_ATTENTION, .n_in = 4, .n_out = 2, .attrs = &attrs,
+                              .operand = operands};
+    assert_true(hal_portable_plan(&call));
+    assert_string_equal(call.launches[call.n_launches - 1].entry, entry);
+    hal_portable_call_clear(&call);
+    for (uint32_t i = 0; i < 6; i++) free(x[i].block);
+}
+
+static void others_have_the_portable_kernels(void **state)
+{
+    hal_portable_traits older = traits;
+    older.warp_products = false;
+    (void)state;
+    assert_entry(&traits, HAL_BF16, HAL_BF16, 64, 64, 0, "attention_mma");
+    assert_entry(&older, HAL_BF16, HAL_BF16, 64, 64, 0, "attention_tiled");
+    assert_entry(&traits, HAL_F32, HAL_F32, 64, 64, 0, "attention_tiled");
+    assert_entry(&traits, HAL_F64, HAL_F64, 64, 64, 0, "attention_plain");
+    assert_entry(&traits, HAL_F16, HAL_F32, 64, 64, 0, "attention_tiled");
+    assert_entry(&traits, HAL_F16, HAL_F16, 80, 80, 0, "attention_tiled");
+    assert_entry(&traits, HAL_F16, HAL_F16, 128, 64, 0, "attention_tiled");
+    assert_entry(&traits, HAL_F16, HAL_F16, 128, 128, 1e-35, "attention_tiled");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lanes_multiply_matrices),
         cmocka_unit_test(attention_is_the_reference),
         cmocka_unit_test(gradient_is_the_reference),
+        cmocka_unit_test(others_have_the_portable_kernels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
