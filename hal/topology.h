@@ -408,8 +408,12 @@ typedef struct hal_topology_link {
     /** hal_copy_mode; 1 when a copy was verified byte by byte, 0 when peer access is only claimed or not known. */
     uint32_t copy_mode, verified;
     uint32_t reserved;
-    /** One way, and with both directions busy relative to that: 2 is full duplex. */
+    /** One way, and with both directions busy relative to that: 2 is full duplex. The best that is known: measured where somebody
+     *  measured. */
     hal_figure bandwidth, latency, duplex;
+    /** Bandwidth as the hardware, its vendor or its structure declares it, whatever was measured; measurements never exceed one
+     *  that follows from the structure. */
+    hal_figure declared;
 } hal_topology_link;
 
 /** How grave a diagnostic is. */

@@ -193,9 +193,8 @@ static hal_figure limit_of_memory(const hal_topology *t, uint32_t index)
 
 static hal_figure limit_of_link(const hal_topology *t, uint32_t index)
 {
-    return index < t->measured.n_links && t->measured.links[index].source != HAL_SOURCE_UNKNOWN
-               ? t->measured.links[index]
-               : t->links[index].bandwidth;
+    const hal_topology_link *l = &t->links[index];
+    return l->declared.source != HAL_SOURCE_UNKNOWN ? l->declared : l->bandwidth;
 }
 
 static bool same_end(hal_link_end a, hal_link_end b)
@@ -283,20 +282,18 @@ const hal_allocator *hal_topology_allocator(const hal_topology *topology)
 /* ------------------------------------------------------------------------------------------- into a draft -- */
 
 /* Keeps what a bandwidth was before anything was measured. */
-static void remember(hal_figure *limits, uint32_t n, uint32_t index, hal_figure now)
+static void remember(hal_figure *before, hal_figure now)
 {
-    if (index < n && limits[index].source == HAL_SOURCE_UNKNOWN && now.source != HAL_SOURCE_MEASURED)
-        limits[index] = now;
+    if (before->source == HAL_SOURCE_UNKNOWN && now.source != HAL_SOURCE_MEASURED)
+        *before = now;
 }
 
-/* Room for the limits of what there is; links that are added have none. */
+/* Room for the limits of what there is. */
 static void make_room(hal_topology *t)
 {
-    if (t->measured.links != NULL || t->measured.memories != NULL)
+    if (t->measured.memories != NULL)
         return;
-    t->measured.links = t->n_links != 0 ? hal_block_take(t, t->n_links * sizeof(hal_figure)) : NULL;
     t->measured.memories = t->n_memories != 0 ? hal_block_take(t, t->n_memories * sizeof(hal_figure)) : NULL;
-    t->measured.n_links = t->measured.links != NULL ? t->n_links : 0;
     t->measured.n_memories = t->measured.memories != NULL ? t->n_memories : 0;
 }
 
@@ -310,7 +307,8 @@ static void apply_memory(hal_topology *t, const hal_measurement *m, uint32_t ind
 {
     hal_topology_memory *memory = &t->memories[index];
     if (strcmp(m->kind, "read") == 0) {
-        remember(t->measured.memories, t->measured.n_memories, index, memory->bandwidth);
+        if (index < t->measured.n_memories)
+            remember(&t->measured.memories[index], memory->bandwidth);
         improve(&memory->bandwidth, m->bandwidth);
     }
     if (is_chase(m))
@@ -352,7 +350,8 @@ static uint32_t add_link(hal_draft *draft, const ends *e)
                               .copy_mode = own ? HAL_COPY_NATIVE : HAL_COPY_UNKNOWN,
                               .bandwidth = hal_figure_unknown(HAL_UNIT_BYTES_PER_SECOND),
                               .latency = hal_figure_unknown(HAL_UNIT_SECONDS),
-                              .duplex = hal_figure_unknown(HAL_UNIT_COUNT)};
+                              .duplex = hal_figure_unknown(HAL_UNIT_COUNT),
+                              .declared = hal_figure_unknown(HAL_UNIT_BYTES_PER_SECOND)};
     return hal_draft_add_link(draft, &link);
 }
 
@@ -365,7 +364,7 @@ static void apply_link(hal_draft *draft, const hal_measurement *m, const ends *e
     hal_topology_link *link = hal_draft_link(draft, index);
     if (link == NULL)
         return;
-    remember(t->measured.links, t->measured.n_links, index, link->bandwidth);
+    remember(&link->declared, link->bandwidth);
     improve(&link->bandwidth, m->bandwidth);
     improve(&link->latency, m->latency);
     improve(&link->duplex, m->duplex);

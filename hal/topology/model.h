@@ -44,10 +44,10 @@ struct hal_topology {
     uint32_t n_places, n_memories, n_devices, n_links, n_diagnostics;
     uint32_t room_places, room_memories, room_devices, room_links, room_diagnostics;
     hal_lookup lookup;
-    /* Bandwidths before measured ones took their place; of unknown source where none did. */
+    /* Bandwidths of memories before measured ones took their place; of unknown source where none did. */
     struct {
-        hal_figure *links, *memories;
-        uint32_t n_links, n_memories;
+        hal_figure *memories;
+        uint32_t n_memories;
     } measured;
 };
 

@@ -90,7 +90,8 @@ static const hal_figure_row figures_device[] = {FIGURE(device, link_now, BYTES_P
                                                 FIGURE(device, link_most, BYTES_PER_SECOND)};
 FIGURES(device)
 static const hal_figure_row figures_link[] = {FIGURE(link, bandwidth, BYTES_PER_SECOND),
-                                              FIGURE(link, latency, SECONDS), FIGURE(link, duplex, COUNT)};
+                                              FIGURE(link, latency, SECONDS), FIGURE(link, duplex, COUNT),
+                                              FIGURE(link, declared, BYTES_PER_SECOND)};
 FIGURES(link)
 
 #define TEXTS(noun) const hal_text_table hal_texts_##noun = {texts_##noun, COUNT(texts_##noun)};

@@ -224,10 +224,21 @@ static void name_all_units(hal_topology *t)
         name_units(&t->links[i], &hal_figures_link);
 }
 
+/* What nobody measured is declared. */
+static void declare_links(hal_topology *t)
+{
+    for (uint32_t i = 0; i < t->n_links; i++) {
+        hal_topology_link *l = &t->links[i];
+        if (l->declared.source == HAL_SOURCE_UNKNOWN && l->bandwidth.source != HAL_SOURCE_MEASURED)
+            l->declared = l->bandwidth;
+    }
+}
+
 hal_status hal_seal_complete(hal_topology *t)
 {
     number_groups(t);
     number_tiers(t);
+    declare_links(t);
     name_all_units(t);
     return hal_seal_aliases(t);
 }

@@ -549,3 +549,58 @@ def verbs_that_ask_vendors(t):
         asked[verb] = t.path("asked").exists() and "ask " in t.path("asked").read_text()
     expect(not any(asked[verb] for verb in ("list", "list --json", "links", "mem", "export slurm")), f"{asked}")
     expect(all(asked[verb] for verb in ("show cpu0", "topo", "ops --dtype f32", "doctor", "list --probe")), f"{asked}")
+
+
+# Measured on that machine: FROM TO BYTES/S; NVLink one way, PCIe of the second GPU both ways, one that its lanes cannot carry.
+MEASURED = (("gpu:0000:65:00.0", "gpu:0000:b1:00.0", 264_000_000_000), ("numa0", "gpu:0000:65:00.0", 52_300_000_000),
+            ("gpu:0000:65:00.0", "numa0", 50_100_000_000), ("numa0", "gpu:0000:b1:00.0", 70_000_000_000))
+
+
+def measured_machine(t):
+    """A recorded machine of two GPUs with NVLink between them, and what somebody measured of its links."""
+    lines = machine(t, "nvlink-2-answered").read_text().splitlines()
+    rows = [f"\tlink\t{a}\t{b}\t67108864\t{rate}:1000000000:31:1795000000\t9000000:100000:31:1795000000\t-" for a, b, rate in MEASURED]
+    tree = t.path("measured.tree")
+    end = int(lines[-1].split()[1]) + 1
+    tree.write_text("\n".join([*lines[:-1], "< /hal/measurements", "\thal-measurements 1", *rows, f". {end}"]) + "\n")
+    return tree
+
+
+def share(link):
+    return round(link["bandwidth"]["value"] / link["declared"]["value"], 2)
+
+
+@case
+def measured_links_stand_beside_declared_ones(t):
+    tree = measured_machine(t)
+    links = json.loads(t.good("hal-info", "--input", tree, "--json").out)["links"]
+    (nvlink,) = [x for x in links if x["kind"] == "nvlink" and x["from"] == "gpu:0000:65:00.0"]
+    (back,) = [x for x in links if x["kind"] == "nvlink" and x["to"] == "gpu:0000:65:00.0"]
+    (down,) = [x for x in links if (x["from"], x["to"]) == ("numa0", "gpu:0000:65:00.0")]
+    (false,) = [x for x in links if (x["from"], x["to"]) == ("numa0", "gpu:0000:b1:00.0")]
+    expect(nvlink["bandwidth"]["source"] == "measured" and nvlink["declared"]["source"] == "vendor" and share(nvlink) == 0.88, f"{nvlink}")
+    expect(nvlink["verified"] and nvlink["bandwidth"]["when"].startswith("2026-11-18") and nvlink["bandwidth"]["n"] == 31, f"{nvlink}")
+    expect(down["kind"] == "pcie" and down["declared"]["source"] == "structural" and share(down) == 0.83, f"{down}")
+    for unmeasured in (back, false):
+        expect(unmeasured["bandwidth"] == unmeasured["declared"] and not unmeasured["verified"], f"{unmeasured}")
+    # A description that was kept says the same.
+    t.path("kept.json").write_text(t.good("hal-info", "--input", tree, "--json").out)
+    expect(json.loads(t.good("hal-info", "--input", t.path("kept.json"), "--json").out)["links"] == links, "reading it changed links")
+
+
+@case
+def people_see_measured_links_beside_declared_ones(t):
+    tree = measured_machine(t)
+    text = t.good("hal-info", "--input", tree, "links", "gpu1", "--wide").out
+    rows = [" ".join(line.split()) for line in text.splitlines()]
+    expect(any(row.startswith("gpu1 gpu2 nvlink NVL 264 GB/s m 300 GB/s v 88 %") and "2026-11-18" in row for row in rows), text)
+    expect(any(row.startswith("gpu2 gpu1 nvlink NVL - 300 GB/s v -") for row in rows), text)
+    expect(any(row.startswith("gpu1 numa0 pcie PHB 50.1 GB/s m 63.0 GB/s s 80 %") for row in rows), text)
+    summary = [" ".join(line.split()) for line in t.good("hal-info", "--input", tree, "links").out.splitlines()]
+    expect("nvlink NVL 2 300 GB/s v 264 GB/s m" in summary, f"{summary}")
+    shown = " ".join(t.good("hal-info", "--input", tree, "show", "gpu1", COLUMNS=160).out.split())
+    expect("nvlink to gpu2: 264 GB/s m of 300 GB/s v declared (88 %), on 2026-11-18" in shown, shown)
+    expect("measured" not in t.good("hal-info", "--input", tree, "show", "gpu0").out.split("m measured")[0], "gpu0 was not measured")
+    metrics = t.good("hal-info", "--input", tree, "export", "prometheus").out
+    expect('kind="nvlink",path="NVL",source="measured"} 264000000000' in metrics, metrics)
+    expect(metrics.count('kind="nvlink",path="NVL",source="vendor"} 300000000000') == 2, metrics)

@@ -390,11 +390,14 @@ static void figures_come_into_the_description(void **state)
     assert_memory_equal(&l->latency, &rows[2].latency, sizeof(hal_figure));
     assert_memory_equal(&l->duplex, &rows[2].duplex, sizeof(hal_figure));
     assert_int_equal(l->verified, 1);
+    assert_true(l->declared.source == HAL_SOURCE_VENDOR && l->declared.value == 3e11);
     l = link_of(t, HAL_END_DEVICE, 1, HAL_END_DEVICE, 2, "pcie");
     assert_int_equal(l->bandwidth.source, HAL_SOURCE_STRUCTURAL);
+    assert_true(l->declared.source == HAL_SOURCE_STRUCTURAL && l->declared.value == l->bandwidth.value);
     l = link_of(t, HAL_END_MEMORY, 0, HAL_END_DEVICE, 0, "memory");
     assert_int_equal(l->hops, 1);
     assert_int_equal(l->copy_mode, HAL_COPY_NATIVE);
+    assert_int_equal(l->declared.source, HAL_SOURCE_UNKNOWN); /* nobody told of it */
     l = link_of(t, HAL_END_MEMORY, 0, HAL_END_DEVICE, 1, "memory");
     assert_int_equal(l->hops, 0); /* how is not known */
     assert_int_equal(l->copy_mode, HAL_COPY_UNKNOWN);

@@ -276,20 +276,28 @@ static void prometheus_memory(FILE *out, const hal_topology *t, const char *metr
     }
 }
 
+static void prometheus_link(FILE *out, const hal_topology *t, const hal_topology_link *l, hal_figure f)
+{
+    if (!figure_known(f))
+        return;
+    fputs("hal_link_bytes_per_second{", out);
+    label(out, "from", link_end_name(t, l->from), true);
+    label(out, "to", link_end_name(t, l->to), false);
+    label(out, "kind", l->kind, false);
+    label(out, "path", l->path, false);
+    label(out, "source", hal_source_name(f.source), false);
+    fprintf(out, "} %.15g\n", f.value);
+}
+
+/* What was measured and what is declared are told apart by their source. */
 static void prometheus_links(FILE *out, const hal_topology *t)
 {
     heading(out, "hal_link_bytes_per_second", "Bandwidth of a link, one way.");
     for (uint32_t k = 0; k < hal_topology_link_count(t); k++) {
         const hal_topology_link *l = hal_topology_link_at(t, k);
-        if (!figure_known(l->bandwidth))
-            continue;
-        fputs("hal_link_bytes_per_second{", out);
-        label(out, "from", link_end_name(t, l->from), true);
-        label(out, "to", link_end_name(t, l->to), false);
-        label(out, "kind", l->kind, false);
-        label(out, "path", l->path, false);
-        label(out, "source", hal_source_name(l->bandwidth.source), false);
-        fprintf(out, "} %.15g\n", l->bandwidth.value);
+        prometheus_link(out, t, l, l->bandwidth);
+        if (figure_measured(l->bandwidth))
+            prometheus_link(out, t, l, l->declared);
     }
 }
 

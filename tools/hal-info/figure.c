@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <time.h>
 
 char figure_letter(hal_figure f)
 {
@@ -94,4 +95,22 @@ const char *figure_any(hal_figure f, char *text)
     case HAL_UNIT_SECONDS: return decimal(f, times, time_of, 4, text);
     default: snprintf(text, FIGURE_SIZE, "%g", f.value); return text;
     }
+}
+
+const char *figure_date(hal_figure f, char *text)
+{
+    const time_t when = (time_t)f.when;
+    struct tm parts;
+    if (!figure_measured(f) || !f.when || !gmtime_r(&when, &parts) ||
+        !strftime(text, FIGURE_SIZE, "%Y-%m-%d", &parts))
+        return "-";
+    return text;
+}
+
+const char *figure_share(hal_figure f, hal_figure of, char *text)
+{
+    if (!figure_known(f) || !figure_known(of) || of.value <= 0)
+        return "-";
+    snprintf(text, FIGURE_SIZE, "%.0f %%", 100 * f.value / of.value);
+    return text;
 }

@@ -167,6 +167,16 @@ const char *link_end_name(const hal_topology *t, hal_link_end end)
     return d ? d->alias : m ? m->id : p ? p->id : "-";
 }
 
+/* What was measured beside what is declared, and what share of it that is. */
+static void add_bandwidth(table *rows, const hal_topology_link *l)
+{
+    const bool measured = figure_measured(l->bandwidth);
+    char figure[FIGURE_SIZE];
+    table_cell(rows, TONE_PLAIN, "%s", measured ? figure_any(l->bandwidth, figure) : "-");
+    table_cell(rows, TONE_PLAIN, "%s", figure_any(l->declared, figure));
+    table_cell(rows, TONE_PLAIN, "%s", measured ? figure_share(l->bandwidth, l->declared, figure) : "-");
+}
+
 static void add_row(table *rows, const hal_topology *t, const hal_topology_link *l)
 {
     char figure[FIGURE_SIZE];
@@ -175,8 +185,9 @@ static void add_row(table *rows, const hal_topology *t, const hal_topology_link 
     table_cell(rows, TONE_PLAIN, "%s", link_end_name(t, l->to));
     table_cell(rows, TONE_PLAIN, "%s", l->kind);
     table_cell(rows, TONE_PLAIN, "%s", l->path);
-    table_cell(rows, TONE_PLAIN, "%s", figure_any(l->bandwidth, figure));
+    add_bandwidth(rows, l);
     table_cell(rows, TONE_PLAIN, "%s", figure_any(l->latency, figure));
+    table_cell(rows, TONE_PLAIN, "%s", figure_date(l->bandwidth, figure));
     table_cell(rows, TONE_PLAIN, "%s%s", hal_copy_mode_name(l->copy_mode), l->verified ? ", verified" : "");
     if (l->lanes)
         table_cell(rows, TONE_PLAIN, "%u", l->lanes);
@@ -196,12 +207,15 @@ static table *row_table(void)
     table_column(rows, "TO", TABLE_CUT, 0);
     table_column(rows, "KIND", 0, 0);
     table_column(rows, "PATH", 0, 1);
-    table_column(rows, "BANDWIDTH", TABLE_RIGHT, 0);
-    table_column(rows, "LATENCY", TABLE_RIGHT, 3);
+    table_column(rows, "MEASURED", TABLE_RIGHT, 0);
+    table_column(rows, "DECLARED", TABLE_RIGHT, 0);
+    table_column(rows, "OF IT", TABLE_RIGHT, 2);
+    table_column(rows, "LATENCY", TABLE_RIGHT, 4);
+    table_column(rows, "ON", 0, 3);
     table_column(rows, "COPY", 0, 2);
-    table_column(rows, "LANES", TABLE_RIGHT, 4);
-    table_column(rows, "HOPS", TABLE_RIGHT, 4);
-    table_column(rows, "VIA", TABLE_CUT, 5);
+    table_column(rows, "LANES", TABLE_RIGHT, 5);
+    table_column(rows, "HOPS", TABLE_RIGHT, 5);
+    table_column(rows, "VIA", TABLE_CUT, 6);
     return rows;
 }
 
@@ -223,13 +237,28 @@ static int print_rows(info *i, uint32_t device, tool_error *err)
 
 /* --- the summary: links that are alike in one line --- */
 
+/* The slowest and the fastest; unknown when none is known. */
+typedef struct range {
+    hal_figure least, most;
+} range;
+
 typedef struct alike {
     const char *kind, *path;
     uint32_t count;
-    const hal_topology_link *least, *most;
+    range declared, measured;
 } alike;
 
 enum { MOST_ALIKE = 64 };
+
+static void widen(range *r, hal_figure f)
+{
+    if (!figure_known(f))
+        return;
+    if (!figure_known(r->least) || f.value < r->least.value)
+        r->least = f;
+    if (!figure_known(r->most) || f.value > r->most.value)
+        r->most = f;
+}
 
 static void count_link(alike *groups, uint32_t *n, const hal_topology_link *l)
 {
@@ -240,21 +269,25 @@ static void count_link(alike *groups, uint32_t *n, const hal_topology_link *l)
         return;
     if (k == *n)
         groups[(*n)++] = (alike){.kind = l->kind, .path = l->path};
-    alike *g = &groups[k];
-    g->count++;
-    if (!figure_known(l->bandwidth))
-        return;
-    if (!g->least || l->bandwidth.value < g->least->bandwidth.value)
-        g->least = l;
-    if (!g->most || l->bandwidth.value > g->most->bandwidth.value)
-        g->most = l;
+    groups[k].count++;
+    widen(&groups[k].declared, l->declared);
+    if (figure_measured(l->bandwidth))
+        widen(&groups[k].measured, l->bandwidth);
+}
+
+static void range_cell(table *rows, const range *r)
+{
+    char least[FIGURE_SIZE], most[FIGURE_SIZE];
+    if (r->least.value == r->most.value)
+        table_cell(rows, TONE_PLAIN, "%s", figure_any(r->most, most));
+    else
+        table_cell(rows, TONE_PLAIN, "%s .. %s", figure_any(r->least, least), figure_any(r->most, most));
 }
 
 int links_summary(info *i, tool_error *err)
 {
     alike groups[MOST_ALIKE];
     uint32_t n = 0;
-    char least[FIGURE_SIZE], most[FIGURE_SIZE];
     for (uint32_t k = 0; k < hal_topology_link_count(i->topology); k++)
         count_link(groups, &n, hal_topology_link_at(i->topology, k));
     if (!n)
@@ -263,20 +296,15 @@ int links_summary(info *i, tool_error *err)
     table_column(rows, "LINKS", 0, 0);
     table_column(rows, "PATH", 0, 1);
     table_column(rows, "NUMBER", TABLE_RIGHT, 0);
-    table_column(rows, "ONE WAY", TABLE_RIGHT, 0);
+    table_column(rows, "DECLARED", TABLE_RIGHT, 0);
+    table_column(rows, "MEASURED", TABLE_RIGHT, 0);
     for (uint32_t k = 0; k < n; k++) {
-        const alike *g = &groups[k];
         table_row(rows);
-        table_cell(rows, TONE_PLAIN, "%s", g->kind);
-        table_cell(rows, TONE_PLAIN, "%s", g->path);
-        table_cell(rows, TONE_PLAIN, "%u", g->count);
-        if (!g->most)
-            table_cell(rows, TONE_PLAIN, "-");
-        else if (g->least->bandwidth.value == g->most->bandwidth.value)
-            table_cell(rows, TONE_PLAIN, "%s", figure_any(g->most->bandwidth, most));
-        else
-            table_cell(rows, TONE_PLAIN, "%s .. %s", figure_any(g->least->bandwidth, least),
-                       figure_any(g->most->bandwidth, most));
+        table_cell(rows, TONE_PLAIN, "%s", groups[k].kind);
+        table_cell(rows, TONE_PLAIN, "%s", groups[k].path);
+        table_cell(rows, TONE_PLAIN, "%u", groups[k].count);
+        range_cell(rows, &groups[k].declared);
+        range_cell(rows, &groups[k].measured);
     }
     fputc('\n', i->out);
     int code = table_print(rows, &i->style, i->out, err);

@@ -2,6 +2,7 @@
 /* hal-info show ID: all that is known about one device. */
 #include "tools/hal-info/document.h"
 #include "tools/hal-info/info.h"
+#include "tools/hal-info/links.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -112,6 +113,22 @@ static void show_rates(const info *i, const hal_topology_device *d)
              figure_any(d->rates[k].rate, rate));
 }
 
+/* Links from it that somebody measured, beside what they are declared to carry. */
+static void show_measured(const info *i, uint32_t device)
+{
+    bool first = true;
+    for (uint32_t k = 0; k < hal_topology_link_count(i->topology); k++) {
+        const hal_topology_link *l = hal_topology_link_at(i->topology, k);
+        char rate[FIGURE_SIZE], declared[FIGURE_SIZE], share[FIGURE_SIZE], date[FIGURE_SIZE];
+        if (l->from.kind != HAL_END_DEVICE || l->from.index != device || !figure_measured(l->bandwidth))
+            continue;
+        line(i, first ? "measured" : "", "%s to %s: %s of %s declared (%s), on %s", l->kind[0] ? l->kind : "link",
+             link_end_name(i->topology, l->to), figure_any(l->bandwidth, rate), figure_any(l->declared, declared),
+             figure_share(l->bandwidth, l->declared, share), figure_date(l->bandwidth, date));
+        first = false;
+    }
+}
+
 static int show_device(info *i, const hal_topology_device *d)
 {
     char name[160], state[64];
@@ -131,6 +148,7 @@ static int show_device(info *i, const hal_topology_device *d)
     list_of(i, "also as", d->ways, d->n_ways);
     show_memories(i, d);
     show_rates(i, d);
+    show_measured(i, hal_topology_device_find(i->topology, d->id));
     style_hint(&i->style, i->out, figure_legend());
     return TOOL_OK;
 }
