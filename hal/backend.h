@@ -190,8 +190,7 @@ typedef struct hal_host {
     /** Another loaded backend by name, for wrappers such as fault; NULL when it is not there (yet). */
     const struct hal_backend *(*backend_find)(void *context, const char *name);
     /** A span on the track of a device; NULL when nothing is traced, so that what times a device costs one branch then. Spans
-     *  of one device nest or follow each other. `category` is "program", "op" or "copy"; an op's name is its names of
-     *  origin. Texts are copied. */
+     *  of one device nest or follow each other. `category` is "program" or "copy"; ops have trace_op. Texts are copied. */
     void (*trace_device)(void *context, uint32_t device, const char *category, const char *name, int64_t begin_ns,
                          int64_t end_ns);
     /** The devices that vendor interface `vendor` ("opencl": a row of hal/discovery/vendors.def) told of when it was last asked
@@ -207,6 +206,10 @@ typedef struct hal_host {
     /** Keeps `data` under `key` for later processes; what was there is replaced. Never fails: what cannot be kept is compiled
      *  again. Blocking: file writes. */
     void (*cache_store)(void *context, const void *key, size_t key_bytes, const void *data, size_t bytes);
+    /** trace_device for op `op` of a program, under its names of origin: the trace tells which operator it is and its work
+     *  too. `symbols`: those of the submission; NULL leaves out work that hangs on them. NULL when nothing is traced. */
+    void (*trace_op)(void *context, uint32_t device, const hal_description *program, uint32_t op, const int64_t *symbols,
+                     int64_t begin_ns, int64_t end_ns);
 } hal_host;
 
 /**

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table a backend receives. The context of every entry is the hal_loaded it belongs to. */
 #include "cache_disk.h"
+#include "trace.h"
 
 static void *host_allocate(void *context, size_t bytes, size_t alignment)
 {
@@ -62,6 +63,15 @@ static void host_trace_device(void *context, uint32_t device, const char *catego
     const hal_device *d = device_of(loaded, device);
     if (d != NULL)
         hal_trace_span(loaded->instance, d->alias, category, name, begin_ns, end_ns);
+}
+
+static void host_trace_op(void *context, uint32_t device, const hal_description *program, uint32_t op,
+                          const int64_t *symbols, int64_t begin_ns, int64_t end_ns)
+{
+    hal_loaded *loaded = context;
+    const hal_device *d = device_of(loaded, device);
+    if (d != NULL)
+        hal_trace_op(loaded->instance, d->alias, program, op, symbols, begin_ns, end_ns);
 }
 
 static const char *host_option(void *context, const char *name)
@@ -129,6 +139,7 @@ static void host_cache_store(void *context, const void *key, size_t key_bytes, c
 
 void hal_host_fill(hal_loaded *loaded)
 {
+    const bool traced = hal_trace_enabled(loaded->instance);
     loaded->host = (hal_host){.size = sizeof(hal_host),
                               .abi = HAL_BACKEND_ABI,
                               .context = loaded,
@@ -142,9 +153,9 @@ void hal_host_fill(hal_loaded *loaded)
                               .op_describe = host_op_describe,
                               .op_reference = host_op_reference,
                               .backend_find = host_backend_find,
-                              .trace_device =
-                                  hal_trace_enabled(loaded->instance) ? host_trace_device : NULL,
+                              .trace_device = traced ? host_trace_device : NULL,
                               .vendor_devices = host_vendor_devices,
                               .cache_load = host_cache_load,
-                              .cache_store = host_cache_store};
+                              .cache_store = host_cache_store,
+                              .trace_op = traced ? host_trace_op : NULL};
 }

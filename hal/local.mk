@@ -156,7 +156,8 @@ HAL_CORE_SOURCES = \
 	hal/trace.h \
 	hal/trace_json.c \
 	hal/trust.c \
-	hal/vendor.c
+	hal/vendor.c \
+	hal/work.c
 
 # What --json of hal-info promises.
 haldatadir = $(datadir)/hal

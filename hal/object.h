@@ -263,6 +263,10 @@ struct hal_program {
 };
 /* Checks every offset and index of outside bytes. */
 hal_status hal_description_check(const void *description, uint64_t bytes);
+/* What an op has to do under those symbols; negative where the table cannot tell. */
+hal_work hal_description_work(const hal_description *d, const hal_description_op *op, const int64_t *symbols);
+/* Name of the dtype that an op computes in: of its first operand of a floating dtype, else of its first; "" without any. */
+const char *hal_description_dtype(const hal_description *d, const hal_description_op *op);
 
 /* Life of a slot, one submission.
    SUBMITTING  the caller's references still protect everything: no count has been touched

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #define MAX_EVENTS (1u << 20) /* beyond that events are counted and dropped */
-#define NO_TEXT    UINT32_MAX
+#define NO_TEXT    HAL_TRACE_NO_TEXT
 
 hal_status hal_trace_open(hal_instance *instance, const char *path)
 {
@@ -107,8 +107,14 @@ static void record(hal_trace *t, const hal_allocator *a, hal_trace_event event, 
     t->dropped += kept ? 0 : 1;
 }
 
+/* What is said of an op beside its name; its texts belong to the table of operators and dtypes. */
+typedef struct detail {
+    const char *op, *dtype;
+    hal_work work;
+} detail;
+
 static void span(hal_instance *instance, const char *track, const char *category, const char *name,
-                 int64_t begin_ns, int64_t end_ns, bool overlaps)
+                 int64_t begin_ns, int64_t end_ns, bool overlaps, const detail *of)
 {
     const hal_allocator *a = &instance->config.allocator;
     hal_trace *t = atomic_load_explicit(&instance->trace, memory_order_acquire);
@@ -124,6 +130,9 @@ static void span(hal_instance *instance, const char *track, const char *category
     event.track = keep(t, a, track);
     event.category = keep(t, a, category);
     event.name = keep(t, a, name);
+    event.op = of != NULL ? keep(t, a, of->op) : NO_TEXT;
+    event.dtype = of != NULL ? keep(t, a, of->dtype) : NO_TEXT;
+    event.work = of != NULL ? of->work : (hal_work){0, 0};
     record(t, a, event, overlaps);
     pthread_mutex_unlock(&t->lock);
 }
@@ -131,13 +140,23 @@ static void span(hal_instance *instance, const char *track, const char *category
 void hal_trace_span(hal_instance *instance, const char *track, const char *category, const char *name,
                     int64_t begin_ns, int64_t end_ns)
 {
-    span(instance, track, category, name, begin_ns, end_ns, false);
+    span(instance, track, category, name, begin_ns, end_ns, false, NULL);
 }
 
 void hal_trace_overlap(hal_instance *instance, const char *track, const char *category, const char *name,
                        int64_t begin_ns, int64_t end_ns)
 {
-    span(instance, track, category, name, begin_ns, end_ns, true);
+    span(instance, track, category, name, begin_ns, end_ns, true, NULL);
+}
+
+void hal_trace_op(hal_instance *instance, const char *track, const hal_description *program, uint32_t op,
+                  const int64_t *symbols, int64_t begin_ns, int64_t end_ns)
+{
+    const hal_description_op *row = &hal_description_ops(program)[op];
+    const hal_op_info *info = hal_op_describe(row->number);
+    const char *names = (const char *)program + row->names;
+    const detail of = {info->name, hal_description_dtype(program, row), hal_description_work(program, row, symbols)};
+    span(instance, track, "op", names[0] != '\0' ? names : info->name, begin_ns, end_ns, false, &of);
 }
 
 /* ------------------------------------------------------------------------------------------- the end -- */

@@ -12,10 +12,15 @@
    one `id` may overlap with anything. */
 enum { HAL_TRACE_SPAN, HAL_TRACE_BEGIN, HAL_TRACE_END };
 
-/* Texts are indices; `id` counts calls. */
+#define HAL_TRACE_NO_TEXT UINT32_MAX
+
+/* Texts are indices; `id` counts calls. Of an op, which operator and dtype it is, and its work, negative where that is not
+   known; of other spans no texts. */
 typedef struct hal_trace_event {
     uint32_t track, category, name, id, kind;
+    uint32_t op, dtype;
     int64_t begin, end;
+    hal_work work;
 } hal_trace_event;
 
 struct hal_trace {
@@ -29,6 +34,10 @@ struct hal_trace {
     uint32_t slots;  /* in the table, a power of two */
     uint64_t dropped;
 };
+
+/* An op of a program on the track of a device; `symbols` NULL: not known. */
+void hal_trace_op(hal_instance *instance, const char *track, const hal_description *program, uint32_t op,
+                  const int64_t *symbols, int64_t begin_ns, int64_t end_ns);
 
 /* Prints everything; under the lock. */
 void hal_trace_print(hal_trace *trace);

@@ -54,6 +54,25 @@ static void print_time(FILE *f, const char *key, int64_t ns)
     fprintf(f, ",\"%s\":%lld.%03lld", key, (long long)(ns / 1000), (long long)(ns % 1000));
 }
 
+/* Nothing where it is not known. */
+static void print_count(FILE *f, const char *key, double value)
+{
+    if (value >= 0 && value < 1e300)
+        fprintf(f, ",\"%s\":%.0f", key, value);
+}
+
+static void print_op(const hal_trace *t, const hal_trace_event *e)
+{
+    fputs(",\"args\":{\"op\":\"", t->file);
+    print_text(t->file, t->texts[e->op]);
+    fputs("\",\"dtype\":\"", t->file);
+    print_text(t->file, t->texts[e->dtype]);
+    fputs("\"", t->file);
+    print_count(t->file, "flops", e->work.flops);
+    print_count(t->file, "bytes", e->work.bytes);
+    fputs("}", t->file);
+}
+
 static void print_event(const hal_trace *t, const hal_trace_event *e, long pid)
 {
     static const char *const phases[] = {[HAL_TRACE_SPAN] = "X", [HAL_TRACE_BEGIN] = "b", [HAL_TRACE_END] = "e"};
@@ -67,6 +86,8 @@ static void print_event(const hal_trace *t, const hal_trace_event *e, long pid)
         print_time(t->file, "dur", e->end - e->begin);
     else
         fprintf(t->file, ",\"id\":%u", e->id);
+    if (e->op != HAL_TRACE_NO_TEXT && e->dtype != HAL_TRACE_NO_TEXT)
+        print_op(t, e);
     fputs("},\n", t->file);
 }
 

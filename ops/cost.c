@@ -3,8 +3,8 @@
  * happens to. */
 #include <ops/shape.h>
 
-hal_op_cost_fn hal_op_cost_bytes, hal_op_cost_pointwise, hal_op_cost_matmul, hal_op_cost_random,
-    hal_op_cost_attention, hal_op_cost_attention_grad;
+hal_op_cost_fn hal_op_cost_bytes, hal_op_cost_moves, hal_op_cost_picks, hal_op_cost_set_rows, hal_op_cost_pointwise,
+    hal_op_cost_matmul, hal_op_cost_random, hal_op_cost_attention, hal_op_cost_attention_grad;
 
 #define COST(word)                                                                                           \
     void hal_op_cost_##word(const void *attrs, const hal_shape *in, uint32_t n_in, const hal_shape *out,     \
@@ -35,6 +35,31 @@ COST(bytes)
     work->flops = 0;
     for (uint32_t i = 0; i < n_in; i++)
         if (hal_dtype_is_float(in[i].dtype)) work->flops += elements(&in[i]);
+}
+
+/* Nothing is computed. */
+COST(moves)
+{
+    (void)attrs;
+    work->bytes = bytes(in, n_in) + bytes(out, n_out);
+    work->flops = 0;
+}
+
+/* Of the first operand only what becomes the output is read, and of what is picked twice once at least. */
+COST(picks)
+{
+    (void)attrs;
+    const double whole = bytes(in, 1), picked = bytes(out, n_out);
+    work->bytes = (whole < picked ? whole : picked) + picked + bytes(in + 1, n_in - 1);
+    work->flops = 0;
+}
+
+/* What it takes in place: the rows, the indices, and the rows again where they go. */
+COST(set_rows)
+{
+    (void)attrs, (void)n_in, (void)out, (void)n_out;
+    work->bytes = 2 * bytes(in + 1, 1) + bytes(in + 2, 1);
+    work->flops = 0;
 }
 
 COST(pointwise)

@@ -40,7 +40,7 @@ static hal_status cpu_open(const hal_host *host, void **out) {
             "cpu: HAL_CPU_ISA is \"%s\"; use plain, avx2 or best", isa);
     }
     /* A host older than the hook has a shorter table. */
-    state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
+    state->traced = host->size >= offsetof(hal_host, trace_op) + sizeof host->trace_op && host->trace_op;
     *out = state;
     return HAL_OK;
 }

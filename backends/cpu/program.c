@@ -127,12 +127,9 @@ void hal_cpu_program_trace(const hal_cpu_program *p, const hal_cpu_device *devic
     int64_t step = 0, n = run->n_steps;
     host->trace_device(host->context, device->index, "program", "program", run->times[0], run->times[n]);
     for (uint32_t i = 0; i < d->n_ops; i++) {
-        const hal_description_op *op = &hal_description_ops(d)[i];
-        const char *names = (const char *)d + op->names;
         int64_t begin = run->times[step];
         while (step < n && run->steps[step].call == &p->calls[i]) step++;
-        host->trace_device(host->context, device->index, "op", *names ? names : host->op_describe(op->number)->name,
-                           begin, run->times[step]);
+        host->trace_op(host->context, device->index, d, i, p->symbols, begin, run->times[step]);
     }
 }
 

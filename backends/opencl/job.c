@@ -61,6 +61,7 @@ void hal_opencl_job_free(hal_opencl_job *j) {
     free(j->events);
     free(j->waits);
     free(j->ops);
+    free(j->symbols);
     free(j);
 }
 

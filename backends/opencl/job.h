@@ -28,6 +28,8 @@ typedef struct hal_opencl_job {
        for a list of as many. */
     cl_event *events, *waits;
     uint32_t *ops, n_events;
+    /* What the program was submitted with, where somebody traces; else NULL. */
+    int64_t *symbols;
     /* Buffers that stand for memory of others, and live as long as the job. */
     cl_mem *guests;
     uint32_t n_guests;

@@ -38,7 +38,7 @@ static hal_status opencl_open(const hal_host *host, void **out) {
     state->keep = read_keep();
     state->tuning = read_tuning();
     /* a host older than the hook has a shorter table */
-    state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
+    state->traced = host->size >= offsetof(hal_host, trace_op) + sizeof host->trace_op && host->trace_op;
     pthread_mutex_init(&state->lock, NULL);
     *out = state;
     return HAL_OK;

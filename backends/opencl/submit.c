@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting a program: sizes, arguments, launches; its end is the job's. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "gate.h"
@@ -147,6 +149,14 @@ static hal_status run(hal_opencl_job *j, hal_opencl_program *p) {
     return HAL_OK;
 }
 
+/* The program's own may be those of a later submission by the time that this one is over. Without memory the trace says less. */
+static void keep_symbols(hal_opencl_job *j, const hal_opencl_program *p, const int64_t *symbols) {
+    const size_t bytes = p->chain->description->n_symbols * sizeof *symbols;
+    if (!j->queue->device->state->traced || !bytes) return;
+    j->symbols = malloc(bytes);
+    if (j->symbols) memcpy(j->symbols, symbols, bytes);
+}
+
 static hal_status prepare(hal_opencl_queue *q, hal_opencl_program *p, const hal_backend_binding *bindings,
                           const int64_t *symbols, hal_opencl_job **job) {
     HAL_TRY(hal_opencl_program_plan(p, symbols, INT64_MAX));
@@ -154,6 +164,7 @@ static hal_status prepare(hal_opencl_queue *q, hal_opencl_program *p, const hal_
     const bool each = q->device->state->traced || q->device->unordered;
     *job = hal_opencl_job_create(q, each ? p->chain->n_steps : 0, guests);
     if (!*job) return hal_opencl_no_memory(q->device->host, "a submission");
+    keep_symbols(*job, p, symbols);
     HAL_TRY(hal_opencl_guests_place(*job, p, bindings));
     return hal_opencl_program_bind(p);
 }

@@ -28,12 +28,6 @@ static span not_before(span s, int64_t least) {
     return s;
 }
 
-static const char *name_of(const hal_opencl_device *d, const hal_description *program, uint32_t op) {
-    const hal_description_op *row = &hal_description_ops(program)[op];
-    const char *names = (const char *)program + row->names;
-    return *names ? names : d->host->op_describe(row->number)->name;
-}
-
 /* Launches of an op follow each other; an op without any has no span. */
 static void trace_ops(hal_opencl_device *d, const hal_opencl_job *j, int64_t distance, span whole) {
     const hal_host *host = d->host;
@@ -46,7 +40,7 @@ static void trace_ops(hal_opencl_device *d, const hal_opencl_job *j, int64_t dis
         s = not_before(s, least);
         if (s.end > whole.end) s.end = whole.end;
         least = s.end;
-        host->trace_device(host->context, d->index, "op", name_of(d, j->program->chain->description, op), s.begin, s.end);
+        host->trace_op(host->context, d->index, j->program->chain->description, op, j->symbols, s.begin, s.end);
     }
 }
 

@@ -33,7 +33,7 @@ extern hal_status hal_backend_query(uint32_t min, uint32_t max, const hal_backen
 
 enum { MOST_KEPT = 64, MOST_SPANS = 64 };
 typedef struct kept { void *key, *data; size_t key_bytes, bytes; } kept;
-typedef struct told_span { char category[16], name[64]; int64_t begin, end; } told_span;
+typedef struct told_span { char category[16], name[64]; int64_t begin, end, symbol; } told_span;
 
 static struct {
     hal_host table;
@@ -170,6 +170,13 @@ static inline void host_span(void *context, uint32_t device, const char *categor
     s->end = end;
 }
 
+static inline void host_op_span(void *context, uint32_t device, const hal_description *program, uint32_t op,
+                                const int64_t *symbols, int64_t begin, int64_t end) {
+    const char *names = (const char *)program + hal_description_ops(program)[op].names;
+    host_span(context, device, "op", names, begin, end);
+    host.span[host.n_spans - 1].symbol = program->n_symbols && symbols ? symbols[0] : 0;
+}
+
 static inline void forget_kept(void) {
     for (int i = 0; i < host.n_kept; i++) {
         free(host.kept[i].key);
@@ -210,6 +217,7 @@ static inline void start(void) {
     host.table = (hal_host){.size = sizeof(hal_host), .abi = HAL_BACKEND_ABI, .allocate = host_allocate,
         .release = host_release, .fail = host_fail, .complete = host_complete, .device_lost = host_lost,
         .option = host_option, .op_describe = host_describe, .trace_device = host.table.trace_device,
+        .trace_op = host.table.trace_op,
         .vendor_devices = host_devices, .cache_load = host_load, .cache_store = host_store};
     assert_ok(hal_backend_query(0, HAL_BACKEND_ABI, &host.backend));
     assert_ok(host.backend->open(&host.table, &host.state));

@@ -649,6 +649,7 @@ static void spans_follow_each_other(void **state) {
     small s;
     (void)state;
     host.table.trace_device = host_span;
+    host.table.trace_op = host_op_span;
     host.n_spans = 0;
     hal_opencl_device *d = open_device(false);
     hal_opencl_queue *q = take_queue(d);
@@ -671,6 +672,32 @@ static void spans_follow_each_other(void **state) {
     assert_ok(host.backend->queue_destroy(q, SOON));
     close_device(d);
     host.table.trace_device = NULL;
+    host.table.trace_op = NULL;
+}
+
+/* The program's own sizes may be a later submission's by the time that an earlier one is over. */
+static void spans_have_the_sizes_of_their_submission(void **state) {
+    enum { COLUMNS = 5, BYTES = 64 * COLUMNS * 4 };
+    small s;
+    (void)state;
+    host.table.trace_device = host_span;
+    host.table.trace_op = host_op_span;
+    host.n_spans = 0;
+    hal_opencl_device *d = open_device(false);
+    hal_opencl_queue *q = take_queue(d);
+    hal_opencl_program *p = compile(d, transposes(&s, 1, (hal_dim){0, 1, 0, 0}, COLUMNS, BYTES));
+    void *a = take_block(d, BYTES, NULL), *b = take_block(d, BYTES, NULL);
+    const hal_backend_binding bindings[2] = {IN_BLOCK(a, 0), IN_BLOCK(b, 0)};
+    for (int64_t rows = 1; rows <= 64; rows *= 4) assert_ok(run(q, p, bindings, 2, rows));
+    assert_int_equal(host.n_spans, 8);
+    for (int i = 0; i < 4; i++) assert_int_equal(host.span[2 * i + 1].symbol, 1 << 2 * i);
+    host.backend->program_free(d, p);
+    host.backend->free(d, a);
+    host.backend->free(d, b);
+    assert_ok(host.backend->queue_destroy(q, SOON));
+    close_device(d);
+    host.table.trace_device = NULL;
+    host.table.trace_op = NULL;
 }
 
 int main(void) {
@@ -687,6 +714,7 @@ int main(void) {
         cmocka_unit_test(nothing_to_do_is_done), cmocka_unit_test(what_is_refused_says_why),
         cmocka_unit_test(a_second_start_compiles_nothing),
         cmocka_unit_test(binaries_that_are_dear_are_not_asked_for), cmocka_unit_test(the_size_of_tiles_is_measured_once),
-        cmocka_unit_test(spans_follow_each_other)};
+        cmocka_unit_test(spans_follow_each_other),
+        cmocka_unit_test(spans_have_the_sizes_of_their_submission)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -246,6 +246,29 @@ static void work_counts_operations_and_bytes(void **state)
                      HAL_CODE_INVALID_ARGUMENT);
 }
 
+/* What moves data computes nothing, and what picks rows does not read the others. */
+static void work_of_movement(void **state)
+{
+    (void)state;
+    const hal_shape table = {.dtype = HAL_F32, .rank = 2, .size = {hal_dim_constant(1000), hal_dim_constant(8)}},
+                    rows = {.dtype = HAL_F32, .rank = 2, .size = {hal_dim_constant(3), hal_dim_constant(8)}},
+                    ids = {.dtype = HAL_I32, .rank = 1, .size = {hal_dim_constant(3)}};
+    const hal_shape gather[] = {table, ids}, store[] = {table, rows, ids}, many[] = {rows, ids};
+    hal_gather_attrs along;
+    hal_set_rows_attrs where;
+    hal_work work;
+    hal_attrs_default(hal_op_find("gather"), &along);
+    hal_attrs_default(hal_op_find("set_rows"), &where);
+    assert_int_equal(hal_op_work(HAL_OP_GATHER, &along, gather, 2, &rows, 1, NULL, &work), HAL_OK);
+    assert_true(work.flops == 0 && work.bytes == 2 * 3 * 8 * 4 + 3 * 4);
+    assert_int_equal(hal_op_work(HAL_OP_GATHER, &along, many, 2, &table, 1, NULL, &work), HAL_OK);
+    assert_true(work.flops == 0 && work.bytes == (3 + 1000) * 8 * 4 + 3 * 4);
+    assert_int_equal(hal_op_work(HAL_OP_SET_ROWS, &where, store, 3, &table, 1, NULL, &work), HAL_OK);
+    assert_true(work.flops == 0 && work.bytes == 2 * 3 * 8 * 4 + 3 * 4);
+    assert_int_equal(hal_op_work(HAL_OP_COPY, NULL, &table, 1, &table, 1, NULL, &work), HAL_OK);
+    assert_true(work.flops == 0 && work.bytes == 2 * 1000 * 8 * 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +277,7 @@ int main(void)
         cmocka_unit_test(transformer),
         cmocka_unit_test(collectives),
         cmocka_unit_test(work_counts_operations_and_bytes),
+        cmocka_unit_test(work_of_movement),
     };
     return cmocka_run_group_tests_name("shape", tests, NULL, NULL);
 }

@@ -166,6 +166,27 @@ static size_t planned(const hal_plan *plan, const char *name, size_t *ops)
     return n;
 }
 
+/* An op tells which operator and dtype it is, and what it has to do as its shapes say. */
+static void check_work(const json_t *events)
+{
+    size_t i, matmuls = 0;
+    const json_t *event;
+    json_array_foreach(events, i, event)
+    {
+        const json_t *of = json_object_get(event, "args");
+        if (!is(event, "cat", "op")) {
+            assert_true(of == NULL || is(event, "ph", "M"));
+            continue;
+        }
+        assert_non_null(hal_op_find(text(of, "op")));
+        assert_true(hal_dtype_find(text(of, "dtype")) != HAL_NO_DTYPE);
+        const json_t *flops = json_object_get(of, "flops"), *bytes = json_object_get(of, "bytes");
+        assert_true(json_is_integer(flops) && json_is_integer(bytes) && json_integer_value(bytes) > 0);
+        matmuls += is(of, "op", "matmul") && json_integer_value(flops) > 0;
+    }
+    assert_true(matmuls > 0);
+}
+
 static void check_names(const json_t *events, const hal_plan *plan)
 {
     size_t i, ops;
@@ -204,6 +225,7 @@ static void a_step_shows_its_ops(void **state)
     check_order(events);
     check_enclosed(events);
     check_names(events, t.plan);
+    check_work(events);
     assert_int_equal(count(events, "name", "step"), STEPS);
     assert_int_equal(count(events, "cat", "program"), STEPS * programs);
     assert_true(count(events, "cat", "load") > 0 && count(events, "cat", "compile") > 0);
