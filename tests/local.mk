@@ -304,6 +304,7 @@ HAL_CLI_TESTS = \
 	tests/cli/cases_matrix.py \
 	tests/cli/cases_measure.py \
 	tests/cli/cases_plugin.py \
+	tests/cli/cases_roofline.py \
 	tests/cli/cases_routes.py \
 	tests/cli/cases_train.py \
 	tests/cli/cases_usage.py \

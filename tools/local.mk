@@ -27,13 +27,23 @@ HAL_BENCH_SOURCES = \
 	tools/hal-bench/bench.h \
 	tools/hal-bench/compare.c \
 	tools/hal-bench/compare.h \
+	tools/hal-bench/limits.c \
+	tools/hal-bench/limits.h \
 	tools/hal-bench/link.c \
 	tools/hal-bench/main.c \
 	tools/hal-bench/measure.c \
 	tools/hal-bench/measure.h \
 	tools/hal-bench/memory.c \
+	tools/hal-bench/memory.h \
 	tools/hal-bench/op.c \
+	tools/hal-bench/op.h \
 	tools/hal-bench/overhead.c \
+	tools/hal-bench/profile.c \
+	tools/hal-bench/profile.h \
+	tools/hal-bench/roofline.c \
+	tools/hal-bench/roofline.h \
+	tools/hal-bench/roofline_page.c \
+	tools/hal-bench/roofline_picture.c \
 	tools/hal-bench/sample.c \
 	tools/hal-bench/sample.h \
 	tools/hal-bench/save.c \
@@ -110,8 +120,6 @@ HAL_MATRIX_SOURCES = \
 	tools/hal-matrix/machine.h \
 	tools/hal-matrix/main.c \
 	tools/hal-matrix/markdown.c \
-	tools/hal-matrix/markup.c \
-	tools/hal-matrix/markup.h \
 	tools/hal-matrix/matrix.h \
 	tools/hal-matrix/merge.c \
 	tools/hal-matrix/one.c \

@@ -25,6 +25,7 @@ import cases_info
 import cases_matrix
 import cases_measure
 import cases_plugin
+import cases_roofline
 import cases_routes
 import cases_train
 import cases_usage
@@ -32,7 +33,7 @@ import cases_vendors
 from support import CASES, Bench, Failed, Skipped
 
 MODULES = (cases_usage, cases_train, cases_checkpoint, cases_generate, cases_plugin, cases_matrix, cases_measure,
-           cases_deadline, cases_hwloc, cases_beside, cases_vendors, cases_routes)
+           cases_deadline, cases_hwloc, cases_beside, cases_vendors, cases_routes, cases_roofline)
 
 
 def run(bench, number, name, function):

@@ -12,6 +12,7 @@ libhal_tools_la_SOURCES = \
 	tools/common/id_list.c tools/common/id_list.h \
 	tools/common/json_input.c tools/common/json_input.h \
 	tools/common/load_guard.c tools/common/load_guard.h \
+	tools/common/markup.c tools/common/markup.h \
 	tools/common/model_config.c tools/common/model_config.h \
 	tools/common/plot.c tools/common/plot.h \
 	tools/common/progress.c tools/common/progress.h \

@@ -13,6 +13,9 @@ typedef struct bench_options {
     int64_t deadline_ms; /* of a call or step; 0: that of the verb */
     const char *compare;   /* output of an earlier run, or NULL */
     const char *save_path; /* NULL: that of this machine */
+    const char *html, *limits; /* files, or NULL */
+    char **paths;              /* of traces */
+    int n_paths;
     bool json, quick, save;
 } bench_options;
 
@@ -26,6 +29,8 @@ int bench_overhead(const bench_options *options, tool_error *err);
 int bench_mem(const bench_options *options, tool_error *err);
 /* Bandwidth and latency between every two devices, and the host and each. */
 int bench_link(const bench_options *options, tool_error *err);
+/* Each operator of traced runs beside the limits of its device. */
+int bench_roofline(const bench_options *options, tool_error *err);
 
 /* The instance with the plugins that were asked for. */
 int bench_open(const bench_options *options, hal_instance **instance, tool_error *err);

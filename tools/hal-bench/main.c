@@ -14,6 +14,7 @@ static const char help[] =
     "       hal-bench overhead [--steps N] [--json]\n"
     "       hal-bench mem [--device ID] [--bytes N] [--quick] [--save[=FILE]] [--compare FILE] [--json]\n"
     "       hal-bench link [--from ID] [--to ID] [--bytes N] [--quick] [--save[=FILE]] [--compare FILE] [--json]\n"
+    "       hal-bench roofline [--html FILE] [--limits FILE] [--device ID] [--bytes N] [--quick] [--json] TRACE...\n"
     "       --deadline SECONDS      longest wait for one call of op, one step of train\n"
     "       --plugin-dir DIR[:DIR]  look for backends there first (absolute paths)\n"
     "       --help, --version       this text; the version\n"
@@ -22,7 +23,7 @@ static const char help[] =
 static const struct option table[] = {
     {"op", 1, NULL, 'o'}, {"device", 1, NULL, 'd'}, {"dtype", 1, NULL, 't'}, {"model", 1, NULL, 'M'}, {"plugin-dir", 1, NULL, 'p'},
     {"m", 1, NULL, 'm'}, {"n", 1, NULL, 'n'}, {"k", 1, NULL, 'k'}, {"steps", 1, NULL, 's'}, {"batch", 1, NULL, 'b'},
-    {"context", 1, NULL, 'c'}, {"deadline", 1, NULL, 'D'}, {"bytes", 1, NULL, 'B'}, {"from", 1, NULL, 'F'}, {"to", 1, NULL, 'T'}, {"quick", 0, NULL, 'q'}, {"save", 2, NULL, 'S'}, {"compare", 1, NULL, 'C'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+    {"context", 1, NULL, 'c'}, {"deadline", 1, NULL, 'D'}, {"bytes", 1, NULL, 'B'}, {"from", 1, NULL, 'F'}, {"to", 1, NULL, 'T'}, {"quick", 0, NULL, 'q'}, {"save", 2, NULL, 'S'}, {"compare", 1, NULL, 'C'}, {"html", 1, NULL, 'H'}, {"limits", 1, NULL, 'L'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 
 static int whole(const char *text, int64_t *out, tool_error *err) {
     char *end;
@@ -56,6 +57,8 @@ static int set_option(bench_options *o, int c, tool_error *err) {
     case 'T': o->to = optarg; break;
     case 'q': o->quick = true; break;
     case 'C': o->compare = optarg; break;
+    case 'H': o->html = optarg; break;
+    case 'L': o->limits = optarg; break;
     case 'S':
         o->save = true;
         o->save_path = optarg;
@@ -70,11 +73,12 @@ typedef struct verb {
     const char *name;
     int (*run)(const bench_options *options, tool_error *err);
     bool measures; /* what can be kept, and compared with what was kept */
+    bool reads;    /* files that are named */
 } verb;
 
 static const verb verbs[] = {
-    {"op", bench_op, false}, {"train", bench_train, false}, {"overhead", bench_overhead, false},
-    {"mem", bench_mem, true}, {"link", bench_link, true},
+    {"op", bench_op, false, false}, {"train", bench_train, false, false}, {"overhead", bench_overhead, false, false},
+    {"mem", bench_mem, true, false}, {"link", bench_link, true, false}, {"roofline", bench_roofline, false, true},
 };
 
 static const verb *find(const char *name) {
@@ -83,8 +87,17 @@ static const verb *find(const char *name) {
     return NULL;
 }
 
+static int check_use(const bench_options *o, const verb *v, tool_error *err) {
+    if ((o->save || o->compare) && !(v && v->measures))
+        return tool_fail(err, TOOL_BAD_INPUT, "--%s belongs to mem and link; see --help", o->save ? "save" : "compare");
+    if ((o->html || o->limits) && !(v && v->reads))
+        return tool_fail(err, TOOL_BAD_INPUT, "--%s belongs to roofline; see --help", o->html ? "html" : "limits");
+    if (!v || (o->n_paths && !v->reads)) return tool_fail(err, TOOL_BAD_INPUT, "one verb is needed: op, train, overhead, mem, link or roofline; see --help");
+    return TOOL_OK;
+}
+
 static int run(int argc, char **argv, tool_error *err) {
-    bench_options o = {.op = "matmul", .device = "cpu0", .dtype = "f32", .model = "char", .m = 512, .n = 768, .k = 768};
+    bench_options o = {.op = "matmul", .dtype = "f32", .model = "char", .m = 512, .n = 768, .k = 768};
     int code = TOOL_OK;
     opterr = 0;
     for (int c; !code && (c = getopt_long(argc, argv, "", table, NULL)) != -1;) {
@@ -93,10 +106,12 @@ static int run(int argc, char **argv, tool_error *err) {
         code = set_option(&o, c, err);
     }
     if (code) return code;
-    const verb *v = optind + 1 == argc ? find(argv[optind]) : NULL;
-    if ((o.save || o.compare) && !(v && v->measures))
-        return tool_fail(err, TOOL_BAD_INPUT, "--%s belongs to mem and link; see --help", o.save ? "save" : "compare");
-    if (!v) return tool_fail(err, TOOL_BAD_INPUT, "one verb is needed: op, train, overhead, mem or link; see --help");
+    const verb *v = optind < argc ? find(argv[optind]) : NULL;
+    o.paths = argv + optind + 1;
+    o.n_paths = optind < argc ? argc - optind - 1 : 0;
+    code = check_use(&o, v, err);
+    if (code) return code;
+    if (!o.device && !v->reads) o.device = "cpu0";
     return v->run(&o, err);
 }
 

@@ -12,6 +12,7 @@
 #include "tools/hal-bench/bench.h"
 #include "tools/hal-bench/compare.h"
 #include "tools/hal-bench/measure.h"
+#include "tools/hal-bench/memory.h"
 #include "tools/hal-bench/save.h"
 #include "tools/hal-run/model.h"
 
@@ -179,9 +180,19 @@ static void drop_bed(bed *b) {
     hal_buffer_release(b->scalar);
 }
 
+enum { COPY = 2 };
+static const kind kinds[] = {{"read", run_read, check_read, 1}, {"write", run_write, check_write, 1}, [COPY] = {"copy", run_copy, check_copy, 2}};
+
+hal_status memory_copy(hal_device *device, const bench_effort *effort, measurement *m) {
+    bed b = {.device = device};
+    hal_status status = make_bed(&b, m->bytes);
+    if (status == HAL_OK) status = measure_kind(&b, &kinds[COPY], effort, m);
+    drop_bed(&b);
+    return status;
+}
+
 /* What one device does with its memory, a line each; true when any failed. */
 static bool measure_all(const bench_options *o, bed *b, const char *alias, const hal_memory_info *memory, bench_save *save) {
-    static const kind kinds[] = {{"read", run_read, check_read, 1}, {"write", run_write, check_write, 1}, {"copy", run_copy, check_copy, 2}};
     const bench_effort effort = measure_effort(o);
     bool failed = false;
     const size_t n = sizeof kinds / sizeof *kinds;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "tools/common/deadline.h"
-#include "tools/hal-bench/bench.h"
+#include "tools/hal-bench/op.h"
 #include "tools/hal-run/model.h"
 
 enum { ROUNDS = 15, DEADLINE_MS = 60000 };
@@ -63,6 +63,26 @@ static hal_status measure(timed *t, uint64_t rounds, double *seconds) {
     return HAL_OK;
 }
 
+static hal_status run_once(void *context, double *seconds) {
+    const double begin = bench_now();
+    HAL_TRY(once(context));
+    *seconds = bench_now() - begin;
+    return HAL_OK;
+}
+
+static void drop(timed *t) {
+    for (int i = 0; i < 3; i++) hal_buffer_release(t->buffers[i]);
+}
+
+hal_status op_square(hal_device *device, hal_dtype dtype, int64_t n, const bench_effort *effort, bench_summary *summary) {
+    const bench_options o = {.op = "matmul", .m = n, .n = n, .k = n};
+    timed t = {.op = o.op, .device = device, .deadline_ms = DEADLINE_MS};
+    hal_status status = make(&o, dtype, &t);
+    if (status == HAL_OK) status = bench_repeat(run_once, &t, effort, summary);
+    drop(&t);
+    return status;
+}
+
 static int report(const timed *t, hal_status status, tool_error *err) {
     if (hal_status_code(status) != HAL_CODE_DEADLINE_EXCEEDED) return model_fail(err, status, t->op);
     return deadline_fail(err, t->op, (double)(hal_time_now() - t->began) * 1e-9, t->deadline_ms, hal_status_last()->text);
@@ -92,7 +112,7 @@ int bench_op(const bench_options *options, tool_error *err) {
     if (!code) code = report(&t, measure(&t, options->steps ? options->steps : ROUNDS, &seconds), err);
     if (!code) print(options, seconds, strcmp(options->op, "matmul") == 0 ? 2.0 * (double)options->m * (double)options->n * (double)options->k
                                                                           : (double)options->m * (double)options->n);
-    for (int i = 0; i < 3; i++) hal_buffer_release(t.buffers[i]);
+    drop(&t);
     hal_device_release(t.device);
     hal_instance_release(instance);
     return code;

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "tools/hal-matrix/machine.h"
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 
 /* Appends to a text, which is cut where it is full. */
 static void append(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));

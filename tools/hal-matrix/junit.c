@@ -2,7 +2,7 @@
 /* A report as JUnit XML: a suite a device, a test a case. What is unsupported or on record counts as skipped. */
 #include <string.h>
 
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 #include "tools/hal-matrix/report.h"
 
 static void attribute(FILE *out, const char *name, const char *value) {

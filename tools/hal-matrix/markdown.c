@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "tools/hal-matrix/grid.h"
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 
 enum { MOST_FAILURES = 20 };
 

@@ -2,7 +2,7 @@
 /* hal-matrix merge: reports of several runs and machines as one. */
 #include <string.h>
 
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 #include "tools/hal-matrix/verbs.h"
 #include "tools/hal-matrix/report.h"
 

@@ -2,7 +2,7 @@
 /* A report as one page that works from a disk, without a network and without scripts. */
 #include "tools/hal-matrix/page.h"
 
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 
 static void print_head(FILE *out) {
     fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"

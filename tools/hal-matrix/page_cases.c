@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 #include "tools/hal-matrix/page.h"
 
 /* As many cases as a person reads; the rest is in the JSON. */

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 #include "tools/hal-matrix/page.h"
 
 static void term(FILE *out, const char *name, const char *text) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 #include "tools/hal-matrix/page.h"
 
 enum { REASONS = 4 };

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 
 matrix_column *matrix_report_column(matrix_report *report, tool_error *err) {
     matrix_column *grown = realloc(report->columns, (report->count + 1) * sizeof *grown);

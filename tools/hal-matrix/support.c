@@ -5,7 +5,7 @@
 
 #include "tools/hal-matrix/ask.h"
 #include "tools/hal-matrix/devices.h"
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 #include "tools/hal-matrix/verbs.h"
 
 /* The answers for one operator and dtype. */

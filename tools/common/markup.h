@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text in documents: whatever a driver calls itself must neither end a tag nor break the encoding. */
-#ifndef HAL_MATRIX_MARKUP_H
-#define HAL_MATRIX_MARKUP_H
+#ifndef TOOLS_COMMON_MARKUP_H
+#define TOOLS_COMMON_MARKUP_H
 
 #include <stdbool.h>
 #include <stdint.h>

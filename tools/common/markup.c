@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tools/hal-matrix/markup.h"
+#include "tools/common/markup.h"
 
 #include <string.h>
 #include <time.h>
