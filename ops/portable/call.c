@@ -136,7 +136,7 @@ uint64_t hal_portable_scratch(hal_portable_call *call, uint64_t bytes) {
     return at;
 }
 
-static void drop(hal_portable_call *call) {
+void hal_portable_call_drop(hal_portable_call *call) {
     for (uint32_t i = 0; i < call->n_programs; i++) free(call->programs[i].body);
     call->n_programs = call->n_launches = call->n_arguments = call->n_values = 0;
     call->scratch_bytes = 0;
@@ -144,7 +144,7 @@ static void drop(hal_portable_call *call) {
 }
 
 void hal_portable_call_clear(hal_portable_call *call) {
-    drop(call);
+    hal_portable_call_drop(call);
     free(call->programs);
     free(call->launches);
     free(call->arguments);
@@ -167,7 +167,7 @@ void hal_portable_operand_resolve(const hal_description_tensor *t, const int64_t
 }
 
 bool hal_portable_plan(hal_portable_call *call) {
-    drop(call);
+    hal_portable_call_drop(call);
     hal_portable_rows[call->op].planner(call);
     return !call->failed;
 }

@@ -103,13 +103,17 @@ static hal_status check_group(hal_portable_chain *c, const hal_portable_step *s,
 
 /* ------------------------------------------------------------------------------------------- planning -- */
 
+/* The place behind the last step. */
+static hal_portable_step *next_step(hal_portable_chain *c) {
+    return grow((void **)&c->steps, &c->room_steps, c->n_steps, sizeof *c->steps) ? &c->steps[c->n_steps] : NULL;
+}
+
 static hal_status add(hal_portable_chain *c, uint32_t op, const hal_portable_launch *from) {
     const hal_portable_program *text = &c->calls[op].programs[from->program];
     size_t most = SIZE_MAX;
     if (from->global[0] * from->global[1] * from->global[2] == 0) return HAL_OK;
-    if (!grow((void **)&c->steps, &c->room_steps, c->n_steps, sizeof *c->steps))
-        return hal_portable_no_memory(&c->driver, "the launches of a program");
-    hal_portable_step *s = &c->steps[c->n_steps];
+    hal_portable_step *s = next_step(c);
+    if (!s) return hal_portable_no_memory(&c->driver, "the launches of a program");
     *s = (hal_portable_step){.op = op, .from = (uint32_t)(from - c->calls[op].launches)};
     place(&c->traits, from, s);
     HAL_TRY(c->driver.prepare(c->driver.context, c->n_steps, text, from->entry, &most));
@@ -120,16 +124,34 @@ static hal_status add(hal_portable_chain *c, uint32_t op, const hal_portable_lau
     return HAL_OK;
 }
 
-/* The launches of op `index` at the end of the list. */
+/* The driver's own step, if it takes the op over. */
+static hal_status offer(hal_portable_chain *c, uint32_t op, bool *taken) {
+    hal_portable_call *call = &c->calls[op];
+    if (!c->driver.take) return HAL_OK;
+    hal_portable_step *s = next_step(c);
+    if (!s) return hal_portable_no_memory(&c->driver, "the launches of a program");
+    *s = (hal_portable_step){.op = op, .from = HAL_PORTABLE_TAKEN, .global = {1, 1, 1}, .group = {1, 1, 1}};
+    hal_portable_call_drop(call);
+    HAL_TRY(c->driver.take(c->driver.context, c->n_steps, call, taken));
+    if (*taken && call->failed) return hal_portable_no_memory(&c->driver, "the plan of an op");
+    if (!*taken) return HAL_OK;
+    c->n_arguments += 2 * (call->n_in + call->n_out + 1);
+    c->n_steps++;
+    return HAL_OK;
+}
+
+/* The steps of op `index` at the end of the list. */
 static hal_status plan_op(hal_portable_chain *c, uint32_t index, const int64_t *symbols, int64_t deadline) {
     const hal_host *host = c->driver.host;
     hal_portable_call *call = &c->calls[index];
+    bool taken = false;
     if (now() > deadline)
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_DEADLINE_EXCEEDED), 0,
             "%s: the deadline passed at op %u of %u of a program; allow more time to compile", c->driver.who, index,
             c->description->n_ops);
     resolve(c, index, symbols);
-    if (!hal_portable_plan(call)) return hal_portable_no_memory(&c->driver, "the plan of an op");
+    HAL_TRY(offer(c, index, &taken));
+    if (!taken && !hal_portable_plan(call)) return hal_portable_no_memory(&c->driver, "the plan of an op");
     if (call->scratch_bytes > c->scratch_bytes) c->scratch_bytes = call->scratch_bytes;
     for (uint32_t i = 0; i < call->n_launches && !c->refit; i++) HAL_TRY(add(c, index, &call->launches[i]));
     return HAL_OK;

@@ -10,6 +10,9 @@
  *   for each step: arguments by value and in scratch memory are set, operands are added with hal_portable_chain_slot
  *   for each submission: bindings are put into the slots; the steps run in order
  *
+ * A driver may take an op over, for which it has a library: a step without a launch stands for that, before the launches that
+ * the driver planned to follow it.
+ *
  * Where a group turns out too large for a kernel (it has only so many registers), traits.group shrinks and all is planned
  * again. One thread at a time.
  */
@@ -18,9 +21,12 @@
 
 #include "portable.h"
 
-/* One launch. */
+/* hal_portable_step.from of what a driver does itself. */
+#define HAL_PORTABLE_TAKEN UINT32_MAX
+
+/* One launch, or what a driver does instead. */
 typedef struct hal_portable_step {
-    /* The op, and which of its launches. */
+    /* The op, and which of its launches; HAL_PORTABLE_TAKEN. */
     uint32_t op, from;
     size_t global[3], group[3];
     /* What it waits for where steps keep no order: chain->waits from there on (hal_portable_chain_order). */
@@ -43,6 +49,10 @@ typedef struct hal_portable_driver {
        *most: work-items that the device allows in a group of it. */
     hal_status (*prepare)(void *context, uint32_t step, const hal_portable_program *text, const char *entry, size_t *most);
     void *context;
+    /* Whether the driver takes over the op whose call this is, as step `step`: a question for each op whenever it is planned.
+       The call is empty; scratch memory that the step needs is taken from it, and launches that are to follow are planned
+       into it. Where it is not taken, the call is as it was. NULL: none is. */
+    hal_status (*take)(void *context, uint32_t step, hal_portable_call *call, bool *taken);
 } hal_portable_driver;
 
 typedef struct hal_portable_chain {
@@ -58,7 +68,8 @@ typedef struct hal_portable_chain {
     /* Indices of steps. */
     uint32_t *waits;
     uint32_t n_steps, room_steps, n_slots, room_slots, n_waits, room_waits;
-    /* Arguments of all steps; operands and scratch memory count twice. */
+    /* Arguments of all steps; operands and scratch memory count twice. A step that is taken has its operands and scratch
+       memory. */
     uint32_t n_arguments;
     /* What it is planned for. */
     int64_t *symbols;
@@ -76,7 +87,10 @@ void hal_portable_chain_free(hal_portable_chain *chain);
 bool hal_portable_chain_stands(const hal_portable_chain *chain, const int64_t *symbols);
 /* Makes the steps for these values; slots are gone. After a failure it stands for nothing. */
 hal_status hal_portable_chain_plan(hal_portable_chain *chain, const int64_t *symbols, int64_t deadline);
-/* The launch of a step as its planner made it. */
+static inline bool hal_portable_chain_is_taken(const hal_portable_chain *chain, uint32_t step) {
+    return chain->steps[step].from == HAL_PORTABLE_TAKEN;
+}
+/* The launch of a step as its planner made it; of one that is not taken. */
 static inline const hal_portable_launch *hal_portable_chain_launch(const hal_portable_chain *chain, uint32_t step) {
     return &chain->calls[chain->steps[step].op].launches[chain->steps[step].from];
 }

@@ -11,6 +11,7 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/chain.c \
 	ops/portable/chain.h \
 	ops/portable/chain_order.c \
+	ops/portable/epilogue.c \
 	ops/portable/expr.c \
 	ops/portable/expr.h \
 	ops/portable/hash.h \
@@ -25,6 +26,8 @@ HAL_PORTABLE_SOURCES = \
 	ops/portable/planners.h \
 	ops/portable/pointwise.c \
 	ops/portable/portable.h \
+	ops/portable/product.c \
+	ops/portable/product.h \
 	ops/portable/random.c \
 	ops/portable/reduce.c \
 	ops/portable/rotary.c \

@@ -4,7 +4,7 @@
 
 #include "expr.h"
 #include "planners.h"
-#include "space.h"
+#include "product.h"
 
 /* Mirrors of matmul.cl: strides in elements. */
 typedef struct matrix { int64_t batch[4], row, col; } matrix;
@@ -31,35 +31,11 @@ typedef struct plan {
 
 /* ------------------------------------------------------------------------------------------------- the shape */
 
-/* Axes before the last two. */
-static void lead_make(hal_portable_call *call, hal_portable_space *lead) {
-    hal_portable_operand operand[HAL_PORTABLE_OPERANDS];
-    hal_portable_call outer = *call;
-    outer.operand = operand;
-    for (uint32_t i = 0; i < call->n_in + call->n_out; i++) {
-        operand[i] = call->operand[i];
-        operand[i].rank = operand[i].rank > 2 ? operand[i].rank - 2 : 0;
-    }
-    operand[call->n_in].n = 1;
-    for (uint32_t d = 0; d < operand[call->n_in].rank; d++) operand[call->n_in].n *= operand[call->n_in].size[d];
-    hal_portable_space_make(&outer, &operand[call->n_in], lead);
-}
-
-/* Stride of axis `from_end` of an operand, 0 where it repeats. */
-static int64_t stride_of(const hal_portable_operand *x, uint32_t from_end) {
-    if (from_end > x->rank || x->size[x->rank - from_end] == 1) return 0;
-    return x->stride[x->rank - from_end] / (int64_t)x->width;
-}
-
-static bool is_transposed(const plan *p, uint32_t operand) {
-    return operand < 2 && (operand == 0 ? p->attrs->transpose_a : p->attrs->transpose_b) != 0;
-}
-
 /* The rows and columns of an operand as the product sees them. */
 static matrix matrix_of(const plan *p, uint32_t operand) {
     const hal_portable_operand *x = &p->call->operand[operand];
-    const bool turned = is_transposed(p, operand) != p->swapped;
-    matrix m = {.row = stride_of(x, turned ? 1 : 2), .col = stride_of(x, turned ? 2 : 1)};
+    matrix m = {0};
+    hal_portable_product_strides(p->call, operand, p->swapped ? &m.col : &m.row, p->swapped ? &m.row : &m.col);
     for (uint32_t d = 0; d < 4 && d < p->lead.rank; d++)
         m.batch[3 - d] = p->lead.stride[operand][p->lead.rank - 1 - d] / (int64_t)x->width;
     return m;
@@ -73,13 +49,14 @@ static int64_t run_of(int64_t k) {
 }
 
 static void shape_make(plan *p) {
-    const hal_portable_operand *a = &p->call->operand[0], *c = hal_portable_out(p->call, 0);
-    lead_make(p->call, &p->lead);
+    hal_portable_product whole;
+    hal_portable_product_make(p->call, &whole);
+    p->lead = whole.lead;
     memcpy(p->p.batch, p->lead.inner, sizeof p->p.batch);
     p->p.batches = p->lead.total;
-    p->p.m = c->size[c->rank - 2];
-    p->p.n = c->size[c->rank - 1];
-    p->p.k = a->size[a->rank - (p->attrs->transpose_a ? 2 : 1)];
+    p->p.m = whole.m;
+    p->p.n = whole.n;
+    p->p.k = whole.k;
     p->p.run = run_of(p->p.k);
 }
 

@@ -126,6 +126,8 @@ void hal_portable_operand_resolve(const hal_description_tensor *tensor, const in
                                   hal_portable_operand *operand);
 /** Makes the launches; what an earlier plan made is dropped. False when out of memory. An op without elements has none. */
 bool hal_portable_plan(hal_portable_call *call);
+/** Drops what the plan made; memory is kept for the next. */
+void hal_portable_call_drop(hal_portable_call *call);
 /** Frees what the plan made. */
 void hal_portable_call_clear(hal_portable_call *call);
 /**

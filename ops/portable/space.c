@@ -80,11 +80,20 @@ void hal_portable_launch_space(hal_portable_call *call, uint32_t program, const 
     hal_portable_launch_runs(call, program, entry, s->total, s->run);
 }
 
-void hal_portable_pass_space(hal_portable_call *call, const hal_portable_space *s, uint32_t operand) {
-    const int64_t width = call->operand[operand].width;
-    int64_t from = 0, by[INNER] = {0};
+int64_t hal_portable_space_begin(const hal_portable_space *s, uint32_t operand) {
+    int64_t from = 0;
     for (uint32_t d = 0; d + INNER < s->rank; d++) from += s->at[d] * s->stride[operand][d];
-    for (uint32_t k = 0; k < INNER && k < s->rank; k++) by[INNER - 1 - k] = s->stride[operand][s->rank - 1 - k] / width;
-    hal_portable_pass_from(call, operand, from);
+    return from;
+}
+
+void hal_portable_pass_strides(hal_portable_call *call, const hal_portable_space *s, uint32_t operand, uint32_t width) {
+    int64_t by[INNER] = {0};
+    for (uint32_t k = 0; k < INNER && k < s->rank; k++)
+        by[INNER - 1 - k] = s->stride[operand][s->rank - 1 - k] / (int64_t)width;
     hal_portable_pass_bytes(call, by, sizeof by);
+}
+
+void hal_portable_pass_space(hal_portable_call *call, const hal_portable_space *s, uint32_t operand) {
+    hal_portable_pass_from(call, operand, hal_portable_space_begin(s, operand));
+    hal_portable_pass_strides(call, s, operand, call->operand[operand].width);
 }

@@ -38,6 +38,10 @@ void hal_portable_space_make(const hal_portable_call *call, const hal_portable_o
 bool hal_portable_space_next(hal_portable_space *space);
 /* Appends a launch over a part: a work-item `run` elements. */
 void hal_portable_launch_space(hal_portable_call *call, uint32_t program, const char *entry, const hal_portable_space *space);
+/* Bytes from the start of an operand to where this launch's part of it begins. */
+int64_t hal_portable_space_begin(const hal_portable_space *space, uint32_t operand);
+/* Appends strides of an operand, whose elements have `width` bytes. */
+void hal_portable_pass_strides(hal_portable_call *call, const hal_portable_space *space, uint32_t operand, uint32_t width);
 /* Appends an operand of the call and its strides. */
 void hal_portable_pass_space(hal_portable_call *call, const hal_portable_space *space, uint32_t operand);
 
