@@ -11,6 +11,11 @@ static bool option_set(const hal_host *host, const char *name) {
     return text && *text && strcmp(text, "0") != 0;
 }
 
+static hal_cuda_blas_use blas_use(const char *text) {
+    if (!text) return HAL_CUDA_BLAS_LARGE;
+    return strcmp(text, "off") == 0 ? HAL_CUDA_BLAS_OFF : strcmp(text, "all") == 0 ? HAL_CUDA_BLAS_ALL : HAL_CUDA_BLAS_LARGE;
+}
+
 static hal_status cuda_open(const hal_host *host, void **out) {
     hal_cuda_state *state = calloc(1, sizeof *state);
     if (!state) return hal_cuda_no_memory(host, "starting");
@@ -18,6 +23,7 @@ static hal_status cuda_open(const hal_host *host, void **out) {
     state->host = host;
     state->primitives_only = option_set(host, "primitives_only");
     state->graphs = !graphs || strcmp(graphs, "off") != 0;
+    state->blas = blas_use(secure_getenv("HAL_CUDA_BLAS"));
     /* a host older than the hook has a shorter table */
     state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
     pthread_mutex_init(&state->lock, NULL);
@@ -49,6 +55,8 @@ static uint64_t cuda_counter(void *opaque, const char *name) {
     if (strcmp(name, "programs") == 0) return d->programs;
     if (strcmp(name, "kernels") == 0) return d->kernels;
     if (strcmp(name, "graphs") == 0) return d->graphs;
+    if (strcmp(name, "products") == 0) return d->products;
+    if (strcmp(name, "products left") == 0) return d->products_left;
     return strcmp(name, "binaries") == 0 ? d->loaded : 0;
 }
 

@@ -24,11 +24,15 @@
 
 enum { HAL_CUDA_MOST_DEVICES = 64 };
 
+/* Which products cuBLASLt gets: HAL_CUDA_BLAS is "off", is something else, is "all". */
+typedef enum hal_cuda_blas_use { HAL_CUDA_BLAS_OFF, HAL_CUDA_BLAS_LARGE, HAL_CUDA_BLAS_ALL } hal_cuda_blas_use;
+
 typedef struct hal_cuda_state {
     const hal_host *host;
     bool primitives_only, traced;
     /* HAL_CUDA_GRAPHS is not "off". */
     bool graphs;
+    hal_cuda_blas_use blas;
     /* Guards the claims. */
     pthread_mutex_t lock;
     uint32_t n_claims;
@@ -37,6 +41,8 @@ typedef struct hal_cuda_state {
 
 typedef struct hal_cuda_binary hal_cuda_binary;
 typedef struct hal_cuda_staging hal_cuda_staging;
+typedef struct hal_cuda_blas hal_cuda_blas;
+typedef struct hal_cuda_multiply hal_cuda_multiply;
 
 typedef struct hal_cuda_device {
     hal_cuda_state *state;
@@ -54,6 +60,8 @@ typedef struct hal_cuda_device {
     hal_cuda_staging *staging;
     /* Guarded by `build`, which is held while one is compiled. */
     hal_cuda_binary *binaries;
+    hal_cuda_blas *blas;
+    bool blasless;
     pthread_mutex_t build;
     hal_portable_traits traits;
     char name[128], who[160];
@@ -64,7 +72,7 @@ typedef struct hal_cuda_device {
     CUevent mark;
     int64_t mark_at, traced_until;
     /* Bytes in blocks; counters. */
-    _Atomic uint64_t given, ops, programs, kernels, loaded, graphs;
+    _Atomic uint64_t given, ops, programs, kernels, loaded, graphs, products, products_left;
     /* Queues that still ran at their end; what they use is left alone. */
     _Atomic uint32_t stuck;
     /* Set once, after `cause`, the first that was seen to go wrong. */
@@ -134,9 +142,11 @@ void hal_cuda_binaries_trim(hal_cuda_device *device);
 
 /* ---------------------------------------------------------------------------------------- program.c -- */
 
-/* One kernel with what it is launched with; parameters point into the program's words, or into values of the plan. */
+/* One kernel with what it is launched with; parameters point into the program's words, or into values of the plan. Or a
+   product that cuBLASLt does, which has no function. */
 typedef struct hal_cuda_launch {
     CUfunction function;
+    hal_cuda_multiply *multiply;
     hal_cuda_binary *binary;
     char entry[36];
     /* What a block of it may have; whether its parameters were compared with what is passed. */

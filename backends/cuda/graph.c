@@ -3,14 +3,18 @@
 
 #include <stdlib.h>
 
+#include "multiply.h"
+
 /* Fewer launches are as quick one by one. */
 enum { LEAST_LAUNCHES = 3 };
 
-struct hal_cuda_graph { CUgraph graph; CUgraphExec exec; CUgraphNode *nodes; };
+/* `stream`: where what a library does is captured; NULL: nothing was. */
+struct hal_cuda_graph { CUgraph graph; CUgraphExec exec; CUgraphNode *nodes; CUstream stream; };
 
 static bool has_graphs(const hal_cuda_api *cu) {
     return cu->cuGraphCreate && cu->cuGraphDestroy && cu->cuGraphAddKernelNode && cu->cuGraphInstantiateWithFlags &&
-        cu->cuGraphExecKernelNodeSetParams && cu->cuGraphExecDestroy && cu->cuGraphLaunch;
+        cu->cuGraphExecKernelNodeSetParams && cu->cuGraphExecDestroy && cu->cuGraphLaunch && cu->cuStreamBeginCapture &&
+        cu->cuStreamEndCapture && cu->cuGraphAddChildGraphNode && cu->cuGraphExecChildGraphNodeSetParams;
 }
 
 static CUDA_KERNEL_NODE_PARAMS params_of(const hal_cuda_launch *l) {
@@ -23,6 +27,7 @@ static void graph_free(const hal_cuda_api *cu, hal_cuda_graph *g) {
     if (!g) return;
     if (g->exec) cu->cuGraphExecDestroy(g->exec);
     if (g->graph) cu->cuGraphDestroy(g->graph);
+    if (g->stream) cu->cuStreamDestroy(g->stream);
     free(g->nodes);
     free(g);
 }
@@ -32,13 +37,53 @@ void hal_cuda_graph_drop(hal_cuda_program *p) {
     p->graph = NULL;
 }
 
+/* ------------------------------------------------------------------------------------------- products -- */
+
+/*
+ * What cuBLASLt enqueues for a step, as a graph of its own: a part of the program's graph, which is replaced when a binding
+ * moves. The library may load a kernel at this moment, which a stricter capture would not allow.
+ */
+static CUresult capture(const hal_cuda_program *p, hal_cuda_graph *g, uint32_t step, CUgraph *part) {
+    const hal_cuda_api *cu = &p->device->cu;
+    CUresult e = g->stream ? CUDA_SUCCESS : cu->cuStreamCreate(&g->stream, CU_STREAM_NON_BLOCKING);
+    if (e == CUDA_SUCCESS) e = cu->cuStreamBeginCapture(g->stream, CU_STREAM_CAPTURE_MODE_RELAXED);
+    if (e != CUDA_SUCCESS) return e;
+    e = hal_cuda_multiply_run(&p->launches[step], g->stream);
+    const CUresult end = cu->cuStreamEndCapture(g->stream, part);
+    return e == CUDA_SUCCESS ? end : e;
+}
+
+static CUresult add_part(const hal_cuda_program *p, hal_cuda_graph *g, uint32_t step, const CUgraphNode *behind) {
+    CUgraph part = NULL;
+    CUresult e = capture(p, g, step, &part);
+    if (e == CUDA_SUCCESS)
+        e = p->device->cu.cuGraphAddChildGraphNode(&g->nodes[step], g->graph, behind, behind ? 1 : 0, part);
+    if (part) p->device->cu.cuGraphDestroy(part);
+    return e;
+}
+
+static CUresult update_part(const hal_cuda_program *p, uint32_t step) {
+    CUgraph part = NULL;
+    CUresult e = capture(p, p->graph, step, &part);
+    if (e == CUDA_SUCCESS) e = p->device->cu.cuGraphExecChildGraphNodeSetParams(p->graph->exec, p->graph->nodes[step], part);
+    if (part) p->device->cu.cuGraphDestroy(part);
+    return e;
+}
+
+/* --------------------------------------------------------------------------------------------- making -- */
+
+static CUresult add_kernel(const hal_cuda_program *p, hal_cuda_graph *g, uint32_t step, const CUgraphNode *behind) {
+    const CUDA_KERNEL_NODE_PARAMS params = params_of(&p->launches[step]);
+    return p->device->cu.cuGraphAddKernelNode(&g->nodes[step], g->graph, behind, behind ? 1 : 0, &params);
+}
+
 /* A node each step, behind the one before it: bindings may share memory (a session's feeds lie in its arena), and may share
    it otherwise the next time, so that what depends on what is not known for good. */
 static CUresult add_nodes(const hal_cuda_program *p, hal_cuda_graph *g) {
     CUresult e = CUDA_SUCCESS;
     for (uint32_t i = 0; i < p->chain->n_steps && e == CUDA_SUCCESS; i++) {
-        const CUDA_KERNEL_NODE_PARAMS params = params_of(&p->launches[i]);
-        e = p->device->cu.cuGraphAddKernelNode(&g->nodes[i], g->graph, i > 0 ? &g->nodes[i - 1] : NULL, i > 0, &params);
+        const CUgraphNode *behind = i > 0 ? &g->nodes[i - 1] : NULL;
+        e = p->launches[i].multiply ? add_part(p, g, i, behind) : add_kernel(p, g, i, behind);
     }
     return e;
 }
@@ -67,6 +112,7 @@ CUresult hal_cuda_graph_make(hal_cuda_program *p) {
 
 /* What is under way keeps the parameters that it was started with. */
 CUresult hal_cuda_graph_update(hal_cuda_program *p, uint32_t step) {
+    if (p->launches[step].multiply) return update_part(p, step);
     const CUDA_KERNEL_NODE_PARAMS params = params_of(&p->launches[step]);
     return p->device->cu.cuGraphExecKernelNodeSetParams(p->graph->exec, p->graph->nodes[step], &params);
 }

@@ -10,26 +10,30 @@
 #include <string.h>
 
 #include "graph.h"
+#include "multiply.h"
 
-static bool has_launch(hal_cuda_program *p, uint32_t step) {
-    if (step < p->room_launches) return true;
+hal_cuda_launch *hal_cuda_kernel_at(hal_cuda_program *p, uint32_t step) {
+    if (step < p->room_launches) return &p->launches[step];
     const uint32_t wanted = step * 2 + 16;
     hal_cuda_launch *bigger = realloc(p->launches, wanted * sizeof *bigger);
-    if (!bigger) return false;
+    if (!bigger) return NULL;
     memset(bigger + p->room_launches, 0, (wanted - p->room_launches) * sizeof *bigger);
     p->launches = bigger;
     p->room_launches = wanted;
-    return true;
+    return &p->launches[step];
 }
 
-static void drop(hal_cuda_device *d, hal_cuda_launch *l) {
+void hal_cuda_kernel_become(hal_cuda_device *d, hal_cuda_launch *l, hal_cuda_multiply *multiply) {
     hal_cuda_binary_put(d, l->binary);
+    hal_cuda_multiply_free(l->multiply);
     l->binary = NULL;
     l->function = NULL;
+    l->multiply = multiply;
+    snprintf(l->entry, sizeof l->entry, "%s", multiply ? "cublasLtMatmul" : "");
 }
 
 void hal_cuda_kernels_free(hal_cuda_program *p) {
-    for (uint32_t i = 0; i < p->room_launches; i++) drop(p->device, &p->launches[i]);
+    for (uint32_t i = 0; i < p->room_launches; i++) hal_cuda_kernel_become(p->device, &p->launches[i], NULL);
     free(p->launches);
     free(p->params);
     free(p->words);
@@ -43,7 +47,7 @@ static hal_status choose(hal_cuda_device *d, const hal_portable_program *text, c
         hal_cuda_binary_put(d, binary);
         return HAL_OK;
     }
-    drop(d, l);
+    hal_cuda_kernel_become(d, l, NULL);
     l->binary = binary;
     int threads = 0;
     CUfunction function = NULL;
@@ -61,8 +65,8 @@ hal_status hal_cuda_kernel_prepare(void *program, uint32_t step, const hal_porta
                                    size_t *most) {
     hal_cuda_program *p = program;
     const hal_portable_step *s = &p->chain->steps[step];
-    if (!has_launch(p, step)) return hal_cuda_no_memory(p->device->host, "the launches of a program");
-    hal_cuda_launch *l = &p->launches[step];
+    hal_cuda_launch *l = hal_cuda_kernel_at(p, step);
+    if (!l) return hal_cuda_no_memory(p->device->host, "the launches of a program");
     HAL_TRY(choose(p->device, text, entry, l));
     for (int i = 0; i < 3; i++) {
         l->block[i] = (unsigned)s->group[i];
@@ -97,8 +101,26 @@ static hal_status check(hal_cuda_device *d, const hal_cuda_launch *l, size_t at,
         at, l->entry, wanted, bytes);
 }
 
+static hal_status pass_operand(hal_cuda_program *p, uint32_t step, uint32_t operand, cursor *c) {
+    const hal_portable_argument a = {.kind = HAL_PORTABLE_OPERAND, .index = operand};
+    const uint32_t at = (uint32_t)(c->param - p->launches[step].params);
+    pass_pointer(c, 0, 0);
+    return hal_portable_chain_slot(p->chain, step, at, &a);
+}
+
+static hal_status set_product(hal_cuda_program *p, uint32_t step, cursor *c) {
+    hal_cuda_launch *l = &p->launches[step];
+    l->params = c->param;
+    HAL_TRY(pass_operand(p, step, 0, c));
+    HAL_TRY(pass_operand(p, step, 1, c));
+    pass_pointer(c, p->scratch, 0);
+    if (!hal_cuda_multiply_is_whole(l->multiply)) return HAL_OK;
+    return pass_operand(p, step, p->chain->calls[p->chain->steps[step].op].n_in, c);
+}
+
 static hal_status set(hal_cuda_program *p, uint32_t step, cursor *c) {
     hal_cuda_launch *l = &p->launches[step];
+    if (hal_portable_chain_is_taken(p->chain, step)) return set_product(p, step, c);
     const hal_portable_launch *from = hal_portable_chain_launch(p->chain, step);
     const hal_portable_call *call = &p->chain->calls[p->chain->steps[step].op];
     l->params = c->param;

@@ -15,6 +15,8 @@ HAL_CUDA_SOURCES = \
 	backends/cuda/driver.h \
 	backends/cuda/fail.c \
 	backends/cuda/find.c \
+	backends/cuda/gemm.c \
+	backends/cuda/gemm.h \
 	backends/cuda/graph.c \
 	backends/cuda/graph.h \
 	backends/cuda/job.c \
@@ -25,6 +27,7 @@ HAL_CUDA_SOURCES = \
 	backends/cuda/library.h \
 	backends/cuda/memory.c \
 	backends/cuda/modules.h \
+	backends/cuda/multiply.h \
 	backends/cuda/nvrtc.c \
 	backends/cuda/nvrtc.h \
 	backends/cuda/program.c \
@@ -35,12 +38,25 @@ HAL_CUDA_SOURCES = \
 	backends/cuda/submit.c \
 	backends/cuda/trace.c
 
+# With the header of cuBLASLt it gets products; without it portable kernels have them all.
+HAL_CUDA_BLAS_SOURCES = \
+	backends/cuda/blas.c \
+	backends/cuda/blas.h \
+	backends/cuda/multiply.c
+HAL_CUDA_BLASLESS_SOURCES = backends/cuda/multiply_none.c
+if HAVE_CUBLASLT
+HAL_CUDA_SOURCES += $(HAL_CUDA_BLAS_SOURCES)
+else
+HAL_CUDA_SOURCES += $(HAL_CUDA_BLASLESS_SOURCES)
+endif
+EXTRA_DIST += $(HAL_CUDA_BLAS_SOURCES) $(HAL_CUDA_BLASLESS_SOURCES)
+
 if HAVE_CUDA
 halplugin_LTLIBRARIES += libhal_cuda.la
 endif
 libhal_cuda_la_SOURCES = $(HAL_CUDA_SOURCES)
 nodist_libhal_cuda_la_SOURCES = backends/cuda/modules.c
-libhal_cuda_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS)
+libhal_cuda_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CUBLASLT_CFLAGS)
 libhal_cuda_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS)
 libhal_cuda_la_LIBADD = libhal_portable.la
 

@@ -5,6 +5,7 @@
 #include "graph.h"
 #include "job.h"
 #include "kernel.h"
+#include "multiply.h"
 #include "range.h"
 
 /* Scratch memory is used by one submission at a time, also where two queues run the program. */
@@ -13,12 +14,17 @@ static CUresult wait_for_scratch(const hal_cuda_queue *q, const hal_cuda_program
     return q->device->cu.cuStreamWaitEvent(q->stream, p->done, 0);
 }
 
+static CUresult launch_once(const hal_cuda_queue *q, const hal_cuda_launch *l) {
+    if (l->multiply) return hal_cuda_multiply_run(l, q->stream);
+    return q->device->cu.cuLaunchKernel(l->function, l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1],
+        l->block[2], 0, q->stream, l->params, NULL);
+}
+
 /* A driver that finds no memory gets a second chance once the caches are gone. */
 static CUresult launch(const hal_cuda_queue *q, const hal_cuda_launch *l) {
     CUresult e = CUDA_SUCCESS;
     for (int attempt = 0; attempt < 2; attempt++) {
-        e = q->device->cu.cuLaunchKernel(l->function, l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1],
-            l->block[2], 0, q->stream, l->params, NULL);
+        e = launch_once(q, l);
         if (e != CUDA_ERROR_OUT_OF_MEMORY) return e;
         hal_cuda_device_trim(q->device);
     }
@@ -82,6 +88,7 @@ static CUresult remember(const hal_cuda_queue *q, hal_cuda_program *p) {
 static hal_status describe(hal_cuda_job *j, const hal_cuda_program *p, uint32_t at, CUresult e) {
     hal_cuda_device *d = j->queue->device;
     const bool named = at < p->chain->n_steps;
+    if (named && p->launches[at].multiply) return hal_cuda_multiply_fail(d, &p->launches[at], j->queue->stream, e);
     const char *advice = e == CUDA_ERROR_OUT_OF_MEMORY ? "; release buffers or use a smaller batch" : "";
     return hal_cuda_fail(d, e, "launching %s%s%s; the program needs %llu bytes, hal has given %llu of %llu%s",
         named ? "\"" : "a program", named ? p->launches[at].entry : "", named ? "\"" : "", (unsigned long long)j->bytes,

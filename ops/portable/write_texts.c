@@ -14,6 +14,7 @@
 
 #include "ops/portable/hash.h"
 #include "ops/portable/plan_case.h"
+#include "ops/portable/product.h"
 
 /* Texts written so far. */
 typedef struct texts { const char *directory; FILE *list; char **text; uint32_t n; int failed; } texts;
@@ -55,11 +56,26 @@ static void program_add(texts *t, const hal_portable_program *program) {
     if (!text_write(t, program->file, text)) t->failed = 1;
 }
 
+/* Where a library multiplies, the expression of a matmul is a program of its own: from a product of f32, or of the inputs'
+   dtype. */
+static void epilogue_add(texts *t, hal_portable_call *call) {
+    const hal_matmul_attrs *attrs = call->attrs;
+    const uint32_t product[] = {HAL_F32, call->operand[0].dtype};
+    if (call->op != HAL_OP_MATMUL || attrs->expr.n_outputs == 0 || call->operand[0].dtype == HAL_F64) return;
+    for (uint32_t i = 0; i < 2; i++) {
+        hal_portable_call_drop(call);
+        hal_portable_plan_epilogue(call, product[i], 0);
+        for (uint32_t k = 0; k < call->n_programs; k++) program_add(t, &call->programs[k]);
+    }
+    if (call->failed) t->failed = 1;
+}
+
 static void case_add(texts *t, const hal_portable_traits *traits, const hal_case *c) {
     hal_portable_operand operand[PLAN_OPERANDS];
     hal_portable_call call;
     if (!plan_case(traits, c, operand, &call)) t->failed = 1;
     for (uint32_t i = 0; i < call.n_programs; i++) program_add(t, &call.programs[i]);
+    epilogue_add(t, &call);
     hal_portable_call_clear(&call);
 }
 
