@@ -10,6 +10,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_arena \
 	tests/unit/test_attrs \
 	tests/unit/test_cache_disk \
+	tests/unit/test_chain \
 	tests/unit/test_config \
 	tests/unit/test_cpu_features \
 	tests/unit/test_cpu_fused \
@@ -17,6 +18,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_cpu_place \
 	tests/unit/test_cpu_pool \
 	tests/unit/test_cuda_attention \
+	tests/unit/test_cuda_gemm \
 	tests/unit/test_dataset \
 	tests/unit/test_decompose \
 	tests/unit/test_device \
@@ -59,6 +61,7 @@ HAL_UNIT_TESTS = \
 
 HAL_FAULT_TESTS = \
 	tests/fault/test_cuda \
+	tests/fault/test_cuda_products \
 	tests/fault/test_faults \
 	tests/fault/test_memory \
 	tests/fault/test_opencl \
@@ -201,6 +204,7 @@ HAL_OPENCL_TEST_SOURCES = \
 EXTRA_DIST += $(HAL_SHIM_FILES) tests/opencl/bark.c tests/opencl/matrix.sh tests/opencl/oclgrind.sh tests/opencl/training.sh \
 	tests/curves.sh
 tests_fault_test_cuda_SOURCES = tests/fault/test_cuda.c $(HAL_OPENCL_TEST_SOURCES)
+tests_fault_test_cuda_products_SOURCES = tests/fault/test_cuda_products.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_SOURCES = tests/fault/test_opencl.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c tests/opencl/halves.c tests/opencl/halves.h \
 	$(HAL_OPENCL_TEST_SOURCES)
@@ -252,6 +256,9 @@ tests_fuzz_fuzz_translate_CFLAGS = $(AM_CFLAGS) $(HWLOC_CFLAGS) $(LIBXML2_CFLAGS
 tests_fuzz_fuzz_translate_LDADD = $(FUZZ_LDADD) $(LIBXML2_LIBS)
 endif
 
+tests_unit_test_chain_LDADD = libhal_portable.la $(LDADD)
+tests_unit_test_cuda_gemm_SOURCES = tests/unit/test_cuda_gemm.c backends/cuda/gemm.c backends/cuda/gemm.h
+tests_unit_test_cuda_gemm_LDADD = libhal_portable.la $(LDADD)
 tests_unit_test_portable_SOURCES = tests/unit/test_portable.c
 tests_unit_test_portable_LDADD = libhal_portable.la $(LDADD)
 

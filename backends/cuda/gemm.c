@@ -19,8 +19,8 @@ static uint32_t dtype_of_x0(const hal_expr *e, uint32_t in) {
 }
 
 /* Whether the only output is x0, rounded once at most, which a library does when it stores. */
-static bool is_rounding(const hal_expr *e, uint32_t out) {
-    if (e->n_outputs != 1) return false;
+static bool is_rounding(const hal_expr *e, uint32_t in, uint32_t out) {
+    if (e->n_outputs != 1 || (out != HAL_F32 && out != in)) return false;
     if (e->output[0] == HAL_EXPR_INPUT) return true;
     const hal_expr_step *s = &e->step[0];
     return e->n_steps == 1 && e->output[0] == 0 && s->op == HAL_EXPR_ROUND && s->a == HAL_EXPR_INPUT && s->dtype == out;
@@ -29,7 +29,7 @@ static bool is_rounding(const hal_expr *e, uint32_t out) {
 static void choose_result(const hal_portable_call *call, hal_portable_operand *d, hal_cuda_gemm *g) {
     const hal_expr *e = &((const hal_matmul_attrs *)call->attrs)->expr;
     *d = *hal_portable_out(call, 0);
-    g->joined = e->n_outputs > 0 && !is_rounding(e, d->dtype);
+    g->joined = e->n_outputs > 0 && !is_rounding(e, g->in, d->dtype);
     if (!g->joined) return;
     d->dtype = dtype_of_x0(e, g->in);
     d->width = hal_element_width(d->dtype);

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Products that the cuda backend leaves to cuBLASLt, on the emulated driver and the emulated library: they are right with it,
+ * without it, and where there is none; in a graph whose bindings move; and a call that fails is told with the library's code.
+ */
+#include "tests/unit/core_test.h"
+#include "tests/unit/scratch_test.h"
+
+#include <dlfcn.h>
+#include <hal/core.h>
+#include <math.h>
+#include <sys/wait.h>
+
+#include "scheduler/describe.h"
+#include "tests/opencl/work.h"
+
+/* Sizes of x w: more products than the least that a library gets. */
+enum { M = 24, K = 48, N = 40 };
+
+static struct {
+    void (*script)(const char *text);
+    uint64_t (*wrong)(void);
+    unsigned (*live)(char *text, size_t size);
+} driver;
+static const char *lacking; /* of this machine; NULL: nothing */
+static int without_library; /* what the child said that had none */
+
+/* ------------------------------------------------------------------------------------------ surroundings -- */
+
+static void *open_emulated(const char *name)
+{
+    char path[600];
+    const char *build = getenv("top_builddir");
+    snprintf(path, sizeof path, "%s/tests/emulated/lib/%s", build != NULL ? build : ".", name);
+    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+}
+
+static bool look_up(void *library, const char *name, void *function)
+{
+    void *found = library != NULL ? dlsym(library, name) : NULL;
+    memcpy(function, &found, sizeof found);
+    return found != NULL;
+}
+
+static bool open_driver(void)
+{
+    void *library = open_emulated("libcuda.so.1");
+    return open_emulated("libnvrtc.so.13") != NULL && look_up(library, "hal_emulated_cuda_script", &driver.script) &&
+           look_up(library, "hal_emulated_cuda_wrong", &driver.wrong) &&
+           look_up(library, "hal_emulated_cuda_live", &driver.live);
+}
+
+/* For hal-probe, which is another process. */
+static void lead_children_there(void)
+{
+    char path[600];
+    const char *build = getenv("top_builddir");
+    snprintf(path, sizeof path, "%s/tests/emulated/lib", build != NULL ? build : ".");
+    setenv("LD_LIBRARY_PATH", path, 1);
+    setenv("XDG_CACHE_HOME", scratch_root, 1);
+}
+
+static hal_instance *instance_new(void)
+{
+    static int n;
+    char unread[24]; /* equal options would give the same again */
+    snprintf(unread, sizeof unread, "%d", n++);
+    hal_instance_options options = {HAL_HEAD(hal_instance_options), .cpu_threads = 1, .backends = "cpu,cuda", .fault_script = unread};
+    hal_instance *instance = NULL;
+    return hal_instance_create(&options, &instance) == HAL_OK ? instance : NULL;
+}
+
+/* ------------------------------------------------------------------------------------------- the program -- */
+
+static void operand(hal_describe *d, uint32_t binding, int64_t rows, int64_t columns)
+{
+    hal_description_tensor t = {.dtype = HAL_F32, .rank = 2, .binding = binding};
+    t.size[0] = hal_dim_constant(rows);
+    t.size[1] = hal_dim_constant(columns);
+    t.stride[0] = hal_dim_constant(columns * 4);
+    t.stride[1] = hal_dim_constant(4);
+    hal_describe_operand(d, &t);
+}
+
+/* h = 2 relu(x w), whose relu a kernel has to do; y = h v. Three steps and more: a graph. */
+static hal_status describe(hal_description **block)
+{
+    hal_describe d;
+    hal_matmul_attrs first = {HAL_HEAD(hal_matmul_attrs)}, second = first;
+    hal_pointwise_attrs twice = {HAL_HEAD(hal_pointwise_attrs)};
+    HAL_TRY(hal_expr_parse("relu(x0)", HAL_F32, &first.expr));
+    HAL_TRY(hal_expr_parse("add(x0, x0)", HAL_F32, &twice.expr));
+    hal_describe_begin(&d, NULL);
+    for (int i = 0; i < 6; i++)
+        hal_describe_binding(&d, i < 3 ? HAL_BINDING_INPUT : HAL_BINDING_OUTPUT, 4 * K * K);
+    hal_describe_op(&d, hal_op_describe(HAL_OP_MATMUL), &first, "first", 2, 1);
+    operand(&d, 0, M, K);
+    operand(&d, 1, K, N);
+    operand(&d, 3, M, N);
+    hal_describe_op(&d, hal_op_describe(HAL_OP_POINTWISE), &twice, "twice", 1, 1);
+    operand(&d, 3, M, N);
+    operand(&d, 4, M, N);
+    hal_describe_op(&d, hal_op_describe(HAL_OP_MATMUL), &second, "second", 2, 1);
+    operand(&d, 4, M, N);
+    operand(&d, 2, N, K);
+    operand(&d, 5, M, K);
+    return hal_describe_finish(&d, block);
+}
+
+/* Two sets of buffers and a program: submissions take the sets in turn. */
+typedef struct rig {
+    hal_instance *instance;
+    hal_device *device;
+    hal_queue *queue;
+    hal_timeline *timeline;
+    hal_program *program;
+    hal_buffer *buffers[2][6];
+    uint64_t at;
+} rig;
+
+/* Of the inputs: another by turn. */
+static float number(int turn, int binding, int i)
+{
+    return (float)((i * (7 + binding) + turn * 3) % 17 - 8) / 8;
+}
+
+static hal_status transfer(rig *r, hal_binding to, hal_binding from)
+{
+    const hal_point point = {r->timeline, ++r->at};
+    HAL_TRY(hal_queue_copy(r->queue, to, from, 4 * K * K, NULL, 0, &point, 1));
+    return hal_timeline_wait(r->timeline, r->at, hal_deadline_ms(60000));
+}
+
+static hal_status fill(rig *r, int set)
+{
+    static float data[K * K];
+    for (int b = 0; b < 3; b++) {
+        for (int i = 0; i < K * K; i++)
+            data[i] = number(set, b, i);
+        HAL_TRY(transfer(r, (hal_binding){.buffer = r->buffers[set][b]}, (hal_binding){.host = data}));
+    }
+    return HAL_OK;
+}
+
+static hal_status open_rig(rig *r)
+{
+    hal_description *d = NULL;
+    HAL_TRY(hal_device_find(r->instance, "gpu0", &r->device));
+    HAL_TRY(hal_queue_create(r->device, &r->queue));
+    HAL_TRY(hal_timeline_create(r->instance, &r->timeline));
+    for (int i = 0; i < 12; i++)
+        HAL_TRY(hal_buffer_create(r->device, 4 * K * K, &r->buffers[i / 6][i % 6]));
+    HAL_TRY(fill(r, 0));
+    HAL_TRY(fill(r, 1));
+    HAL_TRY(describe(&d));
+    const hal_status status = hal_program_compile(r->device, d, d->bytes, hal_deadline_ms(60000), &r->program);
+    free(d);
+    return status;
+}
+
+static void close_rig(rig *r)
+{
+    hal_program_release(r->program);
+    for (int i = 0; i < 12; i++)
+        hal_buffer_release(r->buffers[i / 6][i % 6]);
+    hal_timeline_release(r->timeline);
+    hal_queue_release(r->queue, hal_deadline_ms(20000));
+    hal_device_release(r->device);
+    hal_instance_release(r->instance);
+}
+
+static hal_status submit(rig *r, int set)
+{
+    hal_binding bindings[6] = {{0}};
+    const hal_point point = {r->timeline, ++r->at};
+    for (int b = 0; b < 6; b++)
+        bindings[b].buffer = r->buffers[set][b];
+    const hal_submission s = {HAL_HEAD(hal_submission), .program = r->program, .bindings = bindings, .n_bindings = 6,
+                              .signals = &point, .n_signals = 1};
+    HAL_TRY(hal_queue_submit(r->queue, &s));
+    return hal_timeline_wait(r->timeline, r->at, hal_deadline_ms(60000));
+}
+
+static float expected(int set, int row, int column)
+{
+    float y = 0;
+    for (int j = 0; j < N; j++) {
+        float h = 0;
+        for (int k = 0; k < K; k++)
+            h += number(set, 0, row * K + k) * number(set, 1, k * N + j);
+        y += 2 * (h > 0 ? h : 0) * number(set, 2, j * K + column);
+    }
+    return y;
+}
+
+/* DATA_LOSS where a number is not what it should be. */
+static hal_status run(rig *r, int set)
+{
+    static float y[K * K];
+    HAL_TRY(submit(r, set));
+    HAL_TRY(transfer(r, (hal_binding){.host = y}, (hal_binding){.buffer = r->buffers[set][5]}));
+    for (int i = 0; i < M * K; i++)
+        if (!(fabsf(y[i] - expected(set, i / K, i % K)) < 1e-3f))
+            return HAL_FAIL(DATA_LOSS, "result %d of set %d is %g, not %g", i, set, (double)y[i],
+                            (double)expected(set, i / K, i % K));
+    return HAL_OK;
+}
+
+/* ------------------------------------------------------------------------------- where there is no library -- */
+
+/* 0: it worked, and said that products were left to kernels. */
+static int try_without(void)
+{
+    rig r = {.instance = instance_new()};
+    hal_status status = r.instance != NULL ? open_rig(&r) : HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INTERNAL);
+    for (int i = 0; i < 3 && status == HAL_OK; i++)
+        status = run(&r, i % 2);
+    if (status != HAL_OK) {
+        print_error("%s\n", hal_status_last()->text);
+        return 2;
+    }
+    const bool left = hal_device_counter(r.device, "products left") == 2 && hal_device_counter(r.device, "products") == 0;
+    close_rig(&r);
+    return left && driver.wrong() == 0 ? 0 : 3;
+}
+
+/* A library that was opened once stays: so in a process apart, which has not opened it by its path. */
+static int ask_child(void)
+{
+    int status = 0;
+    const pid_t child = fork();
+    if (child == 0) {
+        setenv("PATH", "", 1); /* a Python in it could have the library */
+        _exit(open_driver() ? try_without() : 4);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 5;
+}
+
+static int setup(void **state)
+{
+    if (scratch_setup(state) != 0)
+        return -1;
+    lacking = getenv("HAL_PROBE") == NULL ? "not started by make check" : NULL;
+    if (lacking != NULL)
+        return 0;
+    lead_children_there();
+    if (work_ask() != HAL_OK)
+        return -1;
+    without_library = ask_child();
+    if (!open_driver() || open_emulated("libcublasLt.so.13") == NULL)
+        lacking = "the emulated cuBLASLt is not built (it needs cuda.h, cublasLt.h and the headers of OpenCL)";
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------- tests -- */
+
+static unsigned left;
+static uint64_t wrong;
+
+static rig begin(const char *use)
+{
+    char text[400];
+    if (lacking != NULL) {
+        print_message("%s\n", lacking);
+        skip();
+    }
+    setenv("HAL_CUDA_BLAS", use, 1);
+    driver.script("");
+    left = driver.live(text, sizeof text);
+    wrong = driver.wrong();
+    rig r = {.instance = instance_new()};
+    assert_non_null(r.instance);
+    assert_ok(open_rig(&r));
+    return r;
+}
+
+static void end(rig *r)
+{
+    char text[400] = "";
+    close_rig(r);
+    if (driver.live(text, sizeof text) != left)
+        fail_msg("left behind: %s", text);
+    assert_int_equal(driver.wrong(), wrong);
+}
+
+static void run_all(rig *r, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (run(r, i % 2) != HAL_OK)
+            fail_msg("run %d: %s", i, hal_status_last()->text);
+}
+
+/* The first run is launched step by step, the second is a graph, whose bindings the others move. */
+static void a_library_multiplies_in_a_graph(void **state)
+{
+    (void)state;
+    rig r = begin("on");
+    run_all(&r, 5);
+    assert_int_equal(hal_device_counter(r.device, "products"), 2);
+    assert_int_equal(hal_device_counter(r.device, "products left"), 0);
+    assert_int_equal(hal_device_counter(r.device, "graphs"), 1);
+    end(&r);
+}
+
+static void none_multiplies_where_it_is_off(void **state)
+{
+    (void)state;
+    rig r = begin("off");
+    run_all(&r, 3);
+    assert_int_equal(hal_device_counter(r.device, "products"), 0);
+    assert_int_equal(hal_device_counter(r.device, "products left"), 2);
+    end(&r);
+}
+
+static void a_missing_library_leaves_products_to_kernels(void **state)
+{
+    (void)state;
+    if (lacking != NULL)
+        skip();
+    assert_int_equal(without_library, 0);
+}
+
+/* The status has the library's code; what comes next works. */
+static void a_call_that_fails_is_told(void **state)
+{
+    (void)state;
+    rig r = begin("on");
+    driver.script("fail cublasLtMatmul 2 14");
+    assert_code(submit(&r, 0), INTERNAL);
+    assert_non_null(strstr(hal_status_last()->text, "CUBLAS_STATUS_INTERNAL_ERROR"));
+    assert_int_equal(hal_status_last()->vendor_code, 14);
+    driver.script("");
+    r.at = hal_timeline_value(r.timeline);
+    run_all(&r, 3);
+    end(&r);
+}
+
+/* Memory that the library does not find has a second try; a graph that cannot be made is done without. */
+static void a_call_without_memory_is_tried_again(void **state)
+{
+    (void)state;
+    rig r = begin("on");
+    driver.script("fail cublasLtMatmul 1 3");
+    assert_ok(run(&r, 0));
+    driver.script("fail cublasLtMatmul 1 14");
+    assert_ok(run(&r, 0));
+    assert_int_equal(hal_device_counter(r.device, "graphs"), 0);
+    run_all(&r, 3);
+    end(&r);
+}
+
+/* A graph whose part cannot be replaced is given up. */
+static void a_binding_that_moves_survives_a_failure(void **state)
+{
+    (void)state;
+    rig r = begin("on");
+    run_all(&r, 2);
+    assert_int_equal(hal_device_counter(r.device, "graphs"), 1);
+    driver.script("fail cublasLtMatmul 1 14");
+    run_all(&r, 4);
+    end(&r);
+}
+
+static void a_library_that_does_not_start_leaves_products_to_kernels(void **state)
+{
+    (void)state;
+    if (lacking != NULL)
+        skip();
+    setenv("HAL_CUDA_BLAS", "on", 1);
+    driver.script("fail cublasLtCreate 1 1");
+    rig r = {.instance = instance_new()};
+    assert_ok(open_rig(&r));
+    run_all(&r, 3);
+    assert_int_equal(hal_device_counter(r.device, "products left"), 2);
+    close_rig(&r);
+}
+
+/* What is asked while a program is compiled: a failure is told with its code. */
+static void a_heuristic_that_fails_is_told(void **state)
+{
+    (void)state;
+    if (lacking != NULL)
+        skip();
+    setenv("HAL_CUDA_BLAS", "on", 1);
+    driver.script("fail cublasLtMatmulAlgoGetHeuristic 1 14");
+    rig r = {.instance = instance_new()};
+    assert_code(open_rig(&r), INTERNAL);
+    assert_int_equal(hal_status_last()->vendor_code, 14);
+    close_rig(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_library_multiplies_in_a_graph),
+        cmocka_unit_test(none_multiplies_where_it_is_off),
+        cmocka_unit_test(a_missing_library_leaves_products_to_kernels),
+        cmocka_unit_test(a_call_that_fails_is_told),
+        cmocka_unit_test(a_call_without_memory_is_tried_again),
+        cmocka_unit_test(a_binding_that_moves_survives_a_failure),
+        cmocka_unit_test(a_library_that_does_not_start_leaves_products_to_kernels),
+        cmocka_unit_test(a_heuristic_that_fails_is_told),
+    };
+    return cmocka_run_group_tests(tests, setup, scratch_teardown);
+}
