@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cuBLASLt: its functions, found when a device first has a product for it. Only files that are built with its header see this. */
+/* cuBLASLt: its functions, found when a device first has a product for it. Only what is built with its header sees this. */
 #ifndef HAL_BACKENDS_CUDA_BLAS_H
 #define HAL_BACKENDS_CUDA_BLAS_H
 

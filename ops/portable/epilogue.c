@@ -30,7 +30,8 @@ void hal_portable_plan_epilogue(hal_portable_call *call, uint32_t product, uint6
     hal_portable_operand operand[HAL_PORTABLE_OPERANDS];
     uint32_t dtype[HAL_PORTABLE_OPERANDS];
     const uint32_t n = operands_of(call, product, operand);
-    const hal_portable_call joined = {.traits = call->traits, .n_in = n - call->n_out, .n_out = call->n_out, .operand = operand};
+    const hal_portable_call joined = {.traits = call->traits, .n_in = n - call->n_out, .n_out = call->n_out,
+        .operand = operand};
     hal_portable_space s;
     for (uint32_t i = 0; i < n; i++) dtype[i] = operand[i].dtype;
     hal_portable_space_make(&joined, hal_portable_out(&joined, 0), &s);

@@ -65,7 +65,8 @@ static hal_instance *instance_new(void)
     static int n;
     char unread[24]; /* equal options would give the same again */
     snprintf(unread, sizeof unread, "%d", n++);
-    hal_instance_options options = {HAL_HEAD(hal_instance_options), .cpu_threads = 1, .backends = "cpu,cuda", .fault_script = unread};
+    hal_instance_options options = {HAL_HEAD(hal_instance_options), .cpu_threads = 1, .backends = "cpu,cuda",
+                                    .fault_script = unread};
     hal_instance *instance = NULL;
     return hal_instance_create(&options, &instance) == HAL_OK ? instance : NULL;
 }

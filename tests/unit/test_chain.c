@@ -18,7 +18,7 @@ enum { M = 4, N = 6, K = 5 };
 
 static const hal_portable_traits group = {.fp64 = true, .group = 256, .units = 64, .lanes = 32, .local_bytes = 49152};
 
-/* What the driver of these tests does: it takes products with `scratch` bytes, and leaves the expression to a kernel if told to. */
+/* What the driver of these tests does: it takes products with `scratch` bytes, and leaves the expression to a kernel. */
 typedef struct rig {
     bool takes, follows;
     uint64_t scratch;
@@ -151,7 +151,8 @@ static void launches_may_follow(void **state)
         assert_true(hal_portable_chain_is_taken(c, 0));
         assert_int_equal(c->steps[1].op, 0);
         assert_string_equal(r.entry[1], "pointwise");
-        assert_int_equal(hal_portable_chain_launch(c, 1)->n_arguments, 10); /* x0, x1, y with strides; space, numbers, 2 lengths */
+        /* x0, x1, y with strides; space, numbers, 2 lengths */
+        assert_int_equal(hal_portable_chain_launch(c, 1)->n_arguments, 10);
         assert_int_equal(c->calls[0].arguments[0].kind, HAL_PORTABLE_SCRATCH);
         assert_int_equal(c->calls[0].arguments[2].index, 2);
     }

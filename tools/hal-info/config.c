@@ -23,6 +23,7 @@ static const variable variables[] = {
     {"HAL_OPENCL_QUEUE", "in-order", "out-of-order: independent operators may run at once"},
     {"HAL_OPENCL_BINARIES", "cheap", "all or none: which compiled programs of OpenCL devices are kept"},
     {"HAL_OPENCL_TUNE", "measured once", "off or small: tiles of products are not measured, and large or small"},
+    {"HAL_CUDA_BLAS", "on", "off or all: which products of CUDA devices cuBLASLt gets, if not the large ones"},
     {"HAL_CUDA_GRAPHS", "on", "off: launches of a program are handed to CUDA devices one by one"},
     {"HAL_CACHE_BYTES", "268435456", "bytes of compiled programs kept on disk; 0: none are"},
     {"HAL_FAULT", "none", "script of the fault backend"},
