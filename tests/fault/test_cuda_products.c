@@ -390,6 +390,40 @@ static void a_heuristic_that_fails_is_told(void **state)
     close_rig(&r);
 }
 
+/* Each call on the way to a product and to a graph with one fails once: the program is refused with a reason, or right. */
+static void each_call_fails_once(void **state)
+{
+    static const char *const calls[] = {
+        "cublasLtCreate 1 1", "cublasLtMatmulDescCreate 1 3", "cublasLtMatmulDescSetAttribute 2 7",
+        "cublasLtMatrixLayoutCreate 1 3", "cublasLtMatrixLayoutCreate 3 3", "cublasLtMatmulPreferenceCreate 1 3",
+        "cublasLtMatmulPreferenceSetAttribute 4 7", "cublasLtMatmulAlgoGetHeuristic 2 15", "cublasLtMatmulAlgoGetHeuristic 3 14",
+        "cublasLtMatmul 3 14", "cublasLtMatmul 4 3", "cuStreamBeginCapture_v2 1 CUDA_ERROR_INVALID_VALUE",
+        "cuStreamBeginCapture_v2 3 CUDA_ERROR_OUT_OF_MEMORY", "cuStreamEndCapture 2 CUDA_ERROR_STREAM_CAPTURE_INVALIDATED",
+        "cuGraphAddChildGraphNode 2 CUDA_ERROR_INVALID_VALUE", "cuGraphExecChildGraphNodeSetParams 1 CUDA_ERROR_INVALID_VALUE",
+        "cuGraphInstantiateWithFlags 1 CUDA_ERROR_OUT_OF_MEMORY"};
+    (void)state;
+    if (lacking != NULL)
+        skip();
+    setenv("HAL_CUDA_BLAS", "on", 1);
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        char script[100], text[400] = "";
+        left = driver.live(text, sizeof text);
+        wrong = driver.wrong();
+        rig r = {.instance = instance_new()};
+        snprintf(script, sizeof script, "fail %s", calls[i]);
+        driver.script(script);
+        hal_status status = open_rig(&r);
+        for (int k = 0; k < 4 && status == HAL_OK; k++)
+            status = run(&r, k % 2);
+        if (status != HAL_OK && (hal_status_code(status) == HAL_CODE_DATA_LOSS || strstr(hal_status_last()->text, "CUBLAS") == NULL))
+            fail_msg("%s: %s: %s", calls[i], hal_status_name(status), hal_status_last()->text);
+        close_rig(&r);
+        /* a capture that was told not to end is still there */
+        if ((driver.live(text, sizeof text) != left && strstr(calls[i], "EndCapture") == NULL) || driver.wrong() != wrong)
+            fail_msg("%s: left behind: %s", calls[i], text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +435,7 @@ int main(void)
         cmocka_unit_test(a_binding_that_moves_survives_a_failure),
         cmocka_unit_test(a_library_that_does_not_start_leaves_products_to_kernels),
         cmocka_unit_test(a_heuristic_that_fails_is_told),
+        cmocka_unit_test(each_call_fails_once),
     };
     return cmocka_run_group_tests(tests, setup, scratch_teardown);
 }
