@@ -108,21 +108,23 @@ static cublasStatus_t choose(hal_cuda_multiply *m, uint32_t log, uint64_t worksp
     return CUBLAS_STATUS_SUCCESS;
 }
 
-/* For the alignment that is likely, and for none, which serves in every case. */
+/* For the alignment that is likely, and for none, which serves in every case where the library has that. */
 static cublasStatus_t prepare(hal_cuda_multiply *m, uint32_t likely) {
     const uint32_t least = log_of(hal_element_width(m->gemm.in));
     CALL(describe(m));
-    CALL(choose(m, least, MOST_WORKSPACE, &m->workspace));
-    return likely == least ? CUBLAS_STATUS_SUCCESS : choose(m, likely, MOST_WORKSPACE, &m->workspace);
+    CALL(choose(m, likely, MOST_WORKSPACE, &m->workspace));
+    if (m->choices[least].made) return CUBLAS_STATUS_SUCCESS;
+    const cublasStatus_t code = choose(m, least, MOST_WORKSPACE, &m->workspace);
+    return code == CUBLAS_STATUS_NOT_SUPPORTED ? CUBLAS_STATUS_SUCCESS : code;
 }
 
-/* What is met for the first time has to do with the workspace that there is. */
+/* What is met for the first time has to do with the workspace that there is. NULL: there is none for such addresses. */
 static const cublasLtMatmulAlgo_t *algorithm_for(hal_cuda_multiply *m, uint64_t addresses) {
     const uint32_t least = log_of(hal_element_width(m->gemm.in)), log = log_of(addresses);
     uint64_t used = 0;
     if (!m->choices[log].made && choose(m, log, m->workspace, &used) != CUBLAS_STATUS_SUCCESS)
         m->choices[log] = m->choices[least];
-    return &m->choices[log].algorithm;
+    return m->choices[log].made ? &m->choices[log].algorithm : NULL;
 }
 
 /* ---------------------------------------------------------------------------------- create and free -- */
@@ -211,8 +213,12 @@ static uint64_t address(const hal_cuda_launch *l, uint32_t i) {
 }
 
 static CUresult meaning(cublasStatus_t code) {
-    if (code == CUBLAS_STATUS_SUCCESS) return CUDA_SUCCESS;
-    return code == CUBLAS_STATUS_ALLOC_FAILED ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_UNKNOWN;
+    switch (code) {
+    case CUBLAS_STATUS_SUCCESS: return CUDA_SUCCESS;
+    case CUBLAS_STATUS_ALLOC_FAILED: return CUDA_ERROR_OUT_OF_MEMORY;
+    case CUBLAS_STATUS_NOT_SUPPORTED: return CUDA_ERROR_NOT_SUPPORTED;
+    default: return CUDA_ERROR_UNKNOWN;
+    }
 }
 
 #define AT(address) ((void *)(uintptr_t)(address))
@@ -223,8 +229,9 @@ CUresult hal_cuda_multiply_run(const hal_cuda_launch *l, CUstream stream) {
     const uint64_t a = address(l, m->gemm.first), b = address(l, m->gemm.second), work = address(l, 2);
     const uint64_t d = m->gemm.joined ? work : address(l, 3);
     const cublasLtMatmulAlgo_t *algorithm = algorithm_for(m, a | b | d);
-    m->code = m->blas->api->cublasLtMatmul(m->blas->handle, m->operation, &one, AT(a), m->a, AT(b), m->b, &zero, AT(d), m->d,
-        AT(d), m->d, algorithm, m->workspace ? AT(work + m->workspace_at) : NULL, m->workspace, stream);
+    void *workspace = m->workspace ? AT(work + m->workspace_at) : NULL;
+    m->code = !algorithm ? CUBLAS_STATUS_NOT_SUPPORTED : m->blas->api->cublasLtMatmul(m->blas->handle, m->operation, &one,
+        AT(a), m->a, AT(b), m->b, &zero, AT(d), m->d, AT(d), m->d, algorithm, workspace, m->workspace, stream);
     return meaning(m->code);
 }
 
