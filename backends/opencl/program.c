@@ -55,7 +55,7 @@ static hal_opencl_program *create(hal_opencl_device *device, const hal_descripti
     hal_portable_traits traits = device->traits;
     hal_opencl_program *p = calloc(1, sizeof *p);
     if (!p) return NULL;
-    const hal_portable_driver driver = {device->host, device->who, hal_opencl_kernel_prepare, p};
+    const hal_portable_driver driver = {.host = device->host, .who = device->who, .prepare = hal_opencl_kernel_prepare, .context = p};
     p->device = device;
     traits.small_tiles = small_tiles;
     pthread_mutex_init(&p->lock, NULL);
