@@ -37,6 +37,8 @@ HAL_BENCH_SOURCES = \
 	tools/hal-bench/memory.h \
 	tools/hal-bench/op.c \
 	tools/hal-bench/op.h \
+	tools/hal-bench/operand.c \
+	tools/hal-bench/operand.h \
 	tools/hal-bench/overhead.c \
 	tools/hal-bench/profile.c \
 	tools/hal-bench/profile.h \

@@ -4,6 +4,7 @@
 
 #include "tools/common/deadline.h"
 #include "tools/hal-bench/op.h"
+#include "tools/hal-bench/operand.h"
 #include "tools/hal-run/model.h"
 
 enum { ROUNDS = 15, DEADLINE_MS = 60000 };
@@ -11,38 +12,56 @@ enum { ROUNDS = 15, DEADLINE_MS = 60000 };
 /* One timed operator on device buffers. */
 typedef struct timed {
     hal_device *device;
-    const char *op;
-    hal_buffer *buffers[3];
-    hal_tensor in[2], out;
-    uint32_t n_in;
+    const hal_op_info *op;
+    hal_shape in_shape[BENCH_MAX_INPUTS], out_shape[BENCH_MAX_OUTPUTS];
+    hal_buffer *buffers[BENCH_MAX_INPUTS + BENCH_MAX_OUTPUTS];
+    hal_tensor in[BENCH_MAX_INPUTS], out[BENCH_MAX_OUTPUTS];
+    uint32_t n_in, n_out;
+    hal_work work;
     int64_t deadline_ms, began; /* of the last call */
 } timed;
 
-static hal_status operand(timed *t, uint32_t i, hal_dtype dtype, const int64_t *size, hal_tensor *tensor) {
-    uint64_t bytes;
-    HAL_TRY(hal_tensor_bytes(dtype, 2, size, &bytes));
-    HAL_TRY(hal_buffer_create(t->device, bytes, &t->buffers[i]));
-    *tensor = hal_tensor_buffer(t->buffers[i], 0, dtype, 2, size);
-    void *data = calloc(1, bytes);
-    if (!data) return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
-    for (int64_t e = 0; e < size[0] * size[1]; e++) hal_element_store(dtype, data, e, (double)((e * 7919) % 1024) / 512 - 1);
-    hal_status status = hal_buffer_write(t->buffers[i], 0, data, bytes);
-    free(data);
+static hal_shape plain(hal_dtype dtype, int64_t rows, int64_t columns) {
+    return (hal_shape){.dtype = dtype, .rank = 2, .size = {hal_dim_constant(rows), hal_dim_constant(columns)}};
+}
+
+/* Without --in: a product of m x k by k x n, or one input over m x n. */
+static int inputs(const bench_options *o, timed *t, tool_error *err) {
+    const hal_dtype dtype = hal_dtype_find(o->dtype);
+    if (dtype == HAL_NO_DTYPE) return tool_fail(err, TOOL_BAD_INPUT, "no dtype \"%s\"", o->dtype);
+    const bool matmul = t->op->number == HAL_OP_MATMUL;
+    t->n_in = o->n_in ? o->n_in : matmul ? 2 : 1;
+    t->in_shape[0] = plain(dtype, o->m, matmul ? o->k : o->n);
+    t->in_shape[1] = plain(dtype, o->k, o->n);
+    for (uint32_t i = 0; i < o->n_in; i++) {
+        int code = bench_operand_parse(o->in[i], &t->in_shape[i], err);
+        if (code) return code;
+    }
+    return TOOL_OK;
+}
+
+/* What the table says of such inputs: the outputs, and the work. */
+static hal_status shapes(timed *t) {
+    void *attrs = malloc(t->op->attrs_size);
+    if (!attrs) return HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
+    hal_attrs_default(t->op, attrs);
+    t->n_out = t->op->min_outputs;
+    hal_status status = hal_op_shape(t->op->number, attrs, t->in_shape, t->n_in, t->out_shape, t->n_out);
+    if (status == HAL_OK) status = hal_op_work(t->op->number, attrs, t->in_shape, t->n_in, t->out_shape, t->n_out, NULL, &t->work);
+    free(attrs);
     return status;
 }
 
-static hal_status make(const bench_options *o, hal_dtype dtype, timed *t) {
-    const bool matmul = strcmp(o->op, "matmul") == 0;
-    const int64_t a[] = {o->m, matmul ? o->k : o->n}, b[] = {o->k, o->n}, c[] = {o->m, o->n};
-    t->n_in = matmul ? 2 : 1;
-    HAL_TRY(operand(t, 0, dtype, a, &t->in[0]));
-    if (matmul) HAL_TRY(operand(t, 1, dtype, b, &t->in[1]));
-    return operand(t, 2, dtype, c, &t->out);
+static hal_status make(timed *t) {
+    for (uint32_t i = 0; i < t->n_in; i++) HAL_TRY(bench_operand_make(t->device, &t->in_shape[i], i, &t->buffers[i], &t->in[i]));
+    for (uint32_t i = 0; i < t->n_out; i++)
+        HAL_TRY(bench_operand_make(t->device, &t->out_shape[i], i, &t->buffers[t->n_in + i], &t->out[i]));
+    return HAL_OK;
 }
 
 static hal_status once(timed *t) {
     t->began = hal_time_now();
-    return hal_run(t->device, t->op, NULL, 0, t->in, t->n_in, &t->out, 1, hal_deadline_ms(t->deadline_ms));
+    return hal_run(t->device, t->op->name, NULL, 0, t->in, t->n_in, t->out, t->n_out, hal_deadline_ms(t->deadline_ms));
 }
 
 /* Median seconds of a call; each sample repeats it for at least 4 ms. */
@@ -71,47 +90,57 @@ static hal_status run_once(void *context, double *seconds) {
 }
 
 static void drop(timed *t) {
-    for (int i = 0; i < 3; i++) hal_buffer_release(t->buffers[i]);
+    for (uint32_t i = 0; i < t->n_in + t->n_out; i++) hal_buffer_release(t->buffers[i]);
 }
 
 hal_status op_square(hal_device *device, hal_dtype dtype, int64_t n, const bench_effort *effort, bench_summary *summary) {
-    const bench_options o = {.op = "matmul", .m = n, .n = n, .k = n};
-    timed t = {.op = o.op, .device = device, .deadline_ms = DEADLINE_MS};
-    hal_status status = make(&o, dtype, &t);
+    timed t = {.op = hal_op_describe(HAL_OP_MATMUL), .device = device, .n_in = 2, .deadline_ms = DEADLINE_MS};
+    t.in_shape[0] = t.in_shape[1] = plain(dtype, n, n);
+    hal_status status = shapes(&t);
+    if (status == HAL_OK) status = make(&t);
     if (status == HAL_OK) status = bench_repeat(run_once, &t, effort, summary);
     drop(&t);
     return status;
 }
 
 static int report(const timed *t, hal_status status, tool_error *err) {
-    if (hal_status_code(status) != HAL_CODE_DEADLINE_EXCEEDED) return model_fail(err, status, t->op);
-    return deadline_fail(err, t->op, (double)(hal_time_now() - t->began) * 1e-9, t->deadline_ms, hal_status_last()->text);
+    if (hal_status_code(status) != HAL_CODE_DEADLINE_EXCEEDED) return model_fail(err, status, t->op->name);
+    return deadline_fail(err, t->op->name, (double)(hal_time_now() - t->began) * 1e-9, t->deadline_ms, hal_status_last()->text);
 }
 
-static void print(const bench_options *o, double seconds, double flops) {
-    if (o->json)
-        printf("{\"event\":\"op\",\"op\":\"%s\",\"dtype\":\"%s\",\"m\":%lld,\"n\":%lld,\"k\":%lld,\"seconds\":%.9g,\"flops_per_second\":%.9g}\n",
-               o->op, o->dtype, (long long)o->m, (long long)o->n, (long long)o->k, seconds, flops / seconds);
-    else
-        printf("%s %s %lldx%lldx%lld: %.1f us, %.1f GFLOP/s\n", o->op, o->dtype, (long long)o->m, (long long)o->n, (long long)o->k,
-               seconds * 1e6, flops / seconds * 1e-9);
+static void print_sizes(const bench_options *o) {
+    if (!o->n_in) printf("\"m\":%lld,\"n\":%lld,\"k\":%lld,", (long long)o->m, (long long)o->n, (long long)o->k);
+    for (uint32_t i = 0; i < o->n_in; i++) printf("%s\"%s\"%s", i ? "," : "\"in\":[", o->in[i], i + 1 == o->n_in ? "]," : "");
+}
+
+static void print(const bench_options *o, const timed *t, double seconds) {
+    const hal_dtype_info *dtype = hal_dtype_describe(t->in_shape[0].dtype);
+    const double flops = t->work.flops / seconds, bytes = t->work.bytes / seconds;
+    if (o->json) {
+        printf("{\"event\":\"op\",\"op\":\"%s\",\"dtype\":\"%s\",", o->op, dtype->name);
+        print_sizes(o);
+        printf("\"seconds\":%.9g,\"flops_per_second\":%.9g,\"bytes_per_second\":%.9g}\n", seconds, flops, bytes);
+        return;
+    }
+    printf("%s %s", o->op, o->n_in ? "" : dtype->name);
+    if (!o->n_in) printf(" %lldx%lldx%lld", (long long)o->m, (long long)o->n, (long long)o->k);
+    for (uint32_t i = 0; i < o->n_in; i++) printf("%s%s", i ? " " : "", o->in[i]);
+    printf(": %.1f us, %.1f GFLOP/s, %.1f GB/s\n", seconds * 1e6, flops * 1e-9, bytes * 1e-9);
 }
 
 int bench_op(const bench_options *options, tool_error *err) {
     hal_instance *instance;
-    const hal_dtype dtype = hal_dtype_find(options->dtype);
-    if (!hal_op_find(options->op))
-        return tool_fail(err, TOOL_NOT_FOUND, "no operator \"%s\"; did you mean \"%s\"?", options->op, hal_op_nearest(options->op));
-    if (dtype == HAL_NO_DTYPE) return tool_fail(err, TOOL_BAD_INPUT, "no dtype \"%s\"", options->dtype);
-    int code = bench_open(options, &instance, err);
-    if (code) return code;
-    timed t = {.op = options->op, .deadline_ms = options->deadline_ms ? options->deadline_ms : DEADLINE_MS};
+    timed t = {.op = hal_op_find(options->op), .deadline_ms = options->deadline_ms ? options->deadline_ms : DEADLINE_MS};
     double seconds = 0;
+    if (!t.op) return tool_fail(err, TOOL_NOT_FOUND, "no operator \"%s\"; did you mean \"%s\"?", options->op, hal_op_nearest(options->op));
+    int code = inputs(options, &t, err);
+    if (!code) code = model_fail(err, shapes(&t), t.op->name);
+    if (!code) code = bench_open(options, &instance, err);
+    if (code) return code;
     code = model_fail(err, hal_device_find(instance, options->device, &t.device), "finding the device");
-    if (!code) code = model_fail(err, make(options, dtype, &t), "making operands");
+    if (!code) code = model_fail(err, make(&t), "making operands");
     if (!code) code = report(&t, measure(&t, options->steps ? options->steps : ROUNDS, &seconds), err);
-    if (!code) print(options, seconds, strcmp(options->op, "matmul") == 0 ? 2.0 * (double)options->m * (double)options->n * (double)options->k
-                                                                          : (double)options->m * (double)options->n);
+    if (!code) print(options, &t, seconds);
     drop(&t);
     hal_device_release(t.device);
     hal_instance_release(instance);
