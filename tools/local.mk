@@ -117,6 +117,8 @@ HAL_MATRIX_SOURCES = \
 	tools/hal-matrix/grid.h \
 	tools/hal-matrix/interrupt.c \
 	tools/hal-matrix/interrupt.h \
+	tools/hal-matrix/join.c \
+	tools/hal-matrix/join.h \
 	tools/hal-matrix/junit.c \
 	tools/hal-matrix/machine.c \
 	tools/hal-matrix/machine.h \

@@ -624,6 +624,24 @@ def merge_keeps_the_later_run_but_no_part_of_one(t):
 
 
 @case
+def merge_adds_up_parts_by_operator(t):
+    whole = made(t, "whole.json", "--list", "tiny", "--jobs", 2)["devices"][0]
+    ops = list(dict.fromkeys(c["case"].split("/")[0] for c in whole["cases"]))
+    halves = ops[:len(ops) // 2], ops[len(ops) // 2:]
+    for name, half in zip(("a.json", "b.json"), halves):
+        made(t, name, "--list", "tiny", "--jobs", 2, *(word for op in half for word in ("--op", op)))
+    again = made(t, "again.json", "--list", "tiny", "--op", ops[0])["devices"][0]
+    t.good("hal-matrix", "merge", t.path("a.json"), t.path("again.json"), "-o", t.path("part.json"))
+    (part,) = report(t, "part.json")["devices"]
+    expect(part["selection"].startswith("--op ") and part["when"] == again["when"], f"{part['selection']}, {part['when']}")
+    expect(part["summary"] == report(t, "a.json")["summary"], "a case that was run again counts once")
+    t.good("hal-matrix", "merge", t.path("part.json"), t.path("b.json"), "-o", t.path("all.json"))
+    (joined,) = report(t, "all.json")["devices"]
+    expect(not joined["selection"] and joined["summary"] == whole["summary"], f"{joined['selection']}, {joined['summary']}")
+    expect([c["case"] for c in joined["cases"]] == [c["case"] for c in whole["cases"]], "in the order of the list")
+
+
+@case
 def merge_refuses_lists_that_contradict_each_other(t):
     made(t, "a.json", "--op", "fill")
     made(t, "b.json", "--op", "fill")

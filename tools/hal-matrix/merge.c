@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tools/common/markup.h"
+#include "tools/hal-matrix/join.h"
 #include "tools/hal-matrix/verbs.h"
 #include "tools/hal-matrix/report.h"
 
@@ -47,6 +48,7 @@ static matrix_column *find(matrix_report *all, const matrix_facts *f) {
 /* Moves a column over; what stays behind is freed with its report. */
 static int move_column(matrix_report *all, matrix_column *from, tool_error *err) {
     matrix_column *there = find(all, &from->facts);
+    if (there && matrix_join_fits(there, from)) return matrix_join(there, from, err);
     if (there && !replaces(&from->facts, &there->facts)) {
         say_replaced(&there->facts, &from->facts);
         return TOOL_OK;
