@@ -17,6 +17,8 @@ def five_hundred_tokens_compile_at_most_two_programs_after_the_prompt(t):
     expect(len(done["ids"]) == 508, f"{len(done['ids'])} ids")
     expect(done["compilations_after_prompt"] <= 2, f"{done['compilations_after_prompt']} programs")
     expect(done["compilations"] >= done["compilations_after_prompt"] + 2, f"{done['compilations']} in all")
+    rates = done["prefill_tokens_per_second"], done["decode_tokens_per_second"]
+    expect(rates[1] > 0 and (rates[0] is None or rates[0] > 0), f"{rates} tokens a second")
     expect(done["text"].startswith("the old ") and len(done["text"]) == 508, f"{done['text'][:40]!r}")
 
 

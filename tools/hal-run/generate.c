@@ -38,6 +38,10 @@ typedef struct generator {
     uint64_t first;             /* index in ids of the first cached token */
     int32_t next;               /* the token that a step makes */
     uint64_t prompt_compilations; /* programs compiled when the prompt had been read */
+    uint64_t prefills, prefilled; /* how often a text was read, and the tokens of the last time */
+    double prefill_seconds;       /* of the last time: the first one also compiles */
+    double *token_seconds;        /* of each decoded token */
+    size_t n_token_seconds;
 } generator;
 
 /* Random number for the token that a step makes, from the operator `random`. */
@@ -124,7 +128,19 @@ static int prefill(generator *g, int64_t n, tool_error *err) {
     if (code) return code;
     g->cached = 0;
     g->first = g->n_ids - (uint64_t)n;
-    return run_chunk(g, c, g->first, n, err);
+    const int64_t begin = hal_time_now();
+    code = run_chunk(g, c, g->first, n, err);
+    g->prefill_seconds = (double)(hal_time_now() - begin) * 1e-9;
+    g->prefilled = (uint64_t)n;
+    g->prefills++;
+    return code;
+}
+
+static int decode_token(generator *g, uint64_t from, tool_error *err) {
+    const int64_t begin = hal_time_now();
+    int code = run_chunk(g, &g->decode, from, 1, err);
+    g->token_seconds[g->n_token_seconds++] = (double)(hal_time_now() - begin) * 1e-9;
+    return code;
 }
 
 static int next_token(generator *g, tool_error *err) {
@@ -132,7 +148,7 @@ static int next_token(generator *g, tool_error *err) {
     const uint64_t unread = g->n_ids - g->first - (uint64_t)g->cached;
     if (g->cached == 0) return prefill(g, g->n_ids < (uint64_t)context ? (int64_t)g->n_ids : context, err);
     if (g->cached + 1 > context) return prefill(g, context > 1 ? context / 2 : 1, err);
-    return run_chunk(g, &g->decode, g->n_ids - unread, 1, err);
+    return decode_token(g, g->n_ids - unread, err);
 }
 
 /* --------------------------------------------------------------------------------------------- the prompt -- */
@@ -180,7 +196,8 @@ static int read_prompt(generator *g, tool_error *err) {
     /* A prefill reads a whole bucket: what lies behind the text must be readable, and is not used. */
     g->ids = calloc(g->capacity + 2 * (uint64_t)g->config.positions + 16, sizeof *g->ids);
     g->positions = calloc(g->config.positions + 16u, sizeof *g->positions);
-    if (!g->ids || !g->positions) return tool_fail(err, TOOL_INTERNAL, "out of memory for %llu tokens", (unsigned long long)g->capacity);
+    g->token_seconds = calloc(o->tokens + 1, sizeof *g->token_seconds);
+    if (!g->ids || !g->positions || !g->token_seconds) return tool_fail(err, TOOL_INTERNAL, "out of memory for %llu tokens", (unsigned long long)g->capacity);
     if (o->prompt_ids) return parse_ids(g, o->prompt_ids, err);
     int code = o->prompt ? encode_prompt(g, o->prompt, err) : TOOL_OK;
     if (!code && g->n_ids == 0) code = keep(g, g->config.bos_token >= 0 && g->config.bos_token < g->config.vocabulary ? (int32_t)g->config.bos_token : 0, err);
@@ -213,6 +230,23 @@ static int open_all(generator *g, tool_error *err) {
     return code ? code : load_weights(g, err);
 }
 
+static int by_size(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Tokens a second: null where nothing was timed. A text that was read once was read with programs that were still compiled. */
+static void put_rates(json_t *root, const generator *g) {
+    const double prefill = g->prefills > 1 && g->prefill_seconds > 0 ? (double)g->prefilled / g->prefill_seconds : 0;
+    double token = 0;
+    if (g->n_token_seconds) {
+        qsort(g->token_seconds, g->n_token_seconds, sizeof *g->token_seconds, by_size);
+        token = g->token_seconds[g->n_token_seconds / 2];
+    }
+    json_object_set_new(root, "prefill_tokens_per_second", prefill > 0 ? json_real(prefill) : json_null());
+    json_object_set_new(root, "decode_tokens_per_second", token > 0 ? json_real(1 / token) : json_null());
+}
+
 static int print_json(const generator *g, const char *text, size_t bytes, tool_error *err) {
     json_t *ids = json_array(), *root = NULL;
     for (uint64_t i = 0; i < g->n_ids; i++) json_array_append_new(ids, json_integer(g->ids[i]));
@@ -221,6 +255,7 @@ static int print_json(const generator *g, const char *text, size_t bytes, tool_e
     root = json_pack("{s:s,s:o,s:o,s:I,s:I}", "event", "done", "ids", ids, "text", string ? string : json_null(), "compilations",
                      (json_int_t)compilations, "compilations_after_prompt",
                      (json_int_t)(g->options->tokens ? compilations - g->prompt_compilations : 0));
+    if (root) put_rates(root, g);
     int failed = !root || json_dumpf(root, stdout, JSON_COMPACT) != 0;
     json_decref(root);
     putchar('\n');
@@ -287,5 +322,6 @@ int verb_generate(const run_options *options, tool_error *err) {
     free(g.parameters);
     free(g.ids);
     free(g.positions);
+    free(g.token_seconds);
     return code;
 }
