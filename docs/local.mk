@@ -21,6 +21,7 @@ HAL_DOCS = \
 	docs/discovery.md \
 	docs/discovery.py \
 	docs/emulated-cuda.md \
+	docs/gpu.md \
 	docs/hgx.svg \
 	docs/loss.svg \
 	docs/numerics.md \

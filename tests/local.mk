@@ -3,6 +3,7 @@
 # ending in lines of the form `N passed, N failed, N skipped`:
 #   check-unit check-lint check-faults check-cli check-machines check-installed check-fuzz check-conformance
 #   check-portable check-opencl check-oclgrind check-parity check-training check-load check-coverage check-beside check-vendors
+#   check-gpu-run
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
 HAL_UNIT_TESTS = \
@@ -306,6 +307,7 @@ HAL_CLI_TESTS = \
 	tests/cli/cases_deadline.py \
 	tests/cli/cases_emulated.py \
 	tests/cli/cases_generate.py \
+	tests/cli/cases_gpu.py \
 	tests/cli/cases_hwloc.py \
 	tests/cli/cases_info.py \
 	tests/cli/cases_matrix.py \
@@ -327,6 +329,30 @@ EXTRA_DIST += tests/portable/check.sh tests/bench/opencl_vs_peers.py tests/bench
 	tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c \
 	tests/install/backend.c tests/install/installed.sh \
 	tests/install/acme.sh tests/install/acme_kernels.c
+
+# What a machine with a GPU proves, and what it takes there; the same on the emulated driver, with sizes that this can do.
+HAL_GPU_RUN = \
+	tests/gpu/bench.sh \
+	tests/gpu/bench_torch.py \
+	tests/gpu/json.awk \
+	tests/gpu/pack \
+	tests/gpu/page.awk \
+	tests/gpu/records.sh \
+	tests/gpu/report.sh \
+	tests/gpu/run \
+	tests/gpu/stages.sh
+EXTRA_DIST += $(HAL_GPU_RUN)
+
+gpu-bundle: all
+	$(top_srcdir)/tests/gpu/pack $(abs_top_builddir)
+
+check-gpu-run: all
+	@if [ -e tests/emulated/lib/libcuda.so.1 ]; then \
+	  HAL_EMULATED_CUDA_DEVICES=1 tests/emulated-cuda $(abs_top_srcdir)/tests/gpu/run --build $(abs_top_builddir) \
+	    --out $(abs_top_builddir)/tests/gpu-run --fresh --tiny --op square_sum --limit 3000; status=$$?; \
+	  awk -F '\t' '$$1 == "step" { n[$$3]++ } END { printf "%d passed, %d failed, %d skipped\n", n["ok"], n["failed"], n["skipped"] }' \
+	    tests/gpu-run/records; exit $$status; \
+	else echo "SKIP: no emulated driver in this build tree"; echo "0 passed, 0 failed, 1 skipped"; fi
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES) $(check_DATA)
 
@@ -446,4 +472,5 @@ check-coverage:
 
 .PHONY: check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-portable \
 	check-conformance check-opencl check-oclgrind \
-	$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)) check-fuzz check-parity check-training check-load check-coverage check-beside check-vendors
+	$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)) check-fuzz check-parity check-training check-load check-coverage check-beside check-vendors \
+	gpu-bundle check-gpu-run

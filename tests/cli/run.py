@@ -20,6 +20,7 @@ import cases_checkpoint
 import cases_deadline
 import cases_emulated
 import cases_generate
+import cases_gpu
 import cases_hwloc
 import cases_info
 import cases_matrix
@@ -33,7 +34,7 @@ import cases_vendors
 from support import CASES, Bench, Failed, Skipped
 
 MODULES = (cases_usage, cases_train, cases_checkpoint, cases_generate, cases_plugin, cases_matrix, cases_measure,
-           cases_deadline, cases_hwloc, cases_beside, cases_vendors, cases_routes, cases_roofline)
+           cases_deadline, cases_hwloc, cases_beside, cases_vendors, cases_routes, cases_roofline, cases_gpu)
 
 
 def run(bench, number, name, function):

@@ -3,11 +3,11 @@
 
 stage_bench() {
     step peer 90 find_peer
-    step matmul 120 bench_matmul
-    step gpt2 300 bench_gpt2
-    step llama 480 bench_llama
-    for op in copy softmax rms_norm layer_norm rotary adamw cross_entropy; do step "$op" 90 bench_bytes "$op"; done
-    step attention 90 bench_attention
+    step matmul "$(size 120 900)" bench_matmul
+    step gpt2 "$(size 300 900)" bench_gpt2
+    step llama "$(size 480 900)" bench_llama
+    for op in copy softmax rms_norm layer_norm rotary adamw cross_entropy; do step "$op" "$(size 90 900)" bench_bytes "$op"; done
+    step attention "$(size 90 900)" bench_attention
     step overhead 60 bench_overhead
 }
 

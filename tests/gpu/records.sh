@@ -4,7 +4,9 @@
 #   step    STAGE.STEP ok|failed|skipped SECONDS WHEN TEXT
 #   figure  STAGE.STEP NAME VALUE UNIT GOAL TEXT        GOAL: >=0.95, <=2e-5, or - for one that is recorded only
 
-is_wanted() { case " $stages " in '  ' | *" $1 "*) ;; *) return 1 ;; esac; }
+# Whether a stage was asked for, or a step of it; and whether this step was.
+is_wanted() { case " $stages " in '  ' | *" $1 "* | *" $1."*) ;; *) return 1 ;; esac; }
+is_asked() { case " $stages " in '  ' | *" ${1%%.*} "* | *" $1 "*) ;; *) return 1 ;; esac; }
 
 # one line for a field: without tabs, at most 300 bytes
 flat() { printf '%s' "$*" | tr '\t\n' '  ' | cut -c 1-300; }
@@ -67,7 +69,7 @@ step() {
     key=$stage.$1
     most=$2
     shift 2
-    is_due "$key" || return 0
+    is_asked "$key" && is_due "$key" || return 0
     if [ "$(spent)" -gt 0 ] && [ $(($(spent) + most)) -gt "$limit" ] && [ -n "$did" ]; then
         left=$((left + 1))
         return 0

@@ -15,8 +15,13 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { if (a + 0 > 0 && b + 0 > 0) printf "%
 # Leaves the devices of the cuda backend in $devices, the first of them in $gpu and $name, "yes" or "no" in $emulated.
 find_devices() {
     ends=$((began + 60))
-    hal hal-run devices --json >"$work/devices.json" 2>"$work/devices.err"
-    tr -d '\n' <"$work/devices.json" | tr '}' '\n' | grep '"backend": *"cuda"' | grep -v '"state": *"absent"' >"$work/cuda"
+    # asked twice: a driver that is new to a machine takes longer the first time
+    for try in first second; do
+        hal hal-run devices --json >"$work/devices.json" 2>"$work/devices.err"
+        tr -d '\n' <"$work/devices.json" | tr '}' '\n' | grep '"backend": *"cuda"' | grep -v '"state": *"absent"' >"$work/cuda"
+        [ ! -s "$work/cuda" ] || break
+        echo "no device at the $try look" >>"$log"
+    done
     devices=$(sed -n 's/.*"alias": *"\([^"]*\)".*/\1/p' "$work/cuda" | tr '\n' ' ')
     devices=${devices% }
     gpu=${devices%% *}
@@ -64,7 +69,7 @@ stage_doctor() {
 doctor() {
     worst=0
     for device in $devices; do
-        hal hal-info doctor "$device" >"$work/doctor" 2>&1
+        hal hal-info doctor "$device" --deadline 30 >"$work/doctor" 2>&1
         status=$?
         cat "$work/doctor"
         case $status in
@@ -78,7 +83,7 @@ doctor() {
 }
 
 machine() {
-    hal hal-info --json --probe --redact >"$work/machine.json" 2>"$work/err"
+    hal hal-info --json --probe --redact --deadline 30 >"$work/machine.json" 2>"$work/err"
     status=$?
     [ $status -eq 0 ] || { text=$(why $status "$work/err"); return 1; }
     mv "$work/machine.json" "$out/machine.json"
@@ -118,8 +123,8 @@ link() {
 
 operators() { if [ -n "$ops" ]; then echo "$ops"; else sed -n 's/^HAL_OP([0-9]*, [A-Z0-9_]*, \([a-z0-9_]*\),.*/\1/p' "$source/ops/ops.def"; fi; }
 
-stage_quick() { matrix quick "$(size quick tiny)" 120; }
-stage_full() { matrix full "$(size full tiny)" 420; }
+stage_quick() { matrix quick "$(size quick tiny)" "$(size 120 900)"; }
+stage_full() { matrix full "$(size full tiny)" "$(size 420 900)"; }
 
 # matrix NAME LIST SECONDS
 matrix() {
@@ -208,8 +213,8 @@ train() {
 # --- check: the memory checker and a profile, where the tools are ---
 
 stage_check() {
-    step memcheck 300 memcheck
-    step profile 200 profile
+    step memcheck "$(size 300 900)" memcheck
+    step profile "$(size 200 900)" profile
 }
 
 # find_tool NAME FOLDER...: where it is, on the path or where its vendor puts it
