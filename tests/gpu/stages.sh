@@ -55,7 +55,6 @@ no_device() {
 
 stage_doctor() {
     step doctor 60 doctor
-    step machine 40 machine
     for device in $devices; do step "memory-$device" 60 memory "$device"; done
     for device in $devices; do
         step "link-host-$device" 20 link host "$device"
@@ -64,6 +63,7 @@ stage_doctor() {
             [ "$other" = "$device" ] || step "link-$device-$other" 20 link "$device" "$other"
         done
     done
+    step machine 40 machine # with what was measured
 }
 
 doctor() {
@@ -114,7 +114,9 @@ link() {
     status=$?
     cat "$work/link" "$work/err"
     rate=$(verified "$work/link" link)
-    [ $status -eq 0 ] && [ -n "$rate" ] || { text=$(why $status "$work/err"); return 1; }
+    # 4 with data that arrived: measured, and not kept, as the description of this machine does not know an end
+    case $status in 0 | 4) ;; *) rate= ;; esac
+    [ -n "$rate" ] || { text=$(why $status "$work/err"); return 1; }
     figure "$1 to $2" "$rate" bytes/s -
     text="data verified"
 }
@@ -181,7 +183,7 @@ stage_train() {
 }
 
 training_model() {
-    head -c "$(size 20000 3000)" "$source/docs/concepts.md" >"$work/text"
+    cat "$source"/docs/*.md | head -c "$(size 20000 3000)" >"$work/text"
     model=gpt2
     [ -z "$tiny" ] || { model=$work/model.json; echo '{"model_type":"gpt2","vocab_size":256,"n_positions":16,"n_embd":16,"n_layer":1,"n_head":2}' >"$model"; }
 }
