@@ -2,7 +2,7 @@
 """hal-bench mem and link: what is measured, what is verified, what is kept, and copies that lie."""
 import json
 
-from support import Skipped, case, expect
+from support import Skipped, case, expect, variants
 
 SMALL = ("--quick", "--bytes", 1 << 20, "--json")
 
@@ -161,3 +161,29 @@ def measurements_beside_those_of_an_earlier_run(t):
     t.bad(2, ["old.json", "line 1"], *link, "--compare", old)
     t.bad(3, ["none.json"], *link, "--compare", t.path("none.json"))
     t.bad(2, ["--compare belongs to mem and link"], "hal-bench", "op", "--compare", old)
+
+
+@variants(
+    ("product", ["matmul", "bf16:16x32", "bf16:32x8"], 2 * 16 * 32 * 8),
+    ("several outputs", ["rms_norm", "f32:4x64", "f32:64"], None),
+    ("integers and scalars", ["cross_entropy", "f32:8x65", "i32:8"], None),
+    ("state", ["adamw", *["f32:100"] * 4, *["f32:"] * 3], None),
+)
+def bench_op_takes_any_operands(t, words, flops):
+    op, *operands = words
+    (line,) = t.good("hal-bench", "op", "--op", op, *(w for o in operands for w in ("--in", o)), "--steps", 3, "--json").lines()
+    expect(line["op"] == op and line["in"] == operands and line["bytes_per_second"] > 0, f"{line}")
+    expect(not flops or abs(line["flops_per_second"] * line["seconds"] / flops - 1) < 1e-6, f"{line}")
+
+
+@variants(
+    ("size", 2, ["--in f32:3x", "bf16:16x4096"], "softmax", "f32:3x"),
+    ("size of nothing", 2, ["--in f32:0"], "softmax", "f32:0"),
+    ("huge size", 2, ["--in f32:99999999999999999999"], "softmax", "f32:99999999999999999999"),
+    ("dtype", 2, ["no dtype", "f33"], "softmax", "f33:3"),
+    ("number of operands", 2, ["1 to 1"], "softmax", "f32:3", "f32:3"),
+    ("shape", 2, ["matmul"], "matmul", "f32:3x4", "f32:5x6"),
+    ("too many operands", 2, ["more than 8"], "adamw", *["f32:1"] * 9),
+)
+def bench_op_refuses_operands_of_wrong(t, code, says, op, *operands):
+    t.bad(code, says, "hal-bench", "op", "--op", op, *(w for o in operands for w in ("--in", o)))
