@@ -126,11 +126,12 @@ link() {
 operators() { if [ -n "$ops" ]; then echo "$ops"; else sed -n 's/^HAL_OP([0-9]*, [A-Z0-9_]*, \([a-z0-9_]*\),.*/\1/p' "$source/ops/ops.def"; fi; }
 
 stage_quick() { matrix quick "$(size quick tiny)" "$(size 120 900)"; }
-stage_full() { matrix full "$(size full tiny)" "$(size 420 900)"; }
+stage_full() { matrix full "$(size full tiny)" "$(size 300 900)"; }
 
 # matrix NAME LIST SECONDS
 matrix() {
     for op in $(operators); do step "$op" "$3" operator "$1" "$2" "$op"; done
+    for op in $(operators); do [ -n "$(status_in "$records" "$1.$op")" ] || return 0; done
     step whole 20 whole "$1" "$2"
 }
 
@@ -163,7 +164,7 @@ add_part() {
 # whole NAME LIST: what the operators come to, and whether it is the whole list
 whole() {
     for op in $(operators); do
-        case $(status_in "$records" "$1.$op") in ok) ;; *) text="$op is not done or red"; return 1 ;; esac
+        [ "$(status_in "$records" "$1.$op")" = ok ] || { text="$op is red"; return 1; }
     done
     hal hal-matrix merge "$out/matrix-$1.json" -o "$work/merged.json" --md "$work/matrix.md" >"$work/err" 2>&1
     status=$?
