@@ -21,7 +21,7 @@ try:
     import torch
     import torch.nn.functional as functional
 except ImportError as error:
-    sys.exit(f"{sys.executable} has no PyTorch: {error}")
+    sys.exit(f"this Python has no PyTorch: {error}")
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "i32": torch.int32}
 

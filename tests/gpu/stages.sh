@@ -144,11 +144,12 @@ operator() {
     cat "$work/matrix" "$work/err"
     # shellcheck disable=SC2046
     set -- "$1" "$2" "$3" $(counts "$work/matrix")
-    [ $# -eq 7 ] || { text=$(why $status "$work/err"); return 1; }
+    reason=$(why $status "$work/err")
+    [ $# -eq 7 ] || { text=$reason; return 1; }
     add_part "$out/matrix-$1.json" || { text="its report could not be added: $(tail -n 1 "$work/err")"; return 1; }
     text="$5 of $4 executed, $6 passed, $7 failed"
     # no case of an operator that the device hands to its decomposition is executed: that is no failure
-    [ $status -eq 0 ] || { [ $status -eq 4 ] && [ "$5" -eq 0 ] && [ "$7" -eq 0 ]; } || { text="$text: $(why $status "$work/err")"; return 1; }
+    [ $status -eq 0 ] || { [ $status -eq 4 ] && [ "$5" -eq 0 ] && [ "$7" -eq 0 ]; } || { text="$text: $reason"; return 1; }
 }
 
 # add_part FILE: the report of one operator into that of all
