@@ -102,7 +102,7 @@ bench_llama() {
     llama_config
     # the context runs full, and its newer half is read again: by then no program is new
     prompt=$(size 1024 16) tokens=$(size 1040 20)
-    hal hal-run train --model "$work/llama.json" --text "$work/llama.txt" --context "$(size 2048 32)" --batch 1 --steps 0 --eval-every 0 \
+    hal hal-run train --devices cpu0 --model "$work/llama.json" --text "$work/llama.txt" --context "$(size 2048 32)" --batch 1 --steps 0 --eval-every 0 \
         --quiet --save "$work/llama" >"$work/made" 2>"$work/err"
     status=$?
     cat "$work/made" "$work/err"
