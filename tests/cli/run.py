@@ -34,7 +34,8 @@ import cases_vendors
 from support import CASES, Bench, Failed, Skipped
 
 MODULES = (cases_usage, cases_train, cases_checkpoint, cases_generate, cases_plugin, cases_matrix, cases_measure,
-           cases_deadline, cases_hwloc, cases_beside, cases_vendors, cases_routes, cases_roofline, cases_gpu)
+           cases_deadline, cases_hwloc, cases_beside, cases_vendors, cases_routes, cases_roofline, cases_gpu,
+           cases_emulated)
 
 
 def run(bench, number, name, function):
