@@ -2,7 +2,7 @@
 # `make check` runs unit, lint and fault tests. The other tiers have a target each, all of them
 # ending in lines of the form `N passed, N failed, N skipped`:
 #   check-unit check-lint check-faults check-cli check-machines check-installed check-fuzz check-conformance
-#   check-portable check-opencl check-oclgrind check-parity check-training check-load check-coverage check-beside check-vendors
+#   check-portable check-opencl check-cuda check-oclgrind check-parity check-training check-load check-coverage check-beside check-vendors
 #   check-gpu-run
 
 # A name stands for the program made from NAME.c; tests that need more say so with NAME_SOURCES.
@@ -202,7 +202,7 @@ HAL_OPENCL_TEST_SOURCES = \
 	tests/opencl/leaks.h \
 	tests/opencl/work.c \
 	tests/opencl/work.h
-EXTRA_DIST += $(HAL_SHIM_FILES) tests/opencl/bark.c tests/opencl/matrix.sh tests/opencl/oclgrind.sh tests/opencl/training.sh \
+EXTRA_DIST += $(HAL_SHIM_FILES) tests/cuda/matrix.sh tests/cuda/training.sh tests/opencl/bark.c tests/opencl/matrix.sh tests/opencl/oclgrind.sh tests/opencl/training.sh \
 	tests/curves.sh
 tests_fault_test_cuda_SOURCES = tests/fault/test_cuda.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_cuda_products_SOURCES = tests/fault/test_cuda_products.c $(HAL_OPENCL_TEST_SOURCES)
@@ -356,9 +356,9 @@ check-gpu-run: all
 
 check-programs: all $(check_PROGRAMS) $(check_LTLIBRARIES) $(check_DATA)
 
-# $(call run_tests,LIST): the list through automake's harness, the words of those that failed,
+# $(call run_tests,LIST,UNDER): the list through automake's harness, run by a command if one is named, the words of those that failed,
 # indented so that nobody counts them, then what the logs counted.
-run_tests = $(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(1)'; status=$$?; \
+run_tests = $(2) $(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(1)'; status=$$?; \
 	for test in $(1); do \
 	  grep -q '^:test-result: \(PASS\|SKIP\)' $$test.trs 2>/dev/null || \
 	    { echo "--- $$test"; tail -n 20 $$test.log | sed 's/^/    /'; }; \
@@ -439,6 +439,16 @@ check-opencl: all $(HAL_PAIR_TESTS)
 	+@HAL_TEST_OTHER=opencl0 HAL_OPENCL_MEMORY=device OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd; \
 	  export HAL_TEST_OTHER HAL_OPENCL_MEMORY OCL_ICD_VENDORS; $(call run_tests,$(HAL_PAIR_TESTS))
 
+# The cuda backend on the emulated driver: hal's own kernels and products by cuBLASLt; the first steps of training, also beside
+# other devices; sessions and collectives over cpu0 and a CUDA device. Floors as above, of each variant.
+CUDA_FLOORS = kernels:quick:4166 library:quick:100 kernels:full:15555 library:full:300
+check-cuda: all $(HAL_PAIR_TESTS)
+	@$(HAL_TOOL_ENVIRONMENT) PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' FLOORS='$(CUDA_FLOORS)' \
+	  $(SHELL) $(top_srcdir)/tests/cuda/matrix.sh $(LIST)
+	@$(HAL_TOOL_ENVIRONMENT) top_srcdir='$(abs_top_srcdir)' $(SHELL) $(top_srcdir)/tests/cuda/training.sh
+	+@[ ! -e tests/emulated-cuda ] || { HAL_TEST_OTHER=gpu0; export HAL_TEST_OTHER; \
+	  $(call run_tests,$(HAL_PAIR_TESTS),tests/emulated-cuda); }
+
 # Each variant at its smallest shapes under Oclgrind: accesses out of bounds, races. A floor as above, of each variant.
 OCLGRIND_FLOOR = 2480
 check-oclgrind: all
@@ -471,6 +481,6 @@ check-coverage:
 	@$(SHELL) $(top_srcdir)/tests/coverage.sh $(abs_top_srcdir) $(abs_top_builddir)
 
 .PHONY: check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-portable \
-	check-conformance check-opencl check-oclgrind \
+	check-conformance check-opencl check-cuda check-oclgrind \
 	$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)) check-fuzz check-parity check-training check-load check-coverage check-beside check-vendors \
 	gpu-bundle check-gpu-run
