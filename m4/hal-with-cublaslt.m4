@@ -11,7 +11,7 @@ AS_VAR_IF([hal_have_cuda], [yes], [
     hal_dirs=
     AS_IF([test "x$PYTHON" != xno], [
         hal_dirs=`"$PYTHON" -c 'import nvidia, glob
-for path in nvidia.__path__: print(*["-isystem" + d for d in sorted(glob.glob(path + "/*/include"), reverse=True)])' 2>/dev/null`])
+for path in nvidia.__path__: print(*("-isystem" + d for d in sorted(glob.glob(path + "/*/include"), reverse=True)))' 2>/dev/null`])
     for hal_flags in "$CUBLASLT_CFLAGS" "" $hal_dirs; do
         AS_VAR_IF([hal_have_cublaslt], [yes], [break])
         hal_saved_CPPFLAGS=$CPPFLAGS
