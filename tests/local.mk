@@ -324,7 +324,7 @@ HAL_CLI_TESTS = \
 
 EXTRA_DIST += $(HAL_CLI_TESTS)
 EXTRA_DIST += tests/conformance/cpu.txt tests/conformance/expected.txt tests/conformance/mock-npu.txt \
-	tests/conformance/opencl-gpu.txt tests/conformance/opencl-wide.txt
+	tests/conformance/opencl-gpu.txt tests/conformance/opencl-wide.txt tests/conformance/cuda-kernels.txt tests/conformance/cuda-library.txt
 EXTRA_DIST += tests/portable/check.sh tests/bench/opencl_vs_peers.py tests/bench/train_vs_torch.py tests/parity/run.py \
 	tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c \
 	tests/install/backend.c tests/install/installed.sh \

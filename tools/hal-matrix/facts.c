@@ -29,7 +29,7 @@ static void identify(hal_instance *instance, const hal_device *device, matrix_fa
     snprintf(f->name, sizeof f->name, "%s", info.name);
     hal_device_driver(device, f->driver, sizeof f->driver);
     f->emulated = info.emulated;
-    matrix_machine_describe(instance, &info, f->machine, sizeof f->machine);
+    matrix_machine_describe(instance, device, f->machine, sizeof f->machine);
 }
 
 static void describe_hardware(const hal_topology_device *d, matrix_facts *f) {

@@ -45,7 +45,11 @@ static void describe_processors(char *text, size_t size) {
     free(line);
 }
 
-static bool on_processors(hal_instance *instance, const hal_device_info *device) {
+/* What is emulated by its backend rounds alike everywhere; a driver that is emulated computes on the processors. */
+static bool on_processors(hal_instance *instance, const hal_device *of, const hal_device_info *device) {
+    char driver[8];
+    hal_device_driver(of, driver, sizeof driver);
+    if (device->emulated) return driver[0] != '\0';
     hal_device *cpu;
     hal_device_info host;
     if (hal_device_find(instance, "cpu0", &cpu) != HAL_OK) return false;
@@ -54,8 +58,9 @@ static bool on_processors(hal_instance *instance, const hal_device_info *device)
     return host.compute_group == device->compute_group;
 }
 
-void matrix_machine_describe(hal_instance *instance, const hal_device_info *device, char *text, size_t size) {
-    if (device->emulated) snprintf(text, size, "%s", "");
-    else if (on_processors(instance, device)) describe_processors(text, size);
-    else snprintf(text, size, "%s", device->name);
+void matrix_machine_describe(hal_instance *instance, const hal_device *device, char *text, size_t size) {
+    hal_device_info info;
+    hal_device_describe(device, &info);
+    if (on_processors(instance, device, &info)) describe_processors(text, size);
+    else snprintf(text, size, "%s", info.emulated ? "" : info.name);
 }

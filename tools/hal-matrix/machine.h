@@ -6,7 +6,7 @@
 #include <hal/hal.h>
 
 /* The instruction set of the host's processors for what computes on them, "x86_64 avx2 fma avx512f"; for other devices
- * their name; "" for what stands for hardware that is not there. */
-void matrix_machine_describe(hal_instance *instance, const hal_device_info *device, char *text, size_t size);
+ * their name; "" for what stands for hardware that is not there, unless it is its driver that is emulated. */
+void matrix_machine_describe(hal_instance *instance, const hal_device *device, char *text, size_t size);
 
 #endif
