@@ -51,11 +51,30 @@ AS_IF([test $hal_have_cuda = no], [
 hal_reason_nvcc="$NVCC"
 AS_IF([test "x$NVCC" = xno || test $hal_have_cuda = no], [NVCC=no hal_reason_nvcc="kernels of cuda are compiled at run time, by NVRTC"],
     [test "x$cross_compiling" = xyes], [NVCC=no hal_reason_nvcc="cross compiling"])
+HAL_CUDA_ARCHS
 AM_CONDITIONAL([HAVE_CUDA], [test $hal_have_cuda = yes])
 AM_CONDITIONAL([HAVE_NVCC], [test "x$NVCC" != xno])
 HAL_REPORT([cuda], [$hal_have_cuda], [$hal_reason_cuda])
 AS_VAR_IF([hal_have_cuda], [yes], [AS_IF([test "x$NVCC" = xno],
-    [HAL_REPORT([cuda kernels], [no], [$hal_reason_nvcc])], [HAL_REPORT([cuda kernels], [yes], [$hal_reason_nvcc])])])
+    [HAL_REPORT([cuda kernels], [no], [$hal_reason_nvcc])], [HAL_REPORT([cuda kernels], [yes], [$hal_reason_nvcc, code for $CUDA_ARCHS])])])
+])
+
+# HAL_CUDA_ARCHS: CUDA_ARCHS, the devices that kernels are compiled for beside PTX, which serves all others and newer ones
+# after a compilation by the driver. CUDA_ARCHS_KNOWN: each generation from 8.0 on that nvcc knows. An architecture that it
+# does not know is an error.
+AC_DEFUN([HAL_CUDA_ARCHS], [
+AC_ARG_VAR([CUDA_ARCHS], [devices that nvcc makes code for, such as "80 90" (the default), or "known": each generation])
+AC_ARG_VAR([CUDA_MODULES], [another build tree; kernels that nvcc compiled there are taken where text and flags agree])
+AC_SUBST([CUDA_ARCHS_KNOWN])
+AS_IF([test "x$NVCC" != xno], [
+    hal_codes=`"$NVCC" --list-gpu-code 2>/dev/null | sed -n 's/^sm_//p'`
+    CUDA_ARCHS_KNOWN=`echo $hal_codes | tr ' ' '\n' | sort -n | sed -n '/^@<:@89@:>@0$/p;/^@<:@1-9@:>@@<:@0-9@:>@0$/p' | tr '\n' ' '`
+    AS_CASE([$CUDA_ARCHS], [''], [CUDA_ARCHS="80 90"], [known], [CUDA_ARCHS=$CUDA_ARCHS_KNOWN])
+    for hal_arch in $CUDA_ARCHS; do
+        AS_CASE([" "`echo $hal_codes`" "], [*" $hal_arch "*], [],
+            [AC_MSG_ERROR([CUDA_ARCHS=$CUDA_ARCHS: $NVCC does not know $hal_arch; it knows: `echo $hal_codes`])])
+    done])
+AS_CASE([$CUDA_MODULES], [''|/*], [], [AC_MSG_ERROR([CUDA_MODULES=$CUDA_MODULES: expected an absolute directory])])
 ])
 
 # The folder nvcc stands in may be one of links or of wrappers, and then says nothing.

@@ -326,6 +326,9 @@ EXTRA_DIST += $(HAL_CLI_TESTS)
 EXTRA_DIST += tests/conformance/cpu.txt tests/conformance/expected.txt tests/conformance/mock-npu.txt \
 	tests/conformance/opencl-gpu.txt tests/conformance/opencl-wide.txt tests/conformance/cuda-kernels.txt tests/conformance/cuda-library.txt
 EXTRA_DIST += tests/portable/check.sh tests/bench/opencl_vs_peers.py tests/bench/train_vs_torch.py tests/parity/run.py \
+	tests/conformance/opencl-gpu.txt tests/conformance/opencl-wide.txt
+EXTRA_DIST += tests/portable/check.sh tests/portable/hot.list tests/portable/kernels.awk \
+	tests/bench/opencl_vs_peers.py tests/bench/train_vs_torch.py tests/parity/run.py \
 	tests/coverage.sh tests/training.sh tests/load.py tests/matrix-summary.py tests/install/program.c \
 	tests/install/backend.c tests/install/installed.sh \
 	tests/install/acme.sh tests/install/acme_kernels.c
@@ -407,9 +410,13 @@ check-installed: all
 	  $(SHELL) $(top_srcdir)/tests/install/installed.sh; \
 	status=$$?; rm -rf '$(prefix)'; exit $$status  # what is installed is found by other tests too
 
-# The second dialect of the portable kernels: what the table's cases need, by the compiler of CUDA where it is installed.
-check-portable: ops/portable/write_texts
-	@$(SHELL) $(top_srcdir)/tests/portable/check.sh $(abs_builddir)/ops/portable/write_texts $(LIST)
+# The second dialect of the portable kernels: what the table's cases need, by the compiler of CUDA where it is installed, for
+# devices 8.0 and 9.0 at least. Modules that the build has are not compiled again.
+check-portable: all ops/portable/write_texts
+	@LIST=$(LIST) WORK=$(abs_builddir)/tests/portable/$(LIST) TEXTS=$(abs_builddir)/ops/portable/write_texts \
+	  RULES=$(abs_top_srcdir)/backends/cuda/modules.mk MODULES=$(abs_builddir)/backends/cuda/modules \
+	  ARCHS='$(strip $(CUDA_ARCHS) $(filter-out $(CUDA_ARCHS),80 90))' NVCC='$(NVCC)' MAKE='$(MAKE)' \
+	  $(SHELL) $(top_srcdir)/tests/portable/check.sh
 
 # Each backend against the table of operators; the quick list unless LIST says otherwise. BACKEND:LIST:FLOOR:
 # fewer executed cases than the floor are a failure, so that cases do not get lost unseen. Each backend has a file of

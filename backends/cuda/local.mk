@@ -60,27 +60,31 @@ libhal_cuda_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CUBLASLT_CFLAGS)
 libhal_cuda_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS)
 libhal_cuda_la_LIBADD = libhal_portable.la
 
-# Modules are named after the text they are made of, so those that are there are kept; `make modules LIST=full` compiles what
-# the full list of cases needs, which takes hours.
+# Modules are named after the text they are made of, so those that are there are kept. `make modules LIST=full` compiles what
+# the full list of cases needs, with code for each generation of devices that nvcc knows, or for ARCHS="80 90".
 HAL_MODULES_LIST = quick
+HAL_MODULES_MAKE = $(MAKE) --no-print-directory -f '$(abs_top_srcdir)/backends/cuda/modules.mk' NVCC='$(NVCC)'
 EXTRA_PROGRAMS += backends/cuda/write_modules
 backends_cuda_write_modules_SOURCES = backends/cuda/write_modules.c
 if HAVE_NVCC
-backends/cuda/modules.c: ops/portable/write_texts$(EXEEXT) backends/cuda/write_modules$(EXEEXT) backends/cuda/modules.mk
+backends/cuda/modules.c: ops/portable/write_texts$(EXEEXT) backends/cuda/write_modules$(EXEEXT) \
+		backends/cuda/modules.mk backends/cuda/module.sh Makefile
 	$(AM_V_GEN)$(MKDIR_P) backends/cuda/modules && \
 	ops/portable/write_texts backends/cuda/modules $(HAL_MODULES_LIST) >/dev/null && \
-	$(MAKE) --no-print-directory -C backends/cuda/modules -f '$(abs_top_srcdir)/backends/cuda/modules.mk' NVCC='$(NVCC)' && \
+	$(HAL_MODULES_MAKE) -C backends/cuda/modules ARCHS='$(CUDA_ARCHS)' \
+	  FROM='$(CUDA_MODULES:%=%/backends/cuda/modules)' && \
 	backends/cuda/write_modules backends/cuda/modules >$@.new && mv $@.new $@
 else
 backends/cuda/modules.c: backends/cuda/write_modules$(EXEEXT)
 	$(AM_V_GEN)$(MKDIR_P) backends/cuda && backends/cuda/write_modules >$@.new && mv $@.new $@
 endif
 
+ARCHS = $(CUDA_ARCHS_KNOWN)
 modules:
 	rm -f backends/cuda/modules.c
-	$(MAKE) $(AM_MAKEFLAGS) HAL_MODULES_LIST=$(LIST) backends/cuda/modules.c
+	$(MAKE) $(AM_MAKEFLAGS) HAL_MODULES_LIST=$(LIST) CUDA_ARCHS='$(ARCHS)' backends/cuda/modules.c
 	$(MAKE) $(AM_MAKEFLAGS) all
 .PHONY: modules
 
-EXTRA_DIST += backends/cuda/modules.mk
+EXTRA_DIST += backends/cuda/module.sh backends/cuda/modules.mk
 CLEANFILES += backends/cuda/modules.c backends/cuda/write_modules

@@ -1,27 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# check.sh TEXTS LIST: every program of the list as CUDA C++, to PTX, with warnings as errors.
+# check.sh: every program of the list $LIST as CUDA C++, for devices $ARCHS, without a warning, and no kernel of hot.list with
+# a register that is spilled into memory. In the folder $WORK, where kernels.tsv then says what each kernel uses; modules of
+# the build, in $MODULES, are not compiled again. $MAKE and $NVCC are the build's.
 set -u
-texts=$1 list=$2
-command -v nvcc >/dev/null 2>&1 || {
+here=$(dirname "$0")
+[ "${NVCC:-no}" != no ] || NVCC=$(command -v nvcc) || {
     echo 'SKIP: nvcc, the compiler of CUDA, is not in PATH; install the CUDA toolkit to check the second dialect'
     echo '0 passed, 0 failed, 1 skipped'
     exit 0
 }
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-"$texts" "$work" "$list" || { echo 'the texts could not be made'; echo '0 passed, 1 failed, 0 skipped'; exit 1; }
-# $1 stands for a text: what the compiler says of it is kept beside it where it fails
-ls "$work"/*.cu | xargs -P "${HAL_TEST_JOBS:-2}" -n 1 sh -c '
-    nvcc -x cu -arch=sm_80 -fmad=false -Werror all-warnings --ptx -o "$0.ptx" "$0" >"$0.log" 2>&1 || : >"$0.failed"'
-passed=0 failed=0
-for text in "$work"/*.cu; do
-    if [ -e "$text.failed" ]; then
-        failed=$((failed + 1))
-        [ $failed -gt 5 ] || { echo "--- $(basename "$text" .cu): $(grep '^#define' "$text" | head -6 | tr '\n' ' ')"; head -8 "$text.log"; }
-    else
-        passed=$((passed + 1))
-    fi
-done
-echo "$passed passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+mkdir -p "$WORK" && "$TEXTS" "$WORK" "$LIST" && cd "$WORK" || {
+    echo 'the texts could not be made'
+    echo '0 passed, 1 failed, 0 skipped'
+    exit 1
+}
+"$MAKE" --no-print-directory -k -f "$RULES" -j"${HAL_TEST_JOBS:-2}" NVCC="$NVCC" ARCHS="$ARCHS" FROM="$MODULES" >make.log 2>&1
+exec awk -v hot="$here/hot.list" -v table=kernels.tsv -f "$here/kernels.awk" texts.list
