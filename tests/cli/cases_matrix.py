@@ -642,6 +642,17 @@ def merge_adds_up_parts_by_operator(t):
 
 
 @case
+def merge_counts_kernels_that_parts_share_once(t):
+    for op in ("copy", "softmax"):
+        on_wrong(t, "kernels 200", 0, [], "--op", op)
+        t.path("report.json").rename(t.path(f"{op}.json"))
+    t.good("hal-matrix", "merge", t.path("copy.json"), t.path("softmax.json"), "-o", t.path("all.json"))
+    (joined,) = report(t, "all.json")["devices"]
+    expect(joined["kernels"] == 200 and "kernels" not in joined["level_missing"], f"{joined['kernels']}, {joined['level_missing']}")
+    expect(report(t, "all.json")["green"], "two parts of 200 kernels are not 400")
+
+
+@case
 def merge_refuses_lists_that_contradict_each_other(t):
     made(t, "a.json", "--op", "fill")
     made(t, "b.json", "--op", "fill")
