@@ -24,9 +24,13 @@ HAL_RUN_SOURCES = \
 	tools/hal-run/verbs.h
 
 HAL_BENCH_SOURCES = \
+	tools/hal-bench/attribute.c \
+	tools/hal-bench/attribute.h \
 	tools/hal-bench/bench.h \
 	tools/hal-bench/compare.c \
 	tools/hal-bench/compare.h \
+	tools/hal-bench/launch.c \
+	tools/hal-bench/launch.h \
 	tools/hal-bench/limits.c \
 	tools/hal-bench/limits.h \
 	tools/hal-bench/link.c \

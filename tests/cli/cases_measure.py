@@ -22,6 +22,16 @@ def memory_is_read_written_copied_and_chased(t):
 
 
 @case
+def memory_that_the_host_does_not_address_has_no_chase(t):
+    *lines, chase = t.good("hal-bench", "mem", "--quick", "--bytes", 1 << 12, "--json", "--device", "mock-npu0").lines()
+    expect([line["event"] for line in lines] == ["read", "write", "copy"], f"{lines}")
+    for line in lines:
+        expect(line["verified"] and line["failure"] is None, f"{line}")
+        known(line["bandwidth"], "bytes/s")
+    expect(chase["event"] == "chase" and chase["latency"] is None and "host does not address" in chase["failure"], f"{chase}")
+
+
+@case
 def every_ordered_pair_is_a_link(t):
     lines = t.good("hal-bench", "link", *SMALL, HAL_CPU_DEVICES=2).lines()
     pairs = [(line["from"], line["to"]) for line in lines]
@@ -187,3 +197,50 @@ def bench_op_takes_any_operands(t, words, flops):
 )
 def bench_op_refuses_operands_of_wrong(t, code, says, op, *operands):
     t.bad(code, says, "hal-bench", "op", "--op", op, *(w for o in operands for w in ("--in", o)))
+
+
+@variants(
+    ("flag", "transpose_b=1", "matmul", "f32:4x3", "f32:5x3"),
+    ("number", "eps=1e-06", "rms_norm", "f32:4x8", "f32:8"),
+    ("word", "kind=max", "reduce", "f32:3x4"),
+    ("dtype", "dtype=bf16", "cast", "f32:8"),
+    ("list", "axes=[0,1]", "reduce", "f32:3x4"),
+    ("expression", 'expr="t0 = mul:f32(x0, 2); t0"', "pointwise", "f32:8"),
+)
+def bench_op_takes_attributes(t, attr, op, *operands):
+    given = attr.replace("[", "").replace("]", "").replace('"', "")
+    words = ("--op", op, "--attr", given, *(w for o in operands for w in ("--in", o)), "--steps", 3)
+    (line,) = t.good("hal-bench", "op", *words, "--json").lines()
+    expect(line["attrs"] == attr and line["seconds"] > 0, f"{line}")
+    expect(attr in t.good("hal-bench", "op", *words).out, "in words")
+
+
+@variants(
+    ("name", ["\"transpose_q\"", "transpose_a, transpose_b"], "transpose_q=1", "matmul"),
+    ("number", ["\"transpose_b\" is a whole number", "b is"], "transpose_b=yes", "matmul"),
+    ("huge number", ["a whole number"], "transpose_b=99999999999999999999", "matmul"),
+    ("range", ["outside 0 to 1"], "transpose_b=2", "matmul"),
+    ("word", ["\"kind\" is \"mox\"", "sum|mean|max"], "kind=mox", "reduce"),
+    ("list", ["a list of whole numbers"], "axes=0,", "reduce"),
+    ("long list", ["a list of whole numbers"], "axes=0,1,2,3,4,5,6,7,8", "reduce"),
+    ("expression", ["expr"], "expr=nope(x0)", "pointwise"),
+    ("form", ["expected NAME=VALUE"], "axis", "softmax"),
+)
+def bench_op_refuses_an_attribute_of_wrong(t, says, attr, op):
+    t.bad(2, says, "hal-bench", "op", "--op", op, "--attr", attr)
+
+
+@case
+def bench_op_says_whether_it_waited_for_each_call(t):
+    def timing(*words):
+        (line,) = t.good("hal-bench", "op", "--op", "copy", "--in", "f32:64x64", "--steps", 3, "--json", *words).lines()
+        return line["timing"]
+
+    expect(timing() == "call" and timing("--timing", "queued") == "queued", "the host reaches its own memory")
+    npu = ("--device", "mock-npu0")
+    expect(timing(*npu) == "queued" and timing(*npu, "--timing", "call") == "call", "the way to another memory is left out")
+    softmax = ("--op", "softmax", "--in", "f32:8x8", "--steps", 3, *npu)
+    (line,) = t.good("hal-bench", "op", *softmax, "--json").lines()
+    expect(line["timing"] == "call", "what a device takes apart is no program by itself")
+    t.bad(3, ["primitives only"], "hal-bench", "op", *softmax, "--timing", "queued")
+    t.bad(2, ["--timing soon: call or queued"], "hal-bench", "op", "--timing", "soon")

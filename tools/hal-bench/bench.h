@@ -9,7 +9,9 @@
 typedef struct bench_options {
     const char *op, *device, *dtype, *model, *plugin_dir, *from, *to;
     const char *in[8]; /* of op: its operands, DTYPE:SIZES */
-    uint32_t n_in;
+    const char *attrs[8]; /* of op: NAME=VALUE */
+    uint32_t n_in, n_attrs;
+    const char *timing; /* "call", "queued", or NULL: as suits the device */
     int64_t m, n, k;
     uint64_t steps, batch, context, bytes;
     int64_t deadline_ms; /* of a call or step; 0: that of the verb */
@@ -21,7 +23,8 @@ typedef struct bench_options {
     bool json, quick, save;
 } bench_options;
 
-/* Times a matmul (m, n, k), a row over m x n, or any row over the operands that --in names; flop/s and bytes/s. */
+/* Times a matmul (m, n, k), a row over m x n, or any row over the operands that --in names; flop/s and bytes/s. Calls that wait
+ * each, or launches that are queued and waited for together. */
 int bench_op(const bench_options *options, tool_error *err);
 /* Training steps of a preset on random tokens; the same keys as hal-run train's last line. */
 int bench_train(const bench_options *options, tool_error *err);

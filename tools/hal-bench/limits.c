@@ -43,11 +43,11 @@ static void measured(limit *l, double work, const bench_summary *s) {
 
 static void why_not(limit *l, const char *text) { snprintf(l->how, sizeof l->how, "not measured: %.180s", text); }
 
-static void measure_copy(limit *l, const bench_options *o, hal_device *device) {
+static void measure_copy(limit *l, const bench_options *o, hal_instance *instance, hal_device *device) {
     const bench_effort effort = measure_effort(o);
     measurement m = {.kind = "copy", .bytes = measure_bytes(o) / 64 * 64};
     const double block = (double)m.bytes / (1 << 20);
-    if (memory_copy(device, &effort, &m)) return why_not(l, hal_status_last()->text);
+    if (memory_copy(instance, device, &effort, &m)) return why_not(l, hal_status_last()->text);
     if (m.failure[0]) return why_not(l, m.failure);
     measured(l, (double)m.bytes, &m.rate);
     snprintf(l->how, sizeof l->how, "a copy of %.4g MiB within its memory, read and written", block);
@@ -80,7 +80,7 @@ int limits_measure(limits *l, const bench_options *options, hal_instance *instan
     snprintf(l->name, sizeof l->name, "%s", info.name);
     markup_clean(l->name);
     l->emulated = info.emulated;
-    measure_copy(&l->copy, options, device);
+    measure_copy(&l->copy, options, instance, device);
     for (uint32_t i = 0; i < l->n_peaks; i++) measure_peak(&l->peaks[i], options, device);
     hal_device_release(device);
     return TOOL_OK;

@@ -9,7 +9,8 @@
 #include "tools/hal-run/model.h"
 
 static const char help[] =
-    "usage: hal-bench op [--op NAME] [--m N] [--n N] [--k N] [--dtype T | --in T:SIZES]... [--device ID] [--steps N] [--json]\n"
+    "usage: hal-bench op [--op NAME] [--m N] [--n N] [--k N] [--dtype T | --in T:SIZES]... [--attr NAME=VALUE]...\n"
+    "               [--timing call|queued] [--device ID] [--steps N] [--json]\n"
     "       hal-bench train [--model char|small|gpt2|llama] [--dtype f32|bf16] [--batch N] [--context N] [--steps N] [--json]\n"
     "       hal-bench overhead [--steps N] [--json]\n"
     "       hal-bench mem [--device ID] [--bytes N] [--quick] [--save[=FILE]] [--compare FILE] [--json]\n"
@@ -23,7 +24,7 @@ static const char help[] =
 static const struct option table[] = {
     {"op", 1, NULL, 'o'}, {"device", 1, NULL, 'd'}, {"dtype", 1, NULL, 't'}, {"model", 1, NULL, 'M'}, {"plugin-dir", 1, NULL, 'p'},
     {"m", 1, NULL, 'm'}, {"n", 1, NULL, 'n'}, {"k", 1, NULL, 'k'}, {"steps", 1, NULL, 's'}, {"batch", 1, NULL, 'b'},
-    {"context", 1, NULL, 'c'}, {"deadline", 1, NULL, 'D'}, {"bytes", 1, NULL, 'B'}, {"from", 1, NULL, 'F'}, {"to", 1, NULL, 'T'}, {"in", 1, NULL, 'i'}, {"quick", 0, NULL, 'q'}, {"save", 2, NULL, 'S'}, {"compare", 1, NULL, 'C'}, {"html", 1, NULL, 'H'}, {"limits", 1, NULL, 'L'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
+    {"context", 1, NULL, 'c'}, {"deadline", 1, NULL, 'D'}, {"bytes", 1, NULL, 'B'}, {"from", 1, NULL, 'F'}, {"to", 1, NULL, 'T'}, {"in", 1, NULL, 'i'}, {"attr", 1, NULL, 'a'}, {"timing", 1, NULL, 'w'}, {"quick", 0, NULL, 'q'}, {"save", 2, NULL, 'S'}, {"compare", 1, NULL, 'C'}, {"html", 1, NULL, 'H'}, {"limits", 1, NULL, 'L'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
 
 static int whole(const char *text, int64_t *out, tool_error *err) {
     char *end;
@@ -43,6 +44,14 @@ static int set_option(bench_options *o, int c, tool_error *err) {
     case 'i':
         if (o->n_in == sizeof o->in / sizeof o->in[0]) return tool_fail(err, TOOL_BAD_INPUT, "--in: more than %u operands", o->n_in);
         o->in[o->n_in++] = optarg;
+        break;
+    case 'a':
+        if (o->n_attrs == sizeof o->attrs / sizeof o->attrs[0]) return tool_fail(err, TOOL_BAD_INPUT, "--attr: more than %u attributes", o->n_attrs);
+        o->attrs[o->n_attrs++] = optarg;
+        break;
+    case 'w':
+        if (strcmp(optarg, "call") && strcmp(optarg, "queued")) return tool_fail(err, TOOL_BAD_INPUT, "--timing %s: call or queued", optarg);
+        o->timing = optarg;
         break;
     case 'o': o->op = optarg; break;
     case 'd': o->device = optarg; break;

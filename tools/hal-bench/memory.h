@@ -7,6 +7,6 @@
 
 /* The figure that `hal-bench mem` calls copy: bytes read and written. The caller has set m->bytes, of a block; m->failure says
  * why there is none. */
-hal_status memory_copy(hal_device *device, const bench_effort *effort, measurement *m);
+hal_status memory_copy(hal_instance *instance, hal_device *device, const bench_effort *effort, measurement *m);
 
 #endif

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What hal itself costs, on the null backend, which computes nothing: every nanosecond is hal's. */
-#include <hal/backend.h>
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tools/hal-bench/bench.h"
+#include "tools/hal-bench/launch.h"
 #include "tools/hal-run/model.h"
 
 enum { CHAIN = 1000, SAMPLES = 21, CALLS = 10000 };
@@ -49,36 +47,6 @@ static int time_start(const bench_options *o, double *seconds, tool_error *err) 
     return TOOL_OK;
 }
 
-/* A program of one op, a copy of 16 elements, as the scheduler would describe it. */
-typedef struct one_op {
-    hal_description head;
-    hal_description_op op;
-    uint32_t operands[2];
-    hal_description_tensor tensors[2];
-    hal_description_binding bindings[2];
-    hal_copy_attrs attrs;
-    char names[8];
-} one_op;
-
-static void describe_copy(one_op *p) {
-    memset(p, 0, sizeof *p);
-    p->head = (hal_description){.magic = HAL_DESCRIPTION_MAGIC, .version = HAL_DESCRIPTION_VERSION, .bytes = sizeof *p, .n_ops = 1,
-        .n_operands = 2, .n_tensors = 2, .n_bindings = 2, .ops = offsetof(one_op, op), .operands = offsetof(one_op, operands),
-        .tensors = offsetof(one_op, tensors), .bindings = offsetof(one_op, bindings), .symbols = sizeof *p,
-        .attrs = offsetof(one_op, attrs), .strings = offsetof(one_op, names)};
-    p->op = (hal_description_op){.number = HAL_OP_COPY, .version = hal_op_describe(HAL_OP_COPY)->version, .n_in = 1, .n_out = 1,
-        .attrs_bytes = sizeof p->attrs, .attrs = offsetof(one_op, attrs), .names = offsetof(one_op, names)};
-    p->attrs = (hal_copy_attrs){HAL_HEAD(hal_copy_attrs)};
-    for (uint32_t i = 0; i < 2; i++) {
-        p->operands[i] = i;
-        p->tensors[i] = (hal_description_tensor){.dtype = HAL_F32, .rank = 1, .binding = i};
-        p->tensors[i].size[0] = hal_dim_constant(16);
-        p->tensors[i].stride[0] = hal_dim_constant(4);
-        p->bindings[i] = (hal_description_binding){.kind = i ? HAL_BINDING_OUTPUT : HAL_BINDING_INPUT, .bytes = 64};
-    }
-    memcpy(p->names, "copy", 5);
-}
-
 /* Submissions that nothing stands before, each signalling a point; the last is waited for. */
 static hal_status time_submissions(hal_queue *queue, hal_program *program, hal_timeline *timeline, double *seconds) {
     float x[16] = {0}, y[16];
@@ -99,13 +67,14 @@ static hal_status time_submissions(hal_queue *queue, hal_program *program, hal_t
     return hal_timeline_wait(timeline, point.value, hal_deadline_ms(60000));
 }
 
+/* A program of one op, a copy of 16 elements. */
 static hal_status time_submit(hal_instance *instance, hal_device *device, double *seconds) {
-    one_op description;
+    const hal_copy_attrs attrs = {HAL_HEAD(hal_copy_attrs)};
+    const hal_shape vector = {.dtype = HAL_F32, .rank = 1, .size = {hal_dim_constant(16)}}, operands[] = {vector, vector};
     hal_program *program = NULL;
     hal_queue *queue = NULL;
     hal_timeline *timeline = NULL;
-    describe_copy(&description);
-    hal_status status = hal_program_compile(device, &description, sizeof description, hal_deadline_ms(60000), &program);
+    hal_status status = launch_compile(device, hal_op_describe(HAL_OP_COPY), &attrs, operands, 1, 1, hal_deadline_ms(60000), &program);
     if (status == HAL_OK) status = hal_queue_create(device, &queue);
     if (status == HAL_OK) status = hal_timeline_create(instance, &timeline);
     if (status == HAL_OK) status = time_submissions(queue, program, timeline, seconds);
