@@ -283,7 +283,7 @@ typedef struct hal_backend_binding { void *memory; void *host; uint64_t offset; 
 
 /**
  * The table of a backend: static, const, the same for every query. A NULL member is an error at load, but for `cost`,
- * `counter`, `layout`, `vendors` and `driver`; a table may end before `layout`.
+ * `counter`, `layout`, `vendors`, `driver` and `peer`; a table may end before `layout`.
  */
 typedef struct hal_backend {
     hal_head head;
@@ -333,7 +333,8 @@ typedef struct hal_backend {
      *  `symbols` has n_symbols values. Bindings are read before it returns; what they stand on lives until completion. */
     hal_status (*submit)(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,
                          const int64_t *symbols, void *completion);
-    /** Copies between two blocks, or a block and host memory, in queue order; completion as for submit. */
+    /** Copies between two blocks, or a block and host memory, in queue order; completion as for submit. The blocks are of the
+     *  queue's device; where `peer` allowed it, one of them may be of the other device. */
     hal_status (*copy)(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
                        void *completion);
     /** Counters for tests and reports: "ops" executed, "programs" compiled; where kernels serve many of hal's programs, the
@@ -357,6 +358,16 @@ typedef struct hal_backend {
     /** What drives device `index` of the claimed ones, with its version, cut to `size` bytes: "PoCL 3.1". Reports carry it, as
      *  results are those of a driver. Passive. NULL: nothing that would tell two results apart. */
     void (*driver)(void *state, uint32_t index, char *text, size_t size);
+
+    /** Whether `copy` on queues of `device` takes one block of `other`, a device of the same backend and instance, as source or
+     *  target beside one of its own: HAL_OK, after such copies were tried both ways and every byte was compared where it
+     *  arrived. What a driver says of it is not enough, as some copies report success and damage or drop data. The host asks
+     *  once for each pair and order of two activated devices, before the first such copy, and keeps HAL_OK and UNSUPPORTED;
+     *  afterwards the order between both devices is the host's, as it starts a copy when all that it depends on is complete.
+     *  A copy fails with DEVICE_LOST where the other device is lost meanwhile. Blocking: the copies that are tried, which must
+     *  not wait for work of queues. Errors: UNSUPPORTED with the reason, which people read: then the host copies through its
+     *  own memory. NULL: no two devices. */
+    hal_status (*peer)(void *device, void *other);
 } hal_backend;
 /** Bytes of the shortest table of this ABI number: what came with its first release. */
 #define HAL_BACKEND_LEAST_SIZE offsetof(hal_backend, layout)

@@ -21,6 +21,7 @@ static hal_device *make(hal_instance *instance, hal_loaded *loaded, const hal_de
     d->local = local;
     atomic_init(&d->state, HAL_DEVICE_PROBED);
     pthread_mutex_init(&d->opening, NULL);
+    pthread_mutex_init(&d->pairing, NULL);
     pthread_mutex_init(&d->lock, NULL);
     return d;
 }
@@ -344,7 +345,9 @@ void hal_device_close(hal_device *device)
     void *opened = atomic_load(&device->opened);
     if (opened != NULL)
         device->loaded->table->device_close(opened);
+    hal_peers_free(device);
     pthread_mutex_destroy(&device->opening);
+    pthread_mutex_destroy(&device->pairing);
     pthread_mutex_destroy(&device->lock);
     hal_deallocate(&device->instance->config.allocator, device);
 }

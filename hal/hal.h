@@ -448,6 +448,13 @@ HAL_API void hal_device_driver(const hal_device *device, char *text, size_t size
  *  compiler made and "binaries" that it took from a cache instead; names are the backend's (hal_backend.counter). 0: not
  *  counted, or not activated. For tests and diagnosis. */
 HAL_API uint64_t hal_device_counter(const hal_device *device, const char *name);
+/**
+ * HAL_OK: queues of `device` copy between its buffers and those of `other` without the host. Their backend says so after it
+ * has copied both ways and compared every byte; a pair is asked about once, and keeps its answer. Plans and hal_queue_copy ask
+ * by themselves. Activates both. Blocking: the first time, while copies are tried. Errors: UNSUPPORTED with the reason, and
+ * then plans copy through host memory; DEVICE_LOST; those of activation.
+ */
+HAL_API hal_status hal_device_peer(hal_device *device, hal_device *other);
 
 /** What is known about one memory object. Unknown figures are 0 with `known_*` false. */
 typedef struct hal_memory_info {
@@ -564,8 +571,10 @@ typedef struct hal_submission {
  */
 HAL_API hal_status hal_queue_submit(hal_queue *queue, const hal_submission *submission);
 /**
- * Queues a copy of `bytes` from `src` to `dst`; either may be in any memory that `queue`'s device or the host reaches. Same
- * order, lifetimes and failures as hal_queue_submit. Errors (nothing queued): INVALID_ARGUMENT out of range, DEVICE_LOST.
+ * Queues a copy of `bytes` from `src` to `dst`; either may be in any memory that `queue`'s device or the host reaches, and one
+ * of them a buffer of a peer of that device (hal_device_peer, which the first such copy waits for). Same order, lifetimes and
+ * failures as hal_queue_submit. Errors (nothing queued): INVALID_ARGUMENT out of range, UNSUPPORTED with the reason why the
+ * devices are no peers, DEVICE_LOST.
  */
 HAL_API hal_status hal_queue_copy(hal_queue *queue, hal_binding dst, hal_binding src, uint64_t bytes,
                                   const hal_point *waits, uint32_t n_waits, const hal_point *signals, uint32_t n_signals);

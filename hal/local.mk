@@ -113,6 +113,7 @@ HAL_CORE_SOURCES = \
 	hal/memory.c \
 	hal/note.c \
 	hal/object.h \
+	hal/peer.c \
 	hal/probe.c \
 	hal/probe.h \
 	hal/program.c \

@@ -115,6 +115,7 @@ void hal_known_add(int plugin, const char *path, const char *build_id);
 /* Reads the note from an open file. Errors: DATA_LOSS, NOT_FOUND, VERSION_MISMATCH. */
 hal_status hal_note_read(int file, hal_backend_note *note);
 
+typedef struct hal_peer hal_peer;
 struct hal_device {
     hal_instance *instance;
     hal_loaded *loaded;
@@ -131,6 +132,8 @@ struct hal_device {
     _Atomic(hal_queue *) shared;
     void *eager;
     void (*_Atomic eager_release)(void *);
+    pthread_mutex_t pairing; /* held while the backend is asked about a pair */
+    _Atomic(hal_peer *) peers; /* its answers */
     hal_device *next; /* in hal_instance.replaced */
 };
 /* Whether no backend claims it. */
@@ -160,6 +163,8 @@ void hal_device_lose(hal_device *device, const char *text);
 /* DEVICE_LOST with the first cause. */
 hal_status hal_device_lost_status(const hal_device *device);
 void hal_device_drop_caches(hal_device *device);
+/* peer.c: forgets what was answered. */
+void hal_peers_free(hal_device *device);
 void hal_device_close(hal_device *device);
 
 typedef struct hal_trace hal_trace;

@@ -146,13 +146,13 @@ static hal_status check_points(const hal_queue *queue, const hal_point *waits, u
 }
 
 /* What the backend sees of a binding. `any`: host memory is fine even for a device that cannot reach it
- * (copies). */
-static hal_status resolve(const hal_queue *queue, const hal_binding *from, bool any, uint64_t bytes,
-                          hal_backend_binding *to, hal_buffer **keep)
+ * (copies). `peer`: a device whose blocks this copy may use; NULL. */
+static hal_status resolve(const hal_queue *queue, const hal_binding *from, bool any, const hal_device *peer,
+                          uint64_t bytes, hal_backend_binding *to, hal_buffer **keep)
 {
     const hal_buffer *b = from->buffer;
     uint64_t end;
-    bool own = b != NULL && b->device == queue->device;
+    bool own = b != NULL && (b->device == queue->device || b->device == peer);
     *keep = from->buffer;
     *to = (hal_backend_binding){own ? b->memory : NULL, b != NULL ? b->host : from->host, from->offset};
     if (b != NULL && (__builtin_add_overflow(from->offset, bytes, &end) || end > b->bytes))
@@ -178,7 +178,7 @@ static hal_status fill_bindings(const hal_submission *s, hal_slot *slot)
     const hal_description_binding *rows = hal_description_bindings(d);
     for (uint32_t i = 0; i < s->n_bindings; i++)
         /* With symbols `bytes` is what the largest sizes touch, which this submission may not. */
-        HAL_TRY(resolve(slot->queue, &s->bindings[i], false, d->n_symbols == 0 ? rows[i].bytes : 0,
+        HAL_TRY(resolve(slot->queue, &s->bindings[i], false, NULL, d->n_symbols == 0 ? rows[i].bytes : 0,
                         &slot->bindings[i], &slot->buffers[i]));
     return HAL_OK;
 }
@@ -238,7 +238,27 @@ hal_status hal_queue_submit(hal_queue *queue, const hal_submission *submission)
     return s;
 }
 
-static hal_status copy_locked(hal_queue *queue, const hal_binding *pair, uint64_t bytes,
+/* The device of a buffer that only its device reaches; NULL: host memory. */
+static hal_device *holder(const hal_binding *b)
+{
+    return b->buffer != NULL && b->buffer->host == NULL ? b->buffer->device : NULL;
+}
+
+/* The other device of a copy between one of its buffers and one of the queue's device, which have to be peers; NULL: there
+ * is no such device. */
+static hal_status find_peer(const hal_queue *queue, const hal_binding *pair, const hal_device **peer)
+{
+    hal_device *to = holder(&pair[0]), *from = holder(&pair[1]);
+    *peer = NULL;
+    if (to == NULL || from == NULL || to == from || (to != queue->device && from != queue->device))
+        return HAL_OK;
+    hal_device *other = to == queue->device ? from : to;
+    HAL_TRY(hal_device_peer(queue->device, other));
+    *peer = other;
+    return HAL_OK;
+}
+
+static hal_status copy_locked(hal_queue *queue, const hal_binding *pair, const hal_device *peer, uint64_t bytes,
                               const hal_point *waits, uint32_t n_waits, const hal_point *signals,
                               uint32_t n_signals)
 {
@@ -247,7 +267,7 @@ static hal_status copy_locked(hal_queue *queue, const hal_binding *pair, uint64_
     HAL_TRY(hal_slot_take(queue, 2, 0, n_waits, n_signals, &slot));
     hal_status status = HAL_OK;
     for (uint32_t i = 0; i < 2 && status == HAL_OK; i++)
-        status = resolve(queue, &pair[i], true, bytes, &slot->bindings[i], &slot->buffers[i]);
+        status = resolve(queue, &pair[i], true, peer, bytes, &slot->bindings[i], &slot->buffers[i]);
     if (status != HAL_OK) {
         hal_slot_put_back(slot);
         return status;
@@ -263,9 +283,11 @@ hal_status hal_queue_copy(hal_queue *queue, hal_binding dst, hal_binding src, ui
                           uint32_t n_signals)
 {
     const hal_binding pair[2] = {dst, src};
+    const hal_device *peer;
     HAL_TRY(check_queue(queue));
+    HAL_TRY(find_peer(queue, pair, &peer));
     hal_turn_take(&queue->turn);
-    hal_status s = copy_locked(queue, pair, bytes, waits, n_waits, signals, n_signals);
+    hal_status s = copy_locked(queue, pair, peer, bytes, waits, n_waits, signals, n_signals);
     hal_turn_give(&queue->turn);
     return s;
 }

@@ -215,8 +215,8 @@ static hal_status add_transfer(hal_plan *plan, uint32_t device, uint32_t from, u
     return add_action(plan, (hal_action){.device = device, .n_in = 1, .n_out = 1});
 }
 
-/* A copy runs on the queue of the device whose memory the host does not reach; where neither is reached, over
- * the host. */
+/* A copy runs on the queue of the device whose memory the host does not reach; where neither is reached, between peers, or
+ * over the host. */
 static hal_status transfer(hal_plan *plan, uint32_t from, uint32_t to)
 {
     uint32_t source = device_with(plan, plan->storages[from].memory),
@@ -225,6 +225,8 @@ static hal_status transfer(hal_plan *plan, uint32_t from, uint32_t to)
         return add_transfer(plan, target, from, to);
     if (plan->devices[target].host_access)
         return add_transfer(plan, source, from, to);
+    if (hal_device_peer(plan->devices[target].device, plan->devices[source].device) == HAL_OK)
+        return add_transfer(plan, target, from, to);
     uint32_t half;
     HAL_TRY(add_root(plan, HAL_BINDING_ARENA, plan->storages[from].value, HAL_MEMORY_HOST, &half));
     HAL_TRY(add_transfer(plan, source, from, half));

@@ -9,6 +9,10 @@
 
 #include "job.h"
 
+static hal_cuda_device *device_of(const hal_backend_binding *b) {
+    return b->memory ? ((const hal_cuda_block *)b->memory)->device : NULL;
+}
+
 static CUdeviceptr at(const hal_backend_binding *b) {
     return b->memory ? ((const hal_cuda_block *)b->memory)->at + b->offset : 0;
 }
@@ -92,9 +96,18 @@ static CUresult copy_twice(hal_cuda_job *j, CUdeviceptr to, CUdeviceptr from) {
     return e == CUDA_SUCCESS ? cu->cuMemcpyDtoDAsync(to, j->between, j->bytes, q->stream) : e;
 }
 
+/* Its end is judged by the other device, too. */
+static CUresult copy_peer(hal_cuda_job *j, const hal_backend_binding *dst, const hal_backend_binding *src) {
+    hal_cuda_queue *q = j->queue;
+    hal_cuda_device *to = device_of(dst), *from = device_of(src);
+    j->peer = to == q->device ? from : to;
+    return q->device->cu.cuMemcpyPeerAsync(at(dst), to->context, at(src), from->context, j->bytes, q->stream);
+}
+
 static CUresult enqueue(hal_cuda_job *j, const hal_backend_binding *dst, const hal_backend_binding *src) {
     hal_cuda_queue *q = j->queue;
     if (j->bytes == 0) return CUDA_SUCCESS;
+    if (dst->memory && src->memory && device_of(dst) != device_of(src)) return copy_peer(j, dst, src);
     if (dst->memory && src->memory)
         return overlap(dst, src, j->bytes) ? copy_twice(j, at(dst), at(src))
             : q->device->cu.cuMemcpyDtoDAsync(at(dst), at(src), j->bytes, q->stream);
@@ -106,9 +119,10 @@ static CUresult enqueue(hal_cuda_job *j, const hal_backend_binding *dst, const h
 static hal_status give_up(hal_cuda_job *j, CUresult e) {
     hal_cuda_queue *q = j->queue;
     const uint64_t bytes = j->bytes;
+    hal_cuda_device *cause = j->peer ? hal_cuda_peer_blame(q->device, j->peer, e) : q->device;
     q->device->cu.cuStreamSynchronize(q->stream);
     hal_cuda_job_give(j);
-    return hal_cuda_fail(q->device, e, "a copy of %llu bytes", (unsigned long long)bytes);
+    return hal_cuda_fail(cause, e, "a copy of %llu bytes", (unsigned long long)bytes);
 }
 
 static CUresult run(hal_cuda_job *j, const hal_backend_binding *dst, const hal_backend_binding *src) {
@@ -117,6 +131,11 @@ static CUresult run(hal_cuda_job *j, const hal_backend_binding *dst, const hal_b
     if (e == CUDA_SUCCESS) e = enqueue(j, dst, src);
     if (e == CUDA_SUCCESS && traced) e = hal_cuda_trace_mark(j, 0);
     return e == CUDA_SUCCESS ? hal_cuda_job_start(j) : e;
+}
+
+static void count(hal_cuda_device *d, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes) {
+    if (!dst->memory != !src->memory) d->host_bytes += bytes;
+    else if (device_of(dst) != device_of(src)) d->peer_bytes += bytes;
 }
 
 hal_status hal_cuda_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
@@ -131,7 +150,8 @@ hal_status hal_cuda_copy(void *queue, const hal_backend_binding *dst, const hal_
         j->bytes = bytes;
         j->completion = completion;
         e = run(j, dst, src);
-        if (e != CUDA_SUCCESS) status = give_up(j, e);
+        if (e == CUDA_SUCCESS) count(d, dst, src, bytes);
+        else status = give_up(j, e);
     } else status = e == CUDA_SUCCESS ? hal_cuda_no_memory(d->host, "a copy") : hal_cuda_fail(d, e, "cuEventCreate");
     hal_cuda_leave(d);
     return status;

@@ -57,6 +57,8 @@ static uint64_t cuda_counter(void *opaque, const char *name) {
     if (strcmp(name, "graphs") == 0) return d->graphs;
     if (strcmp(name, "products") == 0) return d->products;
     if (strcmp(name, "products left") == 0) return d->products_left;
+    if (strcmp(name, "host bytes") == 0) return d->host_bytes;
+    if (strcmp(name, "peer bytes") == 0) return d->peer_bytes;
     return strcmp(name, "binaries") == 0 ? d->loaded : 0;
 }
 
@@ -68,7 +70,7 @@ static const hal_backend cuda_backend = {
     .free = hal_cuda_free, .support = cuda_support, .cost = cuda_cost, .compile = hal_cuda_compile,
     .program_free = hal_cuda_program_free, .queue_create = hal_cuda_queue_create,
     .queue_destroy = hal_cuda_queue_destroy, .submit = hal_cuda_submit, .copy = hal_cuda_copy,
-    .counter = cuda_counter, .vendors = "cuda", .driver = hal_cuda_claim_driver,
+    .counter = cuda_counter, .vendors = "cuda", .driver = hal_cuda_claim_driver, .peer = hal_cuda_peer,
 };
 
 HAL_BACKEND_EXPORT(cuda_backend, "cuda", "cuda-1")

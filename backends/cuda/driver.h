@@ -72,7 +72,7 @@ typedef struct hal_cuda_device {
     CUevent mark;
     int64_t mark_at, traced_until;
     /* Bytes in blocks; counters. */
-    _Atomic uint64_t given, ops, programs, kernels, loaded, graphs, products, products_left;
+    _Atomic uint64_t given, ops, programs, kernels, loaded, graphs, products, products_left, host_bytes, peer_bytes;
     /* Queues that still ran at their end; what they use is left alone. */
     _Atomic uint32_t stuck;
     /* Set once, after `cause`, the first that was seen to go wrong. */
@@ -82,7 +82,7 @@ typedef struct hal_cuda_device {
 } hal_cuda_device;
 
 /* A block of device memory: what hal_backend_binding.memory points to. */
-typedef struct hal_cuda_block { CUdeviceptr at; uint64_t bytes; } hal_cuda_block;
+typedef struct hal_cuda_block { hal_cuda_device *device; CUdeviceptr at; uint64_t bytes; } hal_cuda_block;
 
 /* ------------------------------------------------------------------------------------------- fail.c -- */
 
@@ -218,5 +218,14 @@ hal_status hal_cuda_submit(void *queue, void *compiled, const hal_backend_bindin
 /* ------------------------------------------------------------------------------------------- copy.c -- */
 hal_status hal_cuda_copy(void *queue, const hal_backend_binding *dst, const hal_backend_binding *src, uint64_t bytes,
                          void *completion);
+
+/* ------------------------------------------------------------------------------------------- peer.c -- */
+
+/* hal_backend.peer: tries the pair. */
+hal_status hal_cuda_peer(void *device, void *other);
+/* Which of the two a failed copy between them means; the context of the first is current. */
+hal_cuda_device *hal_cuda_peer_blame(hal_cuda_device *device, hal_cuda_device *other, CUresult code);
+/* Of a copy that is over: it failed if the other device is lost. */
+void hal_cuda_peer_judge(struct hal_cuda_job *job);
 
 #endif

@@ -39,6 +39,7 @@ static void empty(hal_cuda_job *j) {
     j->staging = NULL;
     j->moves = NULL;
     j->between = 0;
+    j->peer = NULL;
     j->program = NULL;
     j->failure = HAL_OK;
     j->text[0] = '\0';
@@ -91,6 +92,7 @@ static void end_first(hal_cuda_queue *q, CUresult fate) {
     pthread_mutex_unlock(&q->lock);
     if (!left) {
         judge(j, fate);
+        hal_cuda_peer_judge(j);
         if (j->n_marks > 0 && j->failure == HAL_OK) hal_cuda_trace(j);
         q->device->host->complete(q->device->host->context, j->completion, j->failure, j->text);
     }

@@ -25,6 +25,8 @@ typedef struct hal_cuda_job {
     hal_cuda_staging *staging;
     hal_cuda_move one, *moves;
     CUdeviceptr between;
+    /* The other device that it copies from or to. */
+    hal_cuda_device *peer;
     bool writes_host;
     /* Where somebody traces: before the first launch, and behind each op, whose numbers are `ops`. */
     CUevent *marks;

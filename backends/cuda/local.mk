@@ -30,6 +30,7 @@ HAL_CUDA_SOURCES = \
 	backends/cuda/multiply.h \
 	backends/cuda/nvrtc.c \
 	backends/cuda/nvrtc.h \
+	backends/cuda/peer.c \
 	backends/cuda/program.c \
 	backends/cuda/queue.c \
 	backends/cuda/range.h \

@@ -42,6 +42,7 @@ static hal_status no_memory(hal_cuda_device *d, uint64_t bytes, CUresult e) {
 static hal_status fill(hal_cuda_device *d, hal_cuda_block *block, uint64_t bytes) {
     CUresult e = hal_cuda_take(d, bytes, d->stream, &block->at);
     if (e != CUDA_SUCCESS) return no_memory(d, bytes, e);
+    block->device = d;
     block->bytes = bytes;
     e = d->cu.cuMemsetD8Async(block->at, 0, bytes, d->stream);
     if (e == CUDA_SUCCESS) e = d->cu.cuStreamSynchronize(d->stream);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/hal-bench/transfer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,9 @@ typedef struct block {
 struct transfer {
     hal_queue *queue;
     hal_timeline *timeline;
+    hal_queue *half; /* copies to `between`, where `queue` copies from; NULL: there are no halves */
+    block between;
+    char why[256];
     uint64_t bytes, value;
     unsigned blocks;
     block from[MOST_BLOCKS], to[MOST_BLOCKS];
@@ -33,13 +37,21 @@ static hal_status make_block(hal_device *device, uint64_t bytes, block *b) {
 
 static hal_binding binding(const block *b) { return (hal_binding){b->buffer, b->host, 0}; }
 
-hal_status transfer_start(transfer *t) {
-    const unsigned i = t->turn++ % t->blocks;
-    const hal_point point = {t->timeline, t->value + 1};
-    HAL_TRY(hal_queue_copy(t->queue, binding(&t->to[i]), binding(&t->from[i]), t->bytes, NULL, 0, &point, 1));
+/* A second half waits for the first. */
+static hal_status start(transfer *t, hal_queue *queue, const block *to, const block *from) {
+    const hal_point before = {t->timeline, t->value}, end = {t->timeline, t->value + 1};
+    HAL_TRY(hal_queue_copy(queue, binding(to), binding(from), t->bytes, &before, t->half ? 1 : 0, &end, 1));
     t->value++;
     return HAL_OK;
 }
+
+hal_status transfer_start(transfer *t) {
+    const unsigned i = t->turn++ % t->blocks;
+    if (t->half) HAL_TRY(start(t, t->half, &t->between, &t->from[i]));
+    return start(t, t->queue, &t->to[i], t->half ? &t->between : &t->from[i]);
+}
+
+const char *transfer_staged(const transfer *t) { return t->why; }
 
 hal_status transfer_wait(transfer *t) { return hal_timeline_wait(t->timeline, t->value, hal_deadline_ms(DEADLINE_MS)); }
 
@@ -132,7 +144,17 @@ static bool host_reaches(const hal_instance *instance, const hal_device *device)
 /* Whose queue copies: the end's that only its own device reaches. */
 static hal_device *worker(const hal_instance *instance, hal_device *from, hal_device *to) {
     if (!from || !to) return from ? from : to;
-    return host_reaches(instance, from) ? to : from;
+    return !host_reaches(instance, from) && host_reaches(instance, to) ? from : to;
+}
+
+/* Two devices that are no peers need host memory between them. */
+static hal_status find_way(transfer *t, hal_instance *instance, hal_device *from, hal_device *to) {
+    if (!from || !to || host_reaches(instance, from) || host_reaches(instance, to)) return HAL_OK;
+    const hal_status status = hal_device_peer(to, from);
+    if (hal_status_code(status) != HAL_CODE_UNSUPPORTED) return status;
+    snprintf(t->why, sizeof t->why, "%s", hal_status_last()->text);
+    HAL_TRY(make_block(NULL, t->bytes, &t->between));
+    return hal_queue_create(from, &t->half);
 }
 
 static hal_status fill(transfer *t, hal_instance *instance, hal_device *from, hal_device *to) {
@@ -145,6 +167,7 @@ static hal_status fill(transfer *t, hal_instance *instance, hal_device *from, ha
         HAL_TRY(touch(t, &t->to[i]));
     }
     HAL_TRY(hal_timeline_create(instance, &t->timeline));
+    HAL_TRY(find_way(t, instance, from, to));
     return hal_queue_create(worker(instance, from, to), &t->queue);
 }
 
@@ -168,12 +191,14 @@ static void drop_block(block *b) {
 
 void transfer_destroy(transfer *t) {
     if (!t) return;
+    if (t->half) hal_queue_release(t->half, hal_deadline_ms(1000));
     if (t->queue) hal_queue_release(t->queue, hal_deadline_ms(1000));
     hal_timeline_release(t->timeline);
     for (unsigned i = 0; i < MOST_BLOCKS; i++) {
         drop_block(&t->from[i]);
         drop_block(&t->to[i]);
     }
+    drop_block(&t->between);
     free(t->pattern);
     free(t);
 }
