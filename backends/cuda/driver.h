@@ -42,7 +42,7 @@ typedef struct hal_cuda_state {
 typedef struct hal_cuda_binary hal_cuda_binary;
 typedef struct hal_cuda_staging hal_cuda_staging;
 typedef struct hal_cuda_blas hal_cuda_blas;
-typedef struct hal_cuda_multiply hal_cuda_multiply;
+typedef struct hal_cuda_taken hal_cuda_taken;
 
 typedef struct hal_cuda_device {
     hal_cuda_state *state;
@@ -142,11 +142,11 @@ void hal_cuda_binaries_trim(hal_cuda_device *device);
 
 /* ---------------------------------------------------------------------------------------- program.c -- */
 
-/* One kernel with what it is launched with; parameters point into the program's words, or into values of the plan. Or a
-   product that cuBLASLt does, which has no function. */
+/* One kernel with what it is launched with; parameters point into the program's words, or into values of the plan. Or a step
+   that a library does, which has no function. */
 typedef struct hal_cuda_launch {
     CUfunction function;
-    hal_cuda_multiply *multiply;
+    hal_cuda_taken *taken;
     hal_cuda_binary *binary;
     char entry[36];
     /* What a block of it may have; whether its parameters were compared with what is passed. */

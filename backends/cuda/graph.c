@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "multiply.h"
+#include "taken.h"
 
 /* Fewer launches are as quick one by one. */
 enum { LEAST_LAUNCHES = 3 };
@@ -37,10 +37,10 @@ void hal_cuda_graph_drop(hal_cuda_program *p) {
     p->graph = NULL;
 }
 
-/* ------------------------------------------------------------------------------------------- products -- */
+/* ------------------------------------------------------------------------------------- what libraries do -- */
 
 /*
- * What cuBLASLt enqueues for a step, as a graph of its own: a part of the program's graph, which is replaced when a binding
+ * What a library enqueues for a step, as a graph of its own: a part of the program's graph, which is replaced when a binding
  * moves. The library may load a kernel at this moment, which a stricter capture would not allow.
  */
 static CUresult capture(const hal_cuda_program *p, hal_cuda_graph *g, uint32_t step, CUgraph *part) {
@@ -48,7 +48,7 @@ static CUresult capture(const hal_cuda_program *p, hal_cuda_graph *g, uint32_t s
     CUresult e = g->stream ? CUDA_SUCCESS : cu->cuStreamCreate(&g->stream, CU_STREAM_NON_BLOCKING);
     if (e == CUDA_SUCCESS) e = cu->cuStreamBeginCapture(g->stream, CU_STREAM_CAPTURE_MODE_RELAXED);
     if (e != CUDA_SUCCESS) return e;
-    e = hal_cuda_multiply_run(&p->launches[step], g->stream);
+    e = p->launches[step].taken->by->run(&p->launches[step], g->stream);
     const CUresult end = cu->cuStreamEndCapture(g->stream, part);
     return e == CUDA_SUCCESS ? end : e;
 }
@@ -83,7 +83,7 @@ static CUresult add_nodes(const hal_cuda_program *p, hal_cuda_graph *g) {
     CUresult e = CUDA_SUCCESS;
     for (uint32_t i = 0; i < p->chain->n_steps && e == CUDA_SUCCESS; i++) {
         const CUgraphNode *behind = i > 0 ? &g->nodes[i - 1] : NULL;
-        e = p->launches[i].multiply ? add_part(p, g, i, behind) : add_kernel(p, g, i, behind);
+        e = p->launches[i].taken ? add_part(p, g, i, behind) : add_kernel(p, g, i, behind);
     }
     return e;
 }
@@ -112,7 +112,7 @@ CUresult hal_cuda_graph_make(hal_cuda_program *p) {
 
 /* What is under way keeps the parameters that it was started with. */
 CUresult hal_cuda_graph_update(hal_cuda_program *p, uint32_t step) {
-    if (p->launches[step].multiply) return update_part(p, step);
+    if (p->launches[step].taken) return update_part(p, step);
     const CUDA_KERNEL_NODE_PARAMS params = params_of(&p->launches[step]);
     return p->device->cu.cuGraphExecKernelNodeSetParams(p->graph->exec, p->graph->nodes[step], &params);
 }

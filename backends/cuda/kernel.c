@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "graph.h"
-#include "multiply.h"
+#include "taken.h"
 
 hal_cuda_launch *hal_cuda_kernel_at(hal_cuda_program *p, uint32_t step) {
     if (step < p->room_launches) return &p->launches[step];
@@ -23,13 +23,13 @@ hal_cuda_launch *hal_cuda_kernel_at(hal_cuda_program *p, uint32_t step) {
     return &p->launches[step];
 }
 
-void hal_cuda_kernel_become(hal_cuda_device *d, hal_cuda_launch *l, hal_cuda_multiply *multiply) {
+void hal_cuda_kernel_become(hal_cuda_device *d, hal_cuda_launch *l, hal_cuda_taken *taken) {
     hal_cuda_binary_put(d, l->binary);
-    hal_cuda_multiply_free(l->multiply);
+    hal_cuda_taken_free(l->taken);
     l->binary = NULL;
     l->function = NULL;
-    l->multiply = multiply;
-    snprintf(l->entry, sizeof l->entry, "%s", multiply ? "cublasLtMatmul" : "");
+    l->taken = taken;
+    snprintf(l->entry, sizeof l->entry, "%s", taken ? taken->by->name : "");
 }
 
 void hal_cuda_kernels_free(hal_cuda_program *p) {
@@ -108,19 +108,17 @@ static hal_status pass_operand(hal_cuda_program *p, uint32_t step, uint32_t oper
     return hal_portable_chain_slot(p->chain, step, at, &a);
 }
 
-static hal_status set_product(hal_cuda_program *p, uint32_t step, cursor *c) {
+static hal_status set_taken(hal_cuda_program *p, uint32_t step, cursor *c) {
     hal_cuda_launch *l = &p->launches[step];
     l->params = c->param;
-    HAL_TRY(pass_operand(p, step, 0, c));
-    HAL_TRY(pass_operand(p, step, 1, c));
+    for (uint32_t i = 0; i < l->taken->n_operands; i++) HAL_TRY(pass_operand(p, step, l->taken->operand[i], c));
     pass_pointer(c, p->scratch, 0);
-    if (!hal_cuda_multiply_is_whole(l->multiply)) return HAL_OK;
-    return pass_operand(p, step, p->chain->calls[p->chain->steps[step].op].n_in, c);
+    return HAL_OK;
 }
 
 static hal_status set(hal_cuda_program *p, uint32_t step, cursor *c) {
     hal_cuda_launch *l = &p->launches[step];
-    if (hal_portable_chain_is_taken(p->chain, step)) return set_product(p, step, c);
+    if (hal_portable_chain_is_taken(p->chain, step)) return set_taken(p, step, c);
     const hal_portable_launch *from = hal_portable_chain_launch(p->chain, step);
     const hal_portable_call *call = &p->chain->calls[p->chain->steps[step].op];
     l->params = c->param;

@@ -10,8 +10,8 @@ hal_status hal_cuda_kernel_prepare(void *program, uint32_t step, const hal_porta
                                    size_t *most);
 /* The launch of a step; NULL: no host memory for it. */
 hal_cuda_launch *hal_cuda_kernel_at(hal_cuda_program *program, uint32_t step);
-/* What the launch had is given back; it is a product from now on, or nothing yet (NULL). */
-void hal_cuda_kernel_become(hal_cuda_device *device, hal_cuda_launch *launch, hal_cuda_multiply *multiply);
+/* What the launch had is given back; it is a library's from now on, or nothing yet (NULL). */
+void hal_cuda_kernel_become(hal_cuda_device *device, hal_cuda_launch *launch, hal_cuda_taken *taken);
 /* Sets all parameters but operands, which bindings decide. */
 hal_status hal_cuda_kernels_set(hal_cuda_program *program);
 void hal_cuda_kernels_free(hal_cuda_program *program);

@@ -37,6 +37,8 @@ HAL_CUDA_SOURCES = \
 	backends/cuda/staging.c \
 	backends/cuda/staging.h \
 	backends/cuda/submit.c \
+	backends/cuda/taken.c \
+	backends/cuda/taken.h \
 	backends/cuda/trace.c
 
 # With the header of cuBLASLt it gets products; without it portable kernels have them all.

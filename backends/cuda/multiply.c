@@ -6,12 +6,14 @@
  */
 #include "multiply.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "blas.h"
 #include "gemm.h"
 #include "kernel.h"
+#include "taken.h"
 
 /* Below so many products of two elements, a portable kernel is as quick as the call. */
 #define LEAST_WORK 32768.0
@@ -21,7 +23,8 @@ enum { BEST_ALIGNMENT = 256, ALIGNMENTS = 9 };
 
 typedef struct choice { bool made; cublasLtMatmulAlgo_t algorithm; } choice;
 
-struct hal_cuda_multiply {
+typedef struct multiply {
+    hal_cuda_taken base;
     const hal_cuda_blas *blas;
     hal_cuda_gemm gemm;
     cublasLtMatmulDesc_t operation;
@@ -31,7 +34,7 @@ struct hal_cuda_multiply {
     uint64_t workspace, workspace_at;
     /* Of the last call. */
     cublasStatus_t code;
-};
+} multiply;
 
 #define CALL(expression) \
     do { const cublasStatus_t called = (expression); if (called != CUBLAS_STATUS_SUCCESS) return called; } while (0)
@@ -46,7 +49,7 @@ static cudaDataType type_of(uint32_t dtype) {
     return dtype == HAL_F16 ? CUDA_R_16F : dtype == HAL_BF16 ? CUDA_R_16BF : CUDA_R_32F;
 }
 
-static cublasStatus_t describe_matrix(const hal_cuda_multiply *m, const hal_cuda_matrix *from, uint32_t dtype,
+static cublasStatus_t describe_matrix(const multiply *m, const hal_cuda_matrix *from, uint32_t dtype,
                                       cublasLtMatrixLayout_t *to) {
     const hal_cuda_blas_api *api = m->blas->api;
     const int32_t batches = (int32_t)m->gemm.batches;
@@ -57,7 +60,7 @@ static cublasStatus_t describe_matrix(const hal_cuda_multiply *m, const hal_cuda
         sizeof from->batch);
 }
 
-static cublasStatus_t describe(hal_cuda_multiply *m) {
+static cublasStatus_t describe(multiply *m) {
     const hal_cuda_blas_api *api = m->blas->api;
     const hal_cuda_gemm *g = &m->gemm;
     const int32_t a = g->a.turned ? CUBLAS_OP_T : CUBLAS_OP_N, b = g->b.turned ? CUBLAS_OP_T : CUBLAS_OP_N;
@@ -84,7 +87,7 @@ static cublasStatus_t prefer(const hal_cuda_blas_api *api, cublasLtMatmulPrefere
         sizeof workspace);
 }
 
-static cublasStatus_t ask(const hal_cuda_multiply *m, uint64_t workspace, uint32_t alignment,
+static cublasStatus_t ask(const multiply *m, uint64_t workspace, uint32_t alignment,
                           cublasLtMatmulHeuristicResult_t *best) {
     const hal_cuda_blas_api *api = m->blas->api;
     cublasLtMatmulPreference_t preference = NULL;
@@ -100,7 +103,7 @@ static cublasStatus_t ask(const hal_cuda_multiply *m, uint64_t workspace, uint32
 }
 
 /* *used: bytes of workspace, at most `workspace`. */
-static cublasStatus_t choose(hal_cuda_multiply *m, uint32_t log, uint64_t workspace, uint64_t *used) {
+static cublasStatus_t choose(multiply *m, uint32_t log, uint64_t workspace, uint64_t *used) {
     cublasLtMatmulHeuristicResult_t best = {0};
     CALL(ask(m, workspace, 1u << log, &best));
     m->choices[log] = (choice){.made = true, .algorithm = best.algo};
@@ -109,7 +112,7 @@ static cublasStatus_t choose(hal_cuda_multiply *m, uint32_t log, uint64_t worksp
 }
 
 /* For the alignment that is likely, and for none, which serves in every case where the library has that. */
-static cublasStatus_t prepare(hal_cuda_multiply *m, uint32_t likely) {
+static cublasStatus_t prepare(multiply *m, uint32_t likely) {
     const uint32_t least = log_of(hal_element_width(m->gemm.in));
     CALL(describe(m));
     CALL(choose(m, likely, MOST_WORKSPACE, &m->workspace));
@@ -119,7 +122,7 @@ static cublasStatus_t prepare(hal_cuda_multiply *m, uint32_t likely) {
 }
 
 /* What is met for the first time has to do with the workspace that there is. NULL: there is none for such addresses. */
-static const cublasLtMatmulAlgo_t *algorithm_for(hal_cuda_multiply *m, uint64_t addresses) {
+static const cublasLtMatmulAlgo_t *algorithm_for(multiply *m, uint64_t addresses) {
     const uint32_t least = log_of(hal_element_width(m->gemm.in)), log = log_of(addresses);
     uint64_t used = 0;
     if (!m->choices[log].made && choose(m, log, m->workspace, &used) != CUBLAS_STATUS_SUCCESS)
@@ -129,8 +132,8 @@ static const cublasLtMatmulAlgo_t *algorithm_for(hal_cuda_multiply *m, uint64_t 
 
 /* ---------------------------------------------------------------------------------- create and free -- */
 
-void hal_cuda_multiply_free(hal_cuda_multiply *m) {
-    if (!m) return;
+static void multiply_free(hal_cuda_taken *taken) {
+    multiply *m = (multiply *)taken;
     const hal_cuda_blas_api *api = m->blas->api;
     if (m->d) api->cublasLtMatrixLayoutDestroy(m->d);
     if (m->b) api->cublasLtMatrixLayoutDestroy(m->b);
@@ -138,6 +141,45 @@ void hal_cuda_multiply_free(hal_cuda_multiply *m) {
     if (m->operation) api->cublasLtMatmulDescDestroy(m->operation);
     free(m);
 }
+
+/* -------------------------------------------------------------------------------------------- running -- */
+
+static CUresult meaning(cublasStatus_t code) {
+    switch (code) {
+    case CUBLAS_STATUS_SUCCESS: return CUDA_SUCCESS;
+    case CUBLAS_STATUS_ALLOC_FAILED: return CUDA_ERROR_OUT_OF_MEMORY;
+    case CUBLAS_STATUS_NOT_SUPPORTED: return CUDA_ERROR_NOT_SUPPORTED;
+    default: return CUDA_ERROR_UNKNOWN;
+    }
+}
+
+#define AT(address) ((void *)(uintptr_t)(address))
+
+static CUresult run(const hal_cuda_launch *l, CUstream stream) {
+    static const float one = 1, zero = 0;
+    multiply *m = (multiply *)l->taken;
+    const uint64_t a = hal_cuda_taken_address(l, m->gemm.first), b = hal_cuda_taken_address(l, m->gemm.second);
+    const uint64_t work = hal_cuda_taken_address(l, m->base.n_operands);
+    const uint64_t d = m->gemm.joined ? work : hal_cuda_taken_address(l, 2);
+    const cublasLtMatmulAlgo_t *algorithm = algorithm_for(m, a | b | d);
+    void *workspace = m->workspace ? AT(work + m->workspace_at) : NULL;
+    m->code = !algorithm ? CUBLAS_STATUS_NOT_SUPPORTED : m->blas->api->cublasLtMatmul(m->blas->handle, m->operation, &one,
+        AT(a), m->a, AT(b), m->b, &zero, AT(d), m->d, AT(d), m->d, algorithm, workspace, m->workspace, stream);
+    return meaning(m->code);
+}
+
+static hal_status fail(hal_cuda_device *d, const hal_cuda_launch *l, CUstream stream, CUresult e) {
+    const multiply *m = (const multiply *)l->taken;
+    char what[80];
+    snprintf(what, sizeof what, "cublasLtMatmul of %lld x %lld results", (long long)m->gemm.d.columns,
+        (long long)m->gemm.d.rows);
+    return hal_cuda_taken_fail(d, stream, e, what, hal_cuda_blas_name(m->code), (int)m->code,
+        "HAL_CUDA_BLAS=off goes without it");
+}
+
+static const hal_cuda_taking by_cublaslt = {"cublasLtMatmul", multiply_free, run, fail};
+
+/* -------------------------------------------------------------------------------------------- taking -- */
 
 /* Where a call of hal's scratch memory stands: its parts are aligned well enough for any choice. */
 static uint64_t scratch(hal_portable_call *call, uint64_t bytes) {
@@ -160,28 +202,30 @@ static hal_status refuse(const hal_cuda_device *d, cublasStatus_t code) {
 
 /* NULL in *made: the library does not multiply such matrices. */
 static hal_status create(hal_cuda_program *p, uint32_t step, const hal_cuda_blas *blas, const hal_cuda_gemm *g,
-                         hal_cuda_multiply **made) {
-    hal_cuda_multiply *m = calloc(1, sizeof *m);
+                         multiply **made) {
+    multiply *m = calloc(1, sizeof *m);
     if (!m) return hal_cuda_no_memory(p->device->host, "a product");
+    m->base = (hal_cuda_taken){.by = &by_cublaslt, .n_operands = g->joined ? 2 : 3, .operand = {0, 1}};
     m->blas = blas;
     memcpy(&m->gemm, g, sizeof *g);
     const cublasStatus_t code = prepare(m, likely_of(p, step, g));
     if (code == CUBLAS_STATUS_SUCCESS) *made = m;
-    else hal_cuda_multiply_free(m);
+    else multiply_free(&m->base);
     return code == CUBLAS_STATUS_SUCCESS || code == CUBLAS_STATUS_NOT_SUPPORTED ? HAL_OK : refuse(p->device, code);
 }
 
 /* The step has its product from the last plan, or gets a new one. */
-static hal_status keep_or_create(hal_cuda_program *p, uint32_t step, const hal_cuda_gemm *g, hal_cuda_multiply **product) {
+static hal_status keep_or_create(hal_cuda_program *p, uint32_t step, const hal_cuda_gemm *g, multiply **product) {
     hal_cuda_launch *l = hal_cuda_kernel_at(p, step);
     if (!l) return hal_cuda_no_memory(p->device->host, "the launches of a program");
-    if (!l->multiply || memcmp(&l->multiply->gemm, g, sizeof *g) != 0) {
-        hal_cuda_multiply *fresh = NULL;
+    multiply *had = l->taken && l->taken->by == &by_cublaslt ? (multiply *)l->taken : NULL;
+    if (!had || memcmp(&had->gemm, g, sizeof *g) != 0) {
+        multiply *fresh = NULL;
         const hal_cuda_blas *blas = hal_cuda_blas_get(p->device);
         if (blas) HAL_TRY(create(p, step, blas, g, &fresh));
-        hal_cuda_kernel_become(p->device, l, fresh);
+        hal_cuda_kernel_become(p->device, l, fresh ? &fresh->base : NULL);
     }
-    *product = l->multiply;
+    *product = (multiply *)l->taken;
     return HAL_OK;
 }
 
@@ -189,59 +233,17 @@ hal_status hal_cuda_multiply_take(void *program, uint32_t step, hal_portable_cal
     hal_cuda_program *p = program;
     const hal_cuda_state *state = p->device->state;
     hal_cuda_gemm g;
-    hal_cuda_multiply *m = NULL;
-    if (call->op != HAL_OP_MATMUL) return HAL_OK;
+    multiply *m = NULL;
     const bool fits = state->blas != HAL_CUDA_BLAS_OFF && hal_cuda_gemm_make(call, &g) && g.batches <= INT32_MAX;
     if (fits && (state->blas == HAL_CUDA_BLAS_ALL || hal_cuda_gemm_work(&g) >= LEAST_WORK))
         HAL_TRY(keep_or_create(p, step, &g, &m));
     if (m) p->device->products++;
     else p->device->products_left++;
     if (!m) return HAL_OK;
+    m->base.operand[2] = call->n_in;
     scratch(call, g.joined ? hal_cuda_gemm_bytes(&g) : 0);
     m->workspace_at = scratch(call, m->workspace);
     if (g.joined) hal_portable_plan_epilogue(call, g.out, 0);
     *taken = true;
     return HAL_OK;
-}
-
-/* -------------------------------------------------------------------------------------------- running -- */
-
-bool hal_cuda_multiply_is_whole(const hal_cuda_multiply *m) { return !m->gemm.joined; }
-
-static uint64_t address(const hal_cuda_launch *l, uint32_t i) {
-    return *(const uint64_t *)l->params[2 * i] + *(const uint64_t *)l->params[2 * i + 1];
-}
-
-static CUresult meaning(cublasStatus_t code) {
-    switch (code) {
-    case CUBLAS_STATUS_SUCCESS: return CUDA_SUCCESS;
-    case CUBLAS_STATUS_ALLOC_FAILED: return CUDA_ERROR_OUT_OF_MEMORY;
-    case CUBLAS_STATUS_NOT_SUPPORTED: return CUDA_ERROR_NOT_SUPPORTED;
-    default: return CUDA_ERROR_UNKNOWN;
-    }
-}
-
-#define AT(address) ((void *)(uintptr_t)(address))
-
-CUresult hal_cuda_multiply_run(const hal_cuda_launch *l, CUstream stream) {
-    static const float one = 1, zero = 0;
-    hal_cuda_multiply *m = l->multiply;
-    const uint64_t a = address(l, m->gemm.first), b = address(l, m->gemm.second), work = address(l, 2);
-    const uint64_t d = m->gemm.joined ? work : address(l, 3);
-    const cublasLtMatmulAlgo_t *algorithm = algorithm_for(m, a | b | d);
-    void *workspace = m->workspace ? AT(work + m->workspace_at) : NULL;
-    m->code = !algorithm ? CUBLAS_STATUS_NOT_SUPPORTED : m->blas->api->cublasLtMatmul(m->blas->handle, m->operation, &one,
-        AT(a), m->a, AT(b), m->b, &zero, AT(d), m->d, AT(d), m->d, algorithm, workspace, m->workspace, stream);
-    return meaning(m->code);
-}
-
-hal_status hal_cuda_multiply_fail(hal_cuda_device *d, const hal_cuda_launch *l, CUstream stream, CUresult e) {
-    const hal_cuda_multiply *m = l->multiply;
-    const char *name = hal_cuda_blas_name(m->code);
-    const CUresult fate = d->cu.cuStreamSynchronize(stream);
-    if (hal_cuda_code_is_sticky(fate)) return hal_cuda_fail(d, fate, "cublasLtMatmul: %s (%d)", name, m->code);
-    return d->host->fail(d->host->context, hal_cuda_status(e, HAL_DAMAGE_CALL), m->code,
-        "%s: cublasLtMatmul of %lld x %lld results: %s (%d)%s; HAL_CUDA_BLAS=off goes without it", d->who,
-        (long long)m->gemm.d.columns, (long long)m->gemm.d.rows, name, m->code, e == CUDA_ERROR_OUT_OF_MEMORY
-        ? "; release buffers or use a smaller batch" : "");
 }

@@ -7,7 +7,7 @@
 
 #include "graph.h"
 #include "kernel.h"
-#include "multiply.h"
+#include "taken.h"
 
 /* The memory that is replaced may still be in use by work that runs, which `done` ends. */
 static hal_status grow_scratch(hal_cuda_program *p, uint64_t bytes) {
@@ -88,7 +88,7 @@ void hal_cuda_program_free(void *device, void *compiled) {
 static hal_cuda_program *create(hal_cuda_device *device, const hal_description *d) {
     hal_cuda_program *p = calloc(1, sizeof *p);
     if (!p) return NULL;
-    const hal_portable_driver driver = {device->host, device->who, hal_cuda_kernel_prepare, p, hal_cuda_multiply_take};
+    const hal_portable_driver driver = {device->host, device->who, hal_cuda_kernel_prepare, p, hal_cuda_taken_ask};
     p->device = device;
     pthread_mutex_init(&p->lock, NULL);
     p->chain = hal_portable_chain_create(&driver, d, &device->traits);

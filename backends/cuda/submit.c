@@ -5,8 +5,8 @@
 #include "graph.h"
 #include "job.h"
 #include "kernel.h"
-#include "multiply.h"
 #include "range.h"
+#include "taken.h"
 
 /* Scratch memory is used by one submission at a time, also where two queues run the program. */
 static CUresult wait_for_scratch(const hal_cuda_queue *q, const hal_cuda_program *p) {
@@ -15,7 +15,7 @@ static CUresult wait_for_scratch(const hal_cuda_queue *q, const hal_cuda_program
 }
 
 static CUresult launch_once(const hal_cuda_queue *q, const hal_cuda_launch *l) {
-    if (l->multiply) return hal_cuda_multiply_run(l, q->stream);
+    if (l->taken) return l->taken->by->run(l, q->stream);
     return q->device->cu.cuLaunchKernel(l->function, l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1],
         l->block[2], 0, q->stream, l->params, NULL);
 }
@@ -88,7 +88,7 @@ static CUresult remember(const hal_cuda_queue *q, hal_cuda_program *p) {
 static hal_status describe(hal_cuda_job *j, const hal_cuda_program *p, uint32_t at, CUresult e) {
     hal_cuda_device *d = j->queue->device;
     const bool named = at < p->chain->n_steps;
-    if (named && p->launches[at].multiply) return hal_cuda_multiply_fail(d, &p->launches[at], j->queue->stream, e);
+    if (named && p->launches[at].taken) return p->launches[at].taken->by->fail(d, &p->launches[at], j->queue->stream, e);
     const char *advice = e == CUDA_ERROR_OUT_OF_MEMORY ? "; release buffers or use a smaller batch" : "";
     return hal_cuda_fail(d, e, "launching %s%s%s; the program needs %llu bytes, hal has given %llu of %llu%s",
         named ? "\"" : "a program", named ? p->launches[at].entry : "", named ? "\"" : "", (unsigned long long)j->bytes,
