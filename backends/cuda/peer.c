@@ -58,35 +58,46 @@ typedef struct trial {
     hal_cuda_device *side[2];
     CUdeviceptr at[2];
     unsigned char *sent, *got;
+    /* Nobody knows whether the last command is over: what it uses is left alone. */
+    bool under_way;
 } trial;
 
+/* Twice, unless there is no hope. */
+static CUresult wait_for(const hal_cuda_device *d) {
+    const CUresult e = d->cu.cuStreamSynchronize(d->stream);
+    return e == CUDA_SUCCESS || hal_cuda_code_is_sticky(e) ? e : d->cu.cuStreamSynchronize(d->stream);
+}
+
 /* Waits for one command of the device's memory stream, which was enqueued under its context. */
-static hal_status finish(hal_cuda_device *d, CUresult e) {
-    if (e == CUDA_SUCCESS) e = d->cu.cuStreamSynchronize(d->stream);
+static hal_status finish(trial *t, hal_cuda_device *d, CUresult e) {
+    if (e == CUDA_SUCCESS) {
+        e = wait_for(d);
+        t->under_way = e != CUDA_SUCCESS && !hal_cuda_code_is_sticky(e);
+    }
     const hal_status status = e == CUDA_SUCCESS ? HAL_OK : hal_cuda_fail(d, e, "trying copies between devices");
     hal_cuda_leave(d);
     return status;
 }
 
-static hal_status store(const trial *t, int side, size_t n) {
+static hal_status store(trial *t, int side, size_t n) {
     hal_cuda_device *d = t->side[side];
     HAL_TRY(hal_cuda_enter(d));
-    return finish(d, d->cu.cuMemcpyHtoDAsync(t->at[side] + SHIFT, t->sent, n, d->stream));
+    return finish(t, d, d->cu.cuMemcpyHtoDAsync(t->at[side] + SHIFT, t->sent, n, d->stream));
 }
 
-static hal_status load(const trial *t, int side, size_t n) {
+static hal_status load(trial *t, int side, size_t n) {
     hal_cuda_device *d = t->side[side];
     HAL_TRY(hal_cuda_enter(d));
-    return finish(d, d->cu.cuMemcpyDtoHAsync(t->got, t->at[side] + SHIFT, n, d->stream));
+    return finish(t, d, d->cu.cuMemcpyDtoHAsync(t->got, t->at[side] + SHIFT, n, d->stream));
 }
 
-static hal_status send(const trial *t, int from, size_t n) {
+static hal_status send(trial *t, int from, size_t n) {
     hal_cuda_device *d = t->side[0];
     const int to = 1 - from;
     HAL_TRY(hal_cuda_enter(d));
     const CUresult e = d->cu.cuMemcpyPeerAsync(t->at[to] + SHIFT, t->side[to]->context, t->at[from] + SHIFT,
         t->side[from]->context, n, d->stream);
-    if (e == CUDA_SUCCESS) return finish(d, e);
+    if (e == CUDA_SUCCESS) return finish(t, d, e);
     const hal_status status = hal_cuda_fail(hal_cuda_peer_blame(d, t->side[1], e), e, "trying copies between devices");
     hal_cuda_leave(d);
     return status;
@@ -101,7 +112,7 @@ static void make_pattern(unsigned char *out, size_t n, int from, bool before) {
     }
 }
 
-static hal_status try_way(const trial *t, int from, size_t n) {
+static hal_status try_way(trial *t, int from, size_t n) {
     const int to = 1 - from;
     size_t same = 0;
     make_pattern(t->sent, n, from, true);
@@ -115,7 +126,7 @@ static hal_status try_way(const trial *t, int from, size_t n) {
     return refuse(t->side[from], t->side[to], "a copy of %zu bytes reported success, but byte %zu did not arrive", n, same);
 }
 
-static hal_status try_all(const trial *t) {
+static hal_status try_all(trial *t) {
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         for (int from = 0; from < 2; from++) HAL_TRY(try_way(t, from, sizes[i]));
     return HAL_OK;
@@ -124,12 +135,12 @@ static hal_status try_all(const trial *t) {
 static hal_status take(trial *t, int side) {
     hal_cuda_device *d = t->side[side];
     HAL_TRY(hal_cuda_enter(d));
-    return finish(d, hal_cuda_take(d, MOST + SHIFT, d->stream, &t->at[side]));
+    return finish(t, d, hal_cuda_take(d, MOST + SHIFT, d->stream, &t->at[side]));
 }
 
 static void give(const trial *t, int side) {
     hal_cuda_device *d = t->side[side];
-    if (!t->at[side] || !hal_cuda_return(d)) return;
+    if (!t->at[side] || t->under_way || !hal_cuda_return(d)) return;
     hal_cuda_give(d, t->at[side], MOST + SHIFT, d->stream);
     hal_cuda_leave(d);
 }
@@ -171,12 +182,11 @@ void hal_cuda_peer_judge(hal_cuda_job *j) {
     }
     if (hal_cuda_code_is_sticky(e)) {
         char text[400];
-        snprintf(text, sizeof text, "%s: seen after a copy of %.80s: %s (%d): %s", other->who, j->queue->device->name,
-            hal_cuda_code_name(&other->cu, e), e, hal_cuda_code_text(&other->cu, e));
+        snprintf(text, sizeof text, "%s: seen after a copy: %s (%d): %s", other->who, hal_cuda_code_name(&other->cu, e), e,
+            hal_cuda_code_text(&other->cu, e));
         hal_cuda_device_lose(other, text);
     }
     if (!other->lost) return;
     j->failure = HAL_STATUS(HAL_DAMAGE_DEVICE, HAL_CODE_DEVICE_LOST);
-    snprintf(j->text, sizeof j->text, "%s: a copy of %llu bytes from or to %.100s, which is lost: %.300s", j->queue->device->who,
-        (unsigned long long)j->bytes, other->name, other->cause);
+    snprintf(j->text, sizeof j->text, "a copy whose other device is lost: %s", other->cause);
 }

@@ -86,7 +86,7 @@ void hal_cuda_trace(hal_cuda_job *j) {
     }
     d->traced_until = at[n - 1];
     pthread_mutex_unlock(&d->lock);
-    host->trace_device(host->context, d->index, kind, kind, at[0], at[n - 1]);
+    host->trace_device(host->context, d->index, kind, j->peer ? "peer copy" : kind, at[0], at[n - 1]);
     for (uint32_t i = 1; j->program && i < n; i++)
         host->trace_device(host->context, d->index, "op", hal_cuda_trace_name(d, j->program->chain->description, j->ops[i]), at[i - 1],
             at[i]);
