@@ -245,6 +245,7 @@ typedef struct hal_work { double flops, bytes; } hal_work;
 /**
  * The work of one call, under symbol values (NULL when all sizes are constant). A multiplication and an addition count as
  * two operations; bytes count each operand once, as if caches were perfect: a lower bound, what a roofline needs.
+ * `attrs` NULL: defaults.
  * Source: Williams, Waterman and Patterson, CACM 52 (2009).
  */
 HAL_API hal_status hal_op_work(uint32_t number, const void *attrs, const hal_shape *in, uint32_t n_in, const hal_shape *out,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Floating point operations and bytes of a node: what the algorithm must do and move, not what a kernel
  * happens to. */
+#include <ops/graph_names.h>
 #include <ops/shape.h>
 
 hal_op_cost_fn hal_op_cost_bytes, hal_op_cost_moves, hal_op_cost_picks, hal_op_cost_set_rows, hal_op_cost_pointwise,
@@ -134,7 +135,9 @@ hal_status hal_op_work(uint32_t number, const void *attrs, const hal_shape *in, 
                         "%s: work needs a value for each symbol, and sizes that are not negative",
                         row->info.name);
     hal_work result = {0, 0};
-    row->cost(attrs, inputs, n_in, outputs, n_out, &result);
+    hal_attrs_storage defaults;
+    if (!attrs) hal_attrs_default(&row->info, &defaults);
+    row->cost(attrs ? attrs : &defaults, inputs, n_in, outputs, n_out, &result);
     *work = result;
     return HAL_OK;
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <hal/graph.h>
+#include <ops/graph_names.h>
 
 typedef struct shape_case { const char *sources, *node, *expected; } shape_case;
 
@@ -246,6 +247,26 @@ static void work_counts_operations_and_bytes(void **state)
                      HAL_CODE_INVALID_ARGUMENT);
 }
 
+/* As it is with those that an op has when none are given. */
+static void work_without_attributes(void **state)
+{
+    (void)state;
+    static const struct { const char *name; uint32_t n_in; } ops[] = {{"matmul", 2}, {"attention", 3}, {"attention_grad", 4},
+                                                                      {"gather", 2}, {"set_rows", 3}, {"reduce", 1}};
+    const hal_dim side = hal_dim_constant(4);
+    const hal_shape operand = {.dtype = HAL_F32, .rank = 4, .size = {side, side, side, side}};
+    const hal_shape in[] = {operand, operand, operand, operand}, out[] = {operand, operand, operand};
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        const hal_op_info *op = hal_op_find(ops[i].name);
+        hal_attrs_storage defaults;
+        hal_work given = {0, 0}, bare = {0, 0};
+        hal_attrs_default(op, &defaults);
+        assert_int_equal(hal_op_work(op->number, &defaults, in, ops[i].n_in, out, op->min_outputs, NULL, &given), HAL_OK);
+        assert_int_equal(hal_op_work(op->number, NULL, in, ops[i].n_in, out, op->min_outputs, NULL, &bare), HAL_OK);
+        assert_true(bare.bytes > 0 && bare.flops == given.flops && bare.bytes == given.bytes);
+    }
+}
+
 /* What moves data computes nothing, and what picks rows does not read the others. */
 static void work_of_movement(void **state)
 {
@@ -277,6 +298,7 @@ int main(void)
         cmocka_unit_test(transformer),
         cmocka_unit_test(collectives),
         cmocka_unit_test(work_counts_operations_and_bytes),
+        cmocka_unit_test(work_without_attributes),
         cmocka_unit_test(work_of_movement),
     };
     return cmocka_run_group_tests_name("shape", tests, NULL, NULL);
