@@ -45,7 +45,9 @@ static void say_why(const hal_topology_device *d, char *text, size_t size)
 {
     const char *reason = d->reason_text;
     if (reason[0] == '\0')
-        reason = "no backend of hal claims it";
+        reason = d->usability == HAL_USABLE_NOT_PROBED
+                     ? "no backend of hal claims it; its vendor's libraries were not asked: hal-info --probe"
+                     : "no backend of hal claims it";
     snprintf(text, size, "%s%s%s", d->reason, d->reason[0] != '\0' ? ": " : "", reason);
 }
 

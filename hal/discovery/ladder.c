@@ -63,6 +63,15 @@ void hal_climb_skip(hal_climb *climb, const char *format, ...)
     climb->status = HAL_RUNG_SKIP;
 }
 
+bool hal_climb_is_emulated(const hal_climb *climb)
+{
+    const hal_topology_device *device = hal_climb_device(climb);
+    for (uint32_t i = 0; i < device->n_features; i++)
+        if (strcmp(device->features[i], "emulated") == 0)
+            return true;
+    return false;
+}
+
 /* The sentence without its full stop. */
 static int sentence_length(const char *summary)
 {

@@ -83,6 +83,9 @@ static inline hal_topology_device *hal_climb_device(const hal_climb *climb)
 {
     return hal_draft_device(climb->ladder->draft, climb->device);
 }
+
+/* What a test computes in place of a device has nothing of it but the library. */
+bool hal_climb_is_emulated(const hal_climb *climb);
 /* First bytes of a file below the device's directory in sysfs, a line of it; "" when there is none. `text` is
  * returned. */
 const char *hal_climb_attribute(const hal_climb *climb, const char *name, char *text, size_t size);

@@ -47,6 +47,8 @@ static void judge(hal_climb *climb, const hal_found *found, uint32_t index)
     describe(found, text, sizeof text);
     if (code == 0)
         hal_climb_note(climb, "%s", text);
+    else if (!is_vital(climb->family, index) && hal_climb_is_emulated(climb))
+        hal_climb_note(climb, "emulated: it goes without %s", found->name);
     else if (!is_vital(climb->family, index))
         hal_climb_find(climb, code == 502 ? 502 : 509, "%s", text);
     else

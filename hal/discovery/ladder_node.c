@@ -110,15 +110,6 @@ static void judge_untold(hal_climb *climb)
         hal_climb_find(climb, 301, "no %s for it", climb->family->nodes);
 }
 
-/* What a test computes in place of a device has nothing of it but the library. */
-static bool is_emulated(const hal_topology_device *device)
-{
-    for (uint32_t i = 0; i < device->n_features; i++)
-        if (strcmp(device->features[i], "emulated") == 0)
-            return true;
-    return false;
-}
-
 void hal_rung_node(hal_climb *climb)
 {
     const hal_topology_device *device = hal_climb_device(climb);
@@ -129,7 +120,7 @@ void hal_rung_node(hal_climb *climb)
         hal_climb_skip(climb, "used without a node of its own");
         return;
     }
-    if (is_emulated(device)) {
+    if (hal_climb_is_emulated(climb)) {
         hal_climb_skip(climb, "emulated: its library needs no node");
         return;
     }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The emulated CUDA driver under the tools: its devices, which are told as emulated wherever results are."""
 import json
+import pathlib
 import shutil
+import tempfile
 
 from support import Skipped, case, expect, variants
 
@@ -30,6 +32,14 @@ def emulated_devices_are_gpu0_and_gpu1(t):
         expect("emulated" in device["features"], f"{device['features']}")
 
 
+@case
+def doctor_finds_emulated_devices_in_order(t):
+    found = gpus(t)
+    expect([(d["state"], d["reason"]) for d in found] == [("ready", None)] * 2, f"{found}")
+    text = emulated(t, "hal-info", "doctor", "gpu0").out
+    expect("libhal_cuda.so is in order" in text and "emulated: it goes" in text and "  fail" not in text, text)
+
+
 @variants(("the second alone", "1", ["0000:e2:00.0"]), ("the other way round", "1,0", ["0000:e1:00.0", "0000:e2:00.0"]),
           ("none", "-1", []))
 def emulated_devices_that_are_visible(t, visible, addresses):
@@ -51,10 +61,11 @@ def emulated_driver_without_devices(t):
 
 @case
 def emulated_cuda_runs_installed_commands_with_their_own_plugins(t):
-    command = t.path("command")
-    command.write_text("#!/bin/sh\necho \"${HAL_PLUGIN_PATH:-none}\"\necho \"$LD_LIBRARY_PATH\"\n")
-    command.chmod(0o755)
-    result = emulated(t, command, HAL_PLUGIN_PATH=None, HAL_PROBE=None)
+    with tempfile.TemporaryDirectory() as elsewhere:   # what the tests keep lies in the build tree
+        command = pathlib.Path(elsewhere, "command")
+        command.write_text("#!/bin/sh\necho \"${HAL_PLUGIN_PATH:-none}\"\necho \"$LD_LIBRARY_PATH\"\n")
+        command.chmod(0o755)
+        result = emulated(t, command, HAL_PLUGIN_PATH=None, HAL_PROBE=None)
     lines = result.out.splitlines()
     expect(result.code == 0 and lines[0] == "none", result.out)
     expect(lines[1].split(":")[0] == str(t.build / "tests/emulated/lib"), result.out)
@@ -63,3 +74,15 @@ def emulated_cuda_runs_installed_commands_with_their_own_plugins(t):
 @case
 def emulated_cuda_says_how_it_is_used(t):
     expect(shutil.which("sh") and emulated(t).code == 2, "no command is a usage error")
+
+
+@case
+def traces_of_emulated_devices_tell_operators(t):
+    trace = t.path("trace.json")
+    command = ("op", "--op", "matmul", "--m", 64, "--n", 48, "--k", 32, "--dtype", "f32", "--steps", 2, "--device", "gpu0")
+    expect(emulated(t, "hal-bench", *command, HAL_TRACE=trace).code == 0, "hal-bench op fails on gpu0")
+    told = emulated(t, "hal-bench", "roofline", "--quick", "--bytes", 1 << 20, "--json", trace)
+    rows = [line for line in told.lines() if line["event"] == "operator"]
+    (row,) = [line for line in rows if line["op"] == "matmul"]
+    expect(row["device"] == "gpu0" and row["dtype"] == "f32" and row["flops"] == 2 * 64 * 48 * 32 * row["calls"], f"{row}")
+    expect(all(line["op"] for line in rows), f"an op is not told: {rows}")

@@ -28,7 +28,7 @@ static void nothing_is_wrong_with_a_whole_machine(void **state)
         const hal_topology_device *device = hal_topology_device_at(topology, i);
         uint32_t good = device->kind == HAL_DEVICE_CPU   ? HAL_USABLE_READY
                         : device->kind == HAL_DEVICE_NIC ? HAL_USABLE_NOT_PROBED
-                                                         : HAL_USABLE_NO_BACKEND;
+                                                         : usable_when_whole(device);
         assert_int_equal(device->usability, good);
         for (uint32_t k = 0; k < device->n_rungs; k++) {
             assert_true(device->rungs[k].status == HAL_RUNG_OK || device->rungs[k].status == HAL_RUNG_SKIP);
@@ -219,7 +219,7 @@ static void a_container_with_some_of_the_devices(void **state)
     add(draft, second);
     assert_ok(hal_ladder_climb(files, draft));
     hal_topology *topology = sealed(draft);
-    assert_int_equal(hal_topology_device_at(topology, 0)->usability, HAL_USABLE_NO_BACKEND);
+    assert_int_equal(hal_topology_device_at(topology, 0)->usability, HAL_USABLE_NOT_PROBED);
     assert_int_equal(hal_topology_device_at(topology, 1)->usability, HAL_USABLE_BROKEN);
     assert_string_equal(hal_topology_device_at(topology, 1)->reason, "D303");
     assert_non_null(strstr(hal_topology_device_at(topology, 1)->reason_text, "docker"));
@@ -558,7 +558,7 @@ static void answers_that_do_no_harm(void **state)
     (void)state;
     hal_topology *topology = answered("\tlibrary\tapi=nvml\tstate=unasked\ttext=no such file\n");
     assert_non_null(strstr(diagnosed(topology, 809 /* D809 */)->evidence, "no such file"));
-    assert_int_equal(hal_topology_device_at(topology, 0)->usability, HAL_USABLE_NO_BACKEND);
+    assert_int_equal(hal_topology_device_at(topology, 0)->usability, HAL_USABLE_DEGRADED);
     hal_topology_release(topology);
     topology = answered(
         "\tlibrary\tapi=nvml\tstate=ok\n\tdevice\tapi=nvml\ttype=gpu\tindex=0\taddress=0000:1b:00.0\n");
@@ -735,7 +735,8 @@ static void families_name_their_backends(void **state)
 {
     (void)state;
     assert_string_equal(hal_family_backend("cpu"), "cpu");
-    assert_string_equal(hal_family_backend("nvidia"), "");
+    assert_string_equal(hal_family_backend("nvidia"), "cuda");
+    assert_string_equal(hal_family_backend("qaic"), "");
     assert_string_equal(hal_family_backend("toaster"), "");
 }
 
@@ -816,7 +817,7 @@ static void trees_without_libraries_accuse_nobody(void **state)
     hal_topology *topology = sealed(draft);
     for (uint32_t i = 0; i < 2; i++) {
         const hal_topology_device *device = hal_topology_device_at(topology, i);
-        assert_int_equal(device->usability, HAL_USABLE_NO_BACKEND);
+        assert_int_equal(device->usability, usable_when_whole(device));
         assert_non_null(strstr(device->rungs[2].evidence, "not recorded"));
         assert_non_null(strstr(device->rungs[4].evidence, "not recorded"));
     }

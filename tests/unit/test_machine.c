@@ -53,7 +53,7 @@ static void assert_says(const char *a, const char *b, const char *c)
             fail_msg("\"%s\" lacks \"%s\"", text, words[i]);
 }
 
-static void devices_without_a_backend_are_listed(void **state)
+static void devices_that_no_backend_claims_are_listed(void **state)
 {
     (void)state;
     static const char *const aliases[] = {"gpu0", "gpu1", "gpu2", "gpu3"};
@@ -72,9 +72,23 @@ static void devices_without_a_backend_are_listed(void **state)
         assert_true(info.memory >= hal_memory_count(instance));
         assert_string_not_equal(info.reason, "");
         assert_int_equal(strncmp(info.reason, "D402: ", 6) == 0, i == 3);
-        assert_int_equal(strncmp(info.reason, "D1001: ", 7) == 0, i != 3);
+        assert_int_equal(strncmp(info.reason, "no backend of hal claims it", 27) == 0, i != 3);
         hal_device_release(device);
     }
+    hal_instance_release(instance);
+}
+
+static void families_without_a_backend_say_so(void **state)
+{
+    (void)state;
+    hal_instance *instance = instance_of("mi300x-8");
+    hal_device *device;
+    hal_device_info info;
+    assert_ok(hal_device_get(instance, 0, &device));
+    hal_device_describe(device, &info);
+    assert_int_equal(info.state, HAL_DEVICE_ABSENT);
+    assert_int_equal(strncmp(info.reason, "D1001: ", 7), 0);
+    hal_device_release(device);
     hal_instance_release(instance);
 }
 
@@ -250,7 +264,8 @@ static void an_alias_belongs_to_the_backend_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(devices_without_a_backend_are_listed, forget),
+        cmocka_unit_test_teardown(devices_that_no_backend_claims_are_listed, forget),
+        cmocka_unit_test_teardown(families_without_a_backend_say_so, forget),
         cmocka_unit_test_teardown(finding_an_absent_one_says_why, forget),
         cmocka_unit_test_teardown(what_is_not_there_names_what_is_absent, forget),
         cmocka_unit_test_teardown(every_use_is_refused, forget),
