@@ -450,7 +450,7 @@ check-opencl: all $(HAL_PAIR_TESTS)
 
 # The cuda backend on the emulated driver: hal's own kernels and products by cuBLASLt; the first steps of training, also beside
 # other devices; sessions and collectives over cpu0 and a CUDA device. Floors as above, of each variant.
-CUDA_FLOORS = kernels:quick:4166 library:quick:100 kernels:full:15555 library:full:300
+CUDA_FLOORS = kernels:quick:4166 library:quick:116 kernels:full:15555 library:full:647
 check-cuda: all $(HAL_PAIR_TESTS)
 	@$(HAL_TOOL_ENVIRONMENT) PYTHON='$(PYTHON)' top_srcdir='$(abs_top_srcdir)' FLOORS='$(CUDA_FLOORS)' \
 	  $(SHELL) $(top_srcdir)/tests/cuda/matrix.sh $(LIST)
