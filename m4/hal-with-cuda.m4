@@ -52,6 +52,7 @@ hal_reason_nvcc="$NVCC"
 AS_IF([test "x$NVCC" = xno || test $hal_have_cuda = no], [NVCC=no hal_reason_nvcc="kernels of cuda are compiled at run time, by NVRTC"],
     [test "x$cross_compiling" = xyes], [NVCC=no hal_reason_nvcc="cross compiling"])
 HAL_CUDA_ARCHS
+HAL_CUDA_NVTX
 AM_CONDITIONAL([HAVE_CUDA], [test $hal_have_cuda = yes])
 AM_CONDITIONAL([HAVE_NVCC], [test "x$NVCC" != xno])
 HAL_REPORT([cuda], [$hal_have_cuda], [$hal_reason_cuda])
@@ -75,6 +76,18 @@ AS_IF([test "x$NVCC" != xno], [
             [AC_MSG_ERROR([CUDA_ARCHS=$CUDA_ARCHS: $NVCC does not know $hal_arch; it knows: `echo $hal_codes`])])
     done])
 AS_CASE([$CUDA_MODULES], [''|/*], [], [AC_MSG_ERROR([CUDA_MODULES=$CUDA_MODULES: expected an absolute directory])])
+])
+
+# HAL_CUDA_NVTX: HAVE_NVTX, whether the header for ranges of profilers is beside cuda.h. Nothing is linked.
+AC_DEFUN([HAL_CUDA_NVTX], [
+hal_have_nvtx=no
+AS_IF([test $hal_have_cuda = yes], [
+    hal_saved_CPPFLAGS=$CPPFLAGS
+    CPPFLAGS="$CUDA_CFLAGS $CPPFLAGS"
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <nvtx3/nvToolsExt.h>]], [[nvtxRangePop();]])], [hal_have_nvtx=yes])
+    CPPFLAGS=$hal_saved_CPPFLAGS
+    HAL_REPORT([nvtx], [$hal_have_nvtx], [names of operators in profilers: nvtx3/nvToolsExt.h beside cuda.h])])
+AM_CONDITIONAL([HAVE_NVTX], [test $hal_have_nvtx = yes])
 ])
 
 # The folder nvcc stands in may be one of links or of wrappers, and then says nothing.

@@ -16,6 +16,11 @@ static hal_cuda_blas_use blas_use(const char *text) {
     return strcmp(text, "off") == 0 ? HAL_CUDA_BLAS_OFF : strcmp(text, "all") == 0 ? HAL_CUDA_BLAS_ALL : HAL_CUDA_BLAS_LARGE;
 }
 
+/* NVTX finds its listener by this variable, which profilers set for what they start. */
+static bool ranges_wanted(const char *text) {
+    return text ? strcmp(text, "on") == 0 : secure_getenv("NVTX_INJECTION64_PATH") != NULL;
+}
+
 static hal_status cuda_open(const hal_host *host, void **out) {
     hal_cuda_state *state = calloc(1, sizeof *state);
     if (!state) return hal_cuda_no_memory(host, "starting");
@@ -24,6 +29,7 @@ static hal_status cuda_open(const hal_host *host, void **out) {
     state->primitives_only = option_set(host, "primitives_only");
     state->graphs = !graphs || strcmp(graphs, "off") != 0;
     state->blas = blas_use(secure_getenv("HAL_CUDA_BLAS"));
+    state->ranged = ranges_wanted(secure_getenv("HAL_CUDA_RANGES"));
     /* a host older than the hook has a shorter table */
     state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
     pthread_mutex_init(&state->lock, NULL);

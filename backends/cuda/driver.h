@@ -30,6 +30,8 @@ typedef enum hal_cuda_blas_use { HAL_CUDA_BLAS_OFF, HAL_CUDA_BLAS_LARGE, HAL_CUD
 typedef struct hal_cuda_state {
     const hal_host *host;
     bool primitives_only, traced;
+    /* A profiler listens to ranges (range.h): operators are told to it one by one. */
+    bool ranged;
     /* HAL_CUDA_GRAPHS is not "off". */
     bool graphs;
     hal_cuda_blas_use blas;

@@ -93,7 +93,7 @@ static hal_cuda_program *create(hal_cuda_device *device, const hal_description *
     pthread_mutex_init(&p->lock, NULL);
     p->chain = hal_portable_chain_create(&driver, d, &device->traits);
     p->places = calloc((size_t)d->n_bindings + 1, sizeof *p->places);
-    p->graphless = device->state->traced || !device->state->graphs;
+    p->graphless = device->state->traced || device->state->ranged || !device->state->graphs;
     if (p->chain && p->places) return p;
     program_free(p);
     return NULL;

@@ -48,12 +48,12 @@ static CUresult launch_each(hal_cuda_job *j, const hal_cuda_program *p, uint32_t
     return e;
 }
 
-/* The same, with a mark behind each op, and a range around it. */
+/* The same, with a range around each op, and a mark behind it for a trace. */
 static CUresult launch_marked(hal_cuda_job *j, const hal_cuda_program *p, uint32_t *at) {
     const hal_portable_chain *c = p->chain;
     j->n_marks = 0;
-    if (!hal_cuda_trace_prepare(j, c->description->n_ops)) return launch_each(j, p, at);
-    CUresult e = hal_cuda_trace_mark(j, UINT32_MAX);
+    const bool traced = j->queue->device->state->traced && hal_cuda_trace_prepare(j, c->description->n_ops);
+    CUresult e = traced ? hal_cuda_trace_mark(j, UINT32_MAX) : CUDA_SUCCESS;
     for (*at = 0; *at < c->n_steps && e == CUDA_SUCCESS;) {
         const uint32_t op = c->steps[*at].op;
         hal_cuda_range_begin(hal_cuda_trace_name(j->queue->device, c->description, op));
@@ -62,7 +62,7 @@ static CUresult launch_marked(hal_cuda_job *j, const hal_cuda_program *p, uint32
             *at += e == CUDA_SUCCESS;
         }
         hal_cuda_range_end();
-        if (e == CUDA_SUCCESS) e = hal_cuda_trace_mark(j, op);
+        if (e == CUDA_SUCCESS && traced) e = hal_cuda_trace_mark(j, op);
     }
     return e;
 }
@@ -74,7 +74,8 @@ static CUresult launch_all(hal_cuda_job *j, hal_cuda_program *p, uint32_t *at) {
     if (p->runs < 2) p->runs++;
     if (e != CUDA_SUCCESS) return e;
     if (p->graph) return launch_graph(j->queue, p);
-    return j->queue->device->state->traced ? launch_marked(j, p, at) : launch_each(j, p, at);
+    const hal_cuda_state *state = j->queue->device->state;
+    return state->traced || state->ranged ? launch_marked(j, p, at) : launch_each(j, p, at);
 }
 
 /* The next submission in another queue waits for this one. */

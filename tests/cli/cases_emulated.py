@@ -86,3 +86,20 @@ def traces_of_emulated_devices_tell_operators(t):
     (row,) = [line for line in rows if line["op"] == "matmul"]
     expect(row["device"] == "gpu0" and row["dtype"] == "f32" and row["flops"] == 2 * 64 * 48 * 32 * row["calls"], f"{row}")
     expect(all(line["op"] for line in rows), f"an op is not told: {rows}")
+
+
+@case
+def emulated_devices_tell_a_profiler_of_operators_by_name(t):
+    listener = t.build / "tests/emulated/lib/listener.so"
+    if not listener.exists():
+        raise Skipped("nvtx3/nvToolsExt.h is not beside cuda.h")
+    told = t.path("ranges")
+    step = ("hal-run", "train", "--text", t.text, "--batch", 2, "--context", 16, "--steps", 2, "--devices", "gpu0", "--quiet")
+    emulated(t, *step, NVTX_INJECTION64_PATH=listener, HAL_TEST_RANGES=told)
+    lines = told.read_text().splitlines()
+    names = {line.removeprefix("begin ") for line in lines if line.startswith("begin ")}
+    expect(len(lines) == 2 * sum(line.startswith("begin ") for line in lines), "a range is not ended")
+    expect(any(name.startswith("block.0.") for name in names), f"no block among {sorted(names)[:20]}")
+    told.unlink()
+    emulated(t, *step, NVTX_INJECTION64_PATH=listener, HAL_TEST_RANGES=told, HAL_CUDA_RANGES="off")
+    expect(not told.exists() or not told.read_text(), "ranges are told although they are off")

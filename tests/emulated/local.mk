@@ -48,7 +48,7 @@ HAL_EMULATED_CUBLASLT_SOURCES = \
 	tests/emulated/gemm.h \
 	tests/emulated/service.h
 
-EXTRA_DIST += $(HAL_EMULATED_SOURCES) $(HAL_EMULATED_CUBLASLT_SOURCES) tests/emulated/nvrtc.c tests/emulated/emulated-cuda.in
+EXTRA_DIST += tests/emulated/listener.c $(HAL_EMULATED_SOURCES) $(HAL_EMULATED_CUBLASLT_SOURCES) tests/emulated/nvrtc.c tests/emulated/emulated-cuda.in
 CLEANFILES += tests/emulated-cuda
 
 if HAVE_CUDA
@@ -59,6 +59,9 @@ HAL_EMULATED_ALL = $(HAL_EMULATED_LIBS) tests/emulated-cuda
 if HAVE_CUBLASLT
 HAL_EMULATED_LIBS += tests/emulated/lib/libcublasLt.so.13
 noinst_LTLIBRARIES += libemulated_cublaslt.la
+endif
+if HAVE_NVTX
+HAL_EMULATED_ALL += tests/emulated/lib/listener.so
 endif
 if HAVE_CMOCKA
 HAL_EMULATED_TESTS += \
@@ -98,6 +101,11 @@ tests/emulated/lib/libnvrtc.so.13: libemulated_nvrtc.la
 # it has the driver that is there do the work
 tests/emulated/lib/libcublasLt.so.13: libemulated_cublaslt.la tests/emulated/lib/libcuda.so.1
 	$(emulated_link)
+
+# Of no library: a profiler, as NVTX sees one.
+tests/emulated/lib/listener.so: tests/emulated/listener.c
+	$(AM_V_CCLD)$(MKDIR_P) $(@D) && $(CC) $(AM_CFLAGS) $(CUDA_CFLAGS) $(CFLAGS) -fPIC -shared $(LDFLAGS) $(AM_LDFLAGS) -o $@.new \
+	  $(top_srcdir)/tests/emulated/listener.c && mv $@.new $@
 
 tests/emulated-cuda: $(top_srcdir)/tests/emulated/emulated-cuda.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) tests && sed -e 's|@tree@|$(abs_top_builddir)|' $(top_srcdir)/tests/emulated/emulated-cuda.in >$@.new && \

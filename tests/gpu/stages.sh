@@ -249,7 +249,7 @@ profile() {
     profiler=$(find_tool nsys /usr/local/cuda*/bin /opt/nvidia/nsight-systems/*/bin) || { text="no nsys here"; return 77; }
     [ "$emulated" = no ] || [ -n "${HAL_GPU_CHECK_EMULATED-}" ] || { text="nsys profiles hardware, and this device is emulated"; return 77; }
     # shellcheck disable=SC2046
-    timed "$profiler" profile --force-overwrite true --trace cuda,nvtx --output "$work/profile" "$bin/hal-bench" train \
+    timed env HAL_CUDA_RANGES=on "$profiler" profile --force-overwrite true --trace cuda,nvtx --output "$work/profile" "$bin/hal-bench" train \
         --device "$gpu" --json --steps 5 $(size '--model gpt2 --dtype bf16 --batch 16 --context 1024' '--model char --batch 1 --context 8') >"$work/nsys" 2>&1
     status=$?
     cat "$work/nsys"

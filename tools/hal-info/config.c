@@ -25,6 +25,7 @@ static const variable variables[] = {
     {"HAL_OPENCL_TUNE", "measured once", "off or small: tiles of products are not measured, and large or small"},
     {"HAL_CUDA_BLAS", "on", "off or all: which products of CUDA devices cuBLASLt gets, if not the large ones"},
     {"HAL_CUDA_GRAPHS", "on", "off: launches of a program are handed to CUDA devices one by one"},
+    {"HAL_CUDA_RANGES", "a profiler's wish", "on or off: operators of CUDA devices are told to NVTX by name"},
     {"HAL_CACHE_BYTES", "268435456", "bytes of compiled programs kept on disk; 0: none are"},
     {"HAL_FAULT", "none", "script of the fault backend"},
     {"HAL_TRACE", "none", "file a trace is written to"},
