@@ -66,7 +66,6 @@ libhal_cuda_la_LIBADD = libhal_portable.la
 # Modules are named after the text they are made of, so those that are there are kept. `make modules LIST=full` compiles what
 # the full list of cases needs, with code for each generation of devices that nvcc knows, or for ARCHS="80 90".
 HAL_MODULES_LIST = quick
-HAL_MODULES_MAKE = $(MAKE) --no-print-directory -f '$(abs_top_srcdir)/backends/cuda/modules.mk' NVCC='$(NVCC)'
 EXTRA_PROGRAMS += backends/cuda/write_modules
 backends_cuda_write_modules_SOURCES = backends/cuda/write_modules.c
 if HAVE_NVCC
@@ -74,8 +73,8 @@ backends/cuda/modules.c: ops/portable/write_texts$(EXEEXT) backends/cuda/write_m
 		backends/cuda/modules.mk backends/cuda/module.sh Makefile
 	$(AM_V_GEN)$(MKDIR_P) backends/cuda/modules && \
 	ops/portable/write_texts backends/cuda/modules $(HAL_MODULES_LIST) >/dev/null && \
-	$(HAL_MODULES_MAKE) -C backends/cuda/modules ARCHS='$(CUDA_ARCHS)' \
-	  FROM='$(CUDA_MODULES:%=%/backends/cuda/modules)' && \
+	$(MAKE) --no-print-directory -C backends/cuda/modules -f '$(abs_top_srcdir)/backends/cuda/modules.mk' \
+	  NVCC='$(NVCC)' ARCHS='$(CUDA_ARCHS)' FROM='$(CUDA_MODULES:%=%/backends/cuda/modules)' && \
 	backends/cuda/write_modules backends/cuda/modules >$@.new && mv $@.new $@
 else
 backends/cuda/modules.c: backends/cuda/write_modules$(EXEEXT)
