@@ -2,12 +2,15 @@
 # The tools see only what is installed: headers under hal/ and libhal.
 
 HAL_RUN_SOURCES = \
+	tools/hal-run/decoder.c \
+	tools/hal-run/decoder.h \
 	tools/hal-run/devices.c \
 	tools/hal-run/engine.c \
 	tools/hal-run/engine.h \
 	tools/hal-run/generate.c \
 	tools/hal-run/gpt2.c \
 	tools/hal-run/initialise.c \
+	tools/hal-run/initialise.h \
 	tools/hal-run/llama.c \
 	tools/hal-run/main.c \
 	tools/hal-run/model.c \
@@ -29,6 +32,7 @@ HAL_BENCH_SOURCES = \
 	tools/hal-bench/bench.h \
 	tools/hal-bench/compare.c \
 	tools/hal-bench/compare.h \
+	tools/hal-bench/generate.c \
 	tools/hal-bench/launch.c \
 	tools/hal-bench/launch.h \
 	tools/hal-bench/limits.c \
@@ -163,8 +167,9 @@ hal_run_SOURCES = $(HAL_RUN_SOURCES)
 hal_run_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 hal_run_LDADD = libhal_tools.la libhal.la $(JANSSON_LIBS) $(LIBM)
 
-# hal-bench train runs the very steps of hal-run train.
+# hal-bench train and generate run the very steps of hal-run's.
 HAL_TRAINER_SOURCES = \
+	tools/hal-run/decoder.c \
 	tools/hal-run/engine.c \
 	tools/hal-run/gpt2.c \
 	tools/hal-run/initialise.c \

@@ -48,6 +48,17 @@ def prompt_as_ids_and_as_text_agree(t):
 
 
 @case
+def matrices_in_bf16_write_what_was_learned(t):
+    t.path("text").write_text("winter " * 300)
+    t.good("hal-run", "train", "--model", t.config, "--text", t.path("text"), "--load", t.checkpoint(), "--steps", 80, "--batch", 4,
+           "--context", 32, "--lr", "1e-2", "--eval-every", 0, "--quiet", "--save", t.path("learned"))
+    for dtype in ("f32", "bf16"):
+        done = generate(t, "--load", t.path("learned"), "--prompt", "winter wi", "--tokens", 12, "--temperature", 0, "--dtype", dtype)
+        expect(done["text"] == "winter winter winter ", f"{dtype}: {done['text']!r}")
+    t.bad(2, ["--dtype f16", "f32 and bf16"], "hal-run", "generate", "--load", t.path("learned"), "--dtype", "f16")
+
+
+@case
 def prompt_longer_than_the_context(t):
     ck = t.checkpoint()
     done = generate(t, "--load", ck, "--prompt", "the river " * 20, "--tokens", 5)

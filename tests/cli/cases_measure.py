@@ -244,3 +244,24 @@ def bench_op_says_whether_it_waited_for_each_call(t):
     expect(line["timing"] == "call", "what a device takes apart is no program by itself")
     t.bad(3, ["primitives only"], "hal-bench", "op", *softmax, "--timing", "queued")
     t.bad(2, ["--timing soon: call or queued"], "hal-bench", "op", "--timing", "soon")
+
+
+@variants(("in f32", "f32"), ("in bf16", "bf16"))
+def bench_generate_reads_and_makes_tokens(t, dtype):
+    words = ("--model", t.config, "--dtype", dtype, "--context", 20, "--steps", 10)
+    (line,) = t.good("hal-bench", "generate", *words, "--json").lines()
+    expect((line["device"], line["dtype"], line["prompt"], line["tokens"], line["emulated"]) == ("cpu0", dtype, 20, 10, False), f"{line}")
+    for way, tokens in (("prefill", 20), ("decode", 1)):
+        expect(abs(line[f"{way}_tokens_per_second"] * line[f"{way}_seconds"] / tokens - 1) < 1e-6, f"{line}")
+    expect(0 < line["launch_seconds"] < line["decode_seconds"] and line["programs"] == 1 and line["graphs"] == 0, f"{line}")
+    expect("tokens/s" in t.good("hal-bench", "generate", *words).out, "in words")
+
+
+@variants(
+    ("model", 3, ["unknown model", "nope"], "--model", "nope"),
+    ("dtype", 2, ["--dtype f16: f32 or bf16"], "--dtype", "f16"),
+    ("number of tokens", 2, ["--steps 9999", "4096"], "--steps", 9999),
+    ("device", 3, ["gpu9"], "--device", "gpu9"),
+)
+def bench_generate_refuses_a_wrong(t, code, says, *words):
+    t.bad(code, says, "hal-bench", "generate", *words)

@@ -37,6 +37,9 @@ def train_prints_the_documented_json(t):
 def bench_train_prints_the_documented_json(t):
     (done,) = t.good("hal-bench", "train", "--model", "char", "--batch", 2, "--context", 16, "--steps", 3, "--json").lines()
     judge_done(done, 3, ["cpu0"], unknown=["val_loss"])  # its tokens are random
+    (done,) = t.good("hal-bench", "train", "--model", t.config, "--batch", 2, "--context", 16, "--steps", 3, "--json").lines()
+    judge_done(done, 3, ["cpu0"], unknown=["val_loss"])
+    t.bad(3, ["none.json"], "hal-bench", "train", "--model", "none.json")
 
 
 @case

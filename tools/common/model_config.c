@@ -145,6 +145,19 @@ void train_options_default(const model_config *model, train_options *out)
     }
 }
 
+int model_config_named(const char *name, model_config *out_model, train_options *out_train, tool_error *err)
+{
+    const size_t n = strlen(name);
+    if (n < 5 || strcmp(name + n - 5, ".json") != 0) {
+        return model_config_preset(name, out_model, out_train, err);
+    }
+    int code = model_config_load(name, out_model, err);
+    if (!code) {
+        train_options_default(out_model, out_train);
+    }
+    return code;
+}
+
 double train_options_rate(const train_options *options, uint64_t step)
 {
     if (step < options->warmup) {

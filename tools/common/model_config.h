@@ -82,6 +82,9 @@ int model_config_parse(const char *text, size_t bytes, const char *where, model_
  * positions. */
 void train_options_default(const model_config *model, train_options *out);
 
+/* What people call a model: NAME.json is the configuration in that file, with the defaults of its kind; else a preset. */
+int model_config_named(const char *name, model_config *out_model, train_options *out_train, tool_error *err);
+
 /* Check a filled config (after overrides): ranges, kv_heads divides heads, heads divide width... */
 int model_config_check(const model_config *model, const char *where, tool_error *err);
 

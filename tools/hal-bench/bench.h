@@ -26,8 +26,10 @@ typedef struct bench_options {
 /* Times a matmul (m, n, k), a row over m x n, or any row over the operands that --in names; flop/s and bytes/s. Calls that wait
  * each, or launches that are queued and waited for together. */
 int bench_op(const bench_options *options, tool_error *err);
-/* Training steps of a preset on random tokens; the same keys as hal-run train's last line. */
+/* Training steps of a model on random tokens; the same keys as hal-run train's last line. */
 int bench_train(const bench_options *options, tool_error *err);
+/* A prompt of --context tokens and --steps more of a model of random weights: tokens a second, and the host's time of a launch. */
+int bench_generate(const bench_options *options, tool_error *err);
 /* What hal itself costs, on the null backend: hal_run, submit, a session step of 1,000 ops, start. */
 int bench_overhead(const bench_options *options, tool_error *err);
 /* Bandwidth and latency of a device's memory. */
@@ -37,6 +39,8 @@ int bench_link(const bench_options *options, tool_error *err);
 /* Each operator of traced runs beside the limits of its device. */
 int bench_roofline(const bench_options *options, tool_error *err);
 
+/* What a model computes its products in. */
+int bench_model_dtype(const bench_options *options, hal_dtype *dtype, tool_error *err);
 /* The instance with the plugins that were asked for. */
 int bench_open(const bench_options *options, hal_instance **instance, tool_error *err);
 /* Seconds of the monotonic clock. */

@@ -11,12 +11,14 @@
 static const char help[] =
     "usage: hal-bench op [--op NAME] [--m N] [--n N] [--k N] [--dtype T | --in T:SIZES]... [--attr NAME=VALUE]...\n"
     "               [--timing call|queued] [--device ID] [--steps N] [--json]\n"
-    "       hal-bench train [--model char|small|gpt2|llama] [--dtype f32|bf16] [--batch N] [--context N] [--steps N] [--json]\n"
+    "       hal-bench train [--model char|small|gpt2|llama|CONFIG.json] [--dtype f32|bf16] [--batch N] [--context N] [--steps N]\n"
+    "               [--device ID] [--json]\n"
+    "       hal-bench generate [--model NAME] [--dtype f32|bf16] [--context N] [--steps N] [--device ID] [--json]\n"
     "       hal-bench overhead [--steps N] [--json]\n"
     "       hal-bench mem [--device ID] [--bytes N] [--quick] [--save[=FILE]] [--compare FILE] [--json]\n"
     "       hal-bench link [--from ID] [--to ID] [--bytes N] [--quick] [--save[=FILE]] [--compare FILE] [--json]\n"
     "       hal-bench roofline [--html FILE] [--limits FILE] [--device ID] [--bytes N] [--quick] [--json] TRACE...\n"
-    "       --deadline SECONDS      longest wait for one call of op, one step of train\n"
+    "       --deadline SECONDS      longest wait for one call of op, one step of train or generate\n"
     "       --plugin-dir DIR[:DIR]  look for backends there first (absolute paths)\n"
     "       --help, --version       this text; the version\n"
     "Exit codes: 0 ok, 1 internal, 2 usage, 3 not found or does not fit, 4 degraded, 6 deadline.\n";
@@ -90,7 +92,8 @@ typedef struct verb {
 } verb;
 
 static const verb verbs[] = {
-    {"op", bench_op, false, false}, {"train", bench_train, false, false}, {"overhead", bench_overhead, false, false},
+    {"op", bench_op, false, false}, {"train", bench_train, false, false}, {"generate", bench_generate, false, false},
+    {"overhead", bench_overhead, false, false},
     {"mem", bench_mem, true, false}, {"link", bench_link, true, false}, {"roofline", bench_roofline, false, true},
 };
 
@@ -105,7 +108,7 @@ static int check_use(const bench_options *o, const verb *v, tool_error *err) {
         return tool_fail(err, TOOL_BAD_INPUT, "--%s belongs to mem and link; see --help", o->save ? "save" : "compare");
     if ((o->html || o->limits) && !(v && v->reads))
         return tool_fail(err, TOOL_BAD_INPUT, "--%s belongs to roofline; see --help", o->html ? "html" : "limits");
-    if (!v || (o->n_paths && !v->reads)) return tool_fail(err, TOOL_BAD_INPUT, "one verb is needed: op, train, overhead, mem, link or roofline; see --help");
+    if (!v || (o->n_paths && !v->reads)) return tool_fail(err, TOOL_BAD_INPUT, "one verb is needed: op, train, generate, overhead, mem, link or roofline; see --help");
     return TOOL_OK;
 }
 

@@ -26,11 +26,17 @@ static int random_tokens(uint32_t vocabulary, dataset **out, tool_error *err) {
     return code;
 }
 
+int bench_model_dtype(const bench_options *o, hal_dtype *dtype, tool_error *err) {
+    *dtype = hal_dtype_find(o->dtype);
+    if (*dtype == HAL_F32 || *dtype == HAL_BF16) return TOOL_OK;
+    return tool_fail(err, TOOL_BAD_INPUT, "--dtype %s: f32 or bf16", o->dtype);
+}
+
 static int setup_of(const bench_options *o, trainer_setup *s, tool_error *err) {
-    int code = model_config_preset(o->model, &s->model, &s->train, err);
+    int code = model_config_named(o->model, &s->model, &s->train, err);
     if (code) return code;
-    s->dtype = hal_dtype_find(o->dtype);
-    if (s->dtype != HAL_F32 && s->dtype != HAL_BF16) return tool_fail(err, TOOL_BAD_INPUT, "--dtype %s: f32 or bf16", o->dtype);
+    code = bench_model_dtype(o, &s->dtype, err);
+    if (code) return code;
     if (o->batch) s->train.batch = (uint32_t)o->batch;
     if (o->context) s->train.context = (uint32_t)o->context;
     if (s->train.context > s->model.positions) s->model.positions = s->train.context;

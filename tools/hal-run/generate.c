@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hal-run generate: a prompt goes through one prefill program of the smallest bucket that holds it; then one decode program
- * makes a token a step, with keys and values kept in variables. When the context is full, its newer half is read again. */
+/* hal-run generate: a prompt is read, then a token is made a step. When the context is full, its newer half is read again. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -9,145 +8,50 @@
 
 #include "tools/common/deadline.h"
 #include "tools/common/tokenizer.h"
+#include "tools/hal-run/decoder.h"
 #include "tools/hal-run/state.h"
 #include "tools/hal-run/verbs.h"
 
-/* One program of T tokens. */
-typedef struct chunk {
-    int64_t size;
-    model_graph model;
-    engine_step step;
-    hal_value last, uniform_counter, temperature, top_p, next;
-    int32_t start_now, last_now; /* what a step is fed: here, as the device may still use it when a deadline has passed */
-    int64_t counter_now;
-    float temperature_now, top_p_now;
-} chunk;
-
 typedef struct generator {
     const run_options *options;
-    run_engine engine;
     model_config config;
-    model_parameter *parameters;
-    size_t count;
+    decoder decoder;
     tokenizer *codec;
-    chunk decode, prefill[16];
-    uint32_t n_prefill;
-    int32_t *ids, *positions;   /* the whole text so far; one chunk's positions */
+    int32_t *ids;                 /* the whole text so far */
     uint64_t n_ids, capacity;
-    int64_t cached;             /* tokens in the caches */
-    uint64_t first;             /* index in ids of the first cached token */
-    int32_t next;               /* the token that a step makes */
+    uint64_t first;               /* index in ids of the first cached token */
     uint64_t prompt_compilations; /* programs compiled when the prompt had been read */
-    uint64_t prefills, prefilled; /* how often a text was read, and the tokens of the last time */
-    double prefill_seconds;       /* of the last time: the first one also compiles */
+    uint64_t prefilled;           /* tokens that were read the last time */
+    double prefill_seconds;       /* that it took */
+    bool prefill_warm;            /* by a program that was there */
     double *token_seconds;        /* of each decoded token */
     size_t n_token_seconds;
 } generator;
 
-/* Random number for the token that a step makes, from the operator `random`. */
-static hal_value uniform(chunk *c, uint64_t seed) {
-    const int64_t size[] = {1};
-    const hal_attr attrs[] = {{.name = "seed", .i = (int64_t)seed}, {.name = "shape", .list = size, .n = 1}};
-    hal_value u = HAL_NO_VALUE;
-    c->uniform_counter = hal_graph_input(c->model.graph, "counter", HAL_I64, 0, NULL);
-    hal_graph_op(c->model.graph, "random", attrs, 2, &c->uniform_counter, 1, &u, 1);
-    return u;
-}
-
-static int build(generator *g, int64_t size, chunk *c, tool_error *err) {
-    model_graph *m = &c->model;
-    const hal_dim tokens[] = {hal_dim_constant(1), hal_dim_constant(size)};
-    *m = (model_graph){.config = &g->config, .dtype = HAL_F32, .batch = 1, .context = g->config.positions,
-                       .parameters = g->parameters, .count = g->count, .cached = true};
-    c->size = size;
-    int code = model_fail(err, hal_graph_create(NULL, &m->graph), "creating a graph");
-    if (!code) code = model_declare(m, err);
-    if (code) return code;
-    m->tokens = hal_graph_input(m->graph, "tokens", HAL_I32, 2, tokens);
-    m->positions = hal_graph_input(m->graph, "positions", HAL_I32, 1, tokens + 1);
-    m->start = hal_graph_input(m->graph, "start", HAL_I32, 0, NULL);
-    c->last = hal_graph_input(m->graph, "last", HAL_I32, 0, NULL);
-    c->temperature = hal_graph_input(m->graph, "temperature", HAL_F32, 0, NULL);
-    c->top_p = hal_graph_input(m->graph, "top_p", HAL_F32, 0, NULL);
-    hal_value hidden = hal_graph_gather(m->graph, model_hidden(m), c->last, 1);
-    c->next = hal_graph_sample(m->graph, model_logits(m, hidden), uniform(c, g->options->seed), c->temperature, c->top_p,
-                               g->options->top_k);
-    hal_graph_output(m->graph, c->next);
-    return model_check(m, err);
-}
-
-static int open_chunk(generator *g, int64_t size, chunk *c, tool_error *err) {
-    int code = build(g, size, c, err);
-    if (!code) return engine_prepare(&g->engine, c->model.graph, &c->step, err);
-    hal_graph_release(c->model.graph);
-    return code;
-}
-
-/* Runs tokens ids[from .. from + n) at the end of the caches. */
-static int run_chunk(generator *g, chunk *c, uint64_t from, int64_t n, tool_error *err) {
-    const int64_t tokens[] = {1, c->size}, none[1] = {0};
-    c->start_now = (int32_t)g->cached;
-    c->last_now = (int32_t)(n - 1);
-    c->counter_now = (int64_t)g->n_ids;
-    c->temperature_now = (float)g->options->temperature;
-    c->top_p_now = (float)g->options->top_p;
-    /* Positions beyond the real tokens lie outside the caches, where nothing is stored. */
-    for (int64_t i = 0; i < c->size; i++) g->positions[i] = i < n ? c->start_now + (int32_t)i : (int32_t)g->config.positions;
-    const hal_feed feeds[] = {
-        engine_feed(c->model.tokens, HAL_I32, 2, tokens, g->ids + from), engine_feed(c->model.positions, HAL_I32, 1, tokens + 1, g->positions),
-        engine_feed(c->model.start, HAL_I32, 0, none, &c->start_now), engine_feed(c->last, HAL_I32, 0, none, &c->last_now),
-        engine_feed(c->uniform_counter, HAL_I64, 0, none, &c->counter_now),
-        engine_feed(c->temperature, HAL_F32, 0, none, &c->temperature_now), engine_feed(c->top_p, HAL_F32, 0, none, &c->top_p_now)};
-    const int64_t one[] = {1};
-    hal_fetch fetch = {c->next, hal_tensor_host(&g->next, HAL_I32, 1, one)};
-    int code = engine_run(&c->step, feeds, 7, &fetch, 1, err);
-    if (!code) g->cached += n;
-    return code;
-}
-
-/* The prefill program for n tokens: buckets double from 16 up to the context. */
-static int prefill_for(generator *g, int64_t n, chunk **out, tool_error *err) {
-    int64_t size = 16;
-    while (size < n) size *= 2;
-    if (size > g->config.positions) size = g->config.positions;
-    for (uint32_t i = 0; i < g->n_prefill; i++)
-        if (g->prefill[i].size == size) {
-            *out = &g->prefill[i];
-            return TOOL_OK;
-        }
-    int code = open_chunk(g, size, &g->prefill[g->n_prefill], err);
-    if (code) return code;
-    *out = &g->prefill[g->n_prefill++];
-    return TOOL_OK;
-}
-
 /* Reads the newest n tokens into empty caches. */
 static int prefill(generator *g, int64_t n, tool_error *err) {
-    chunk *c;
-    int code = prefill_for(g, n, &c, err);
-    if (code) return code;
-    g->cached = 0;
     g->first = g->n_ids - (uint64_t)n;
+    const uint32_t programs = g->decoder.n_prefill;
     const int64_t begin = hal_time_now();
-    code = run_chunk(g, c, g->first, n, err);
+    int code = decoder_read(&g->decoder, g->ids + g->first, n, g->n_ids, err);
     g->prefill_seconds = (double)(hal_time_now() - begin) * 1e-9;
     g->prefilled = (uint64_t)n;
-    g->prefills++;
+    g->prefill_warm = programs == g->decoder.n_prefill;
     return code;
 }
 
 static int decode_token(generator *g, uint64_t from, tool_error *err) {
     const int64_t begin = hal_time_now();
-    int code = run_chunk(g, &g->decode, from, 1, err);
+    int code = decoder_next(&g->decoder, g->ids + from, g->n_ids, err);
     g->token_seconds[g->n_token_seconds++] = (double)(hal_time_now() - begin) * 1e-9;
     return code;
 }
 
 static int next_token(generator *g, tool_error *err) {
-    const int64_t context = g->config.positions;
-    const uint64_t unread = g->n_ids - g->first - (uint64_t)g->cached;
-    if (g->cached == 0) return prefill(g, g->n_ids < (uint64_t)context ? (int64_t)g->n_ids : context, err);
-    if (g->cached + 1 > context) return prefill(g, context > 1 ? context / 2 : 1, err);
+    const int64_t context = g->config.positions, cached = g->decoder.cached;
+    const uint64_t unread = g->n_ids - g->first - (uint64_t)cached;
+    if (cached == 0) return prefill(g, g->n_ids < (uint64_t)context ? (int64_t)g->n_ids : context, err);
+    if (cached + 1 > context) return prefill(g, context > 1 ? context / 2 : 1, err);
     return decode_token(g, g->n_ids - unread, err);
 }
 
@@ -195,9 +99,8 @@ static int read_prompt(generator *g, tool_error *err) {
     g->capacity = longest + o->tokens + 1;
     /* A prefill reads a whole bucket: what lies behind the text must be readable, and is not used. */
     g->ids = calloc(g->capacity + 2 * (uint64_t)g->config.positions + 16, sizeof *g->ids);
-    g->positions = calloc(g->config.positions + 16u, sizeof *g->positions);
     g->token_seconds = calloc(o->tokens + 1, sizeof *g->token_seconds);
-    if (!g->ids || !g->positions || !g->token_seconds) return tool_fail(err, TOOL_INTERNAL, "out of memory for %llu tokens", (unsigned long long)g->capacity);
+    if (!g->ids || !g->token_seconds) return tool_fail(err, TOOL_INTERNAL, "out of memory for %llu tokens", (unsigned long long)g->capacity);
     if (o->prompt_ids) return parse_ids(g, o->prompt_ids, err);
     int code = o->prompt ? encode_prompt(g, o->prompt, err) : TOOL_OK;
     if (!code && g->n_ids == 0) code = keep(g, g->config.bos_token >= 0 && g->config.bos_token < g->config.vocabulary ? (int32_t)g->config.bos_token : 0, err);
@@ -208,9 +111,10 @@ static int read_prompt(generator *g, tool_error *err) {
 
 /* Writing a weight that lies packed waits for the device. */
 static int load_weights(generator *g, tool_error *err) {
-    const engine_step *step = &g->decode.step;
+    const decoder *d = &g->decoder;
+    const engine_step *step = &d->decode.step;
     const int64_t begin = hal_time_now();
-    int code = state_load_weights(step->session, g->parameters, g->count, g->options->load, err);
+    int code = state_load_weights(step->session, d->parameters, d->count, d->dtype, g->options->load, err);
     if (code != TOOL_DEADLINE) return code;
     const double waited = (double)(hal_time_now() - begin) * 1e-9;
     return deadline_fail(err, "loading the weights", waited, step->deadline_ms, hal_status_last()->text);
@@ -219,14 +123,13 @@ static int load_weights(generator *g, tool_error *err) {
 static int open_all(generator *g, tool_error *err) {
     const run_options *o = g->options;
     char path[4096];
-    int code = model_config_load(o->load, &g->config, err);
-    if (!code) code = model_parameters(&g->config, &g->parameters, &g->count, err);
+    hal_dtype dtype;
+    int code = run_options_dtype(o, HAL_F32, &dtype, err);
+    if (!code) code = model_config_load(o->load, &g->config, err);
     if (!code && snprintf(path, sizeof path, "%s/tokenizer.json", o->load) < (int)sizeof path && access(path, F_OK) == 0)
         code = tokenizer_load(path, &g->codec, err);
     if (!code) code = read_prompt(g, err);
-    if (!code) code = engine_open(o, &g->engine, err);
-    g->engine.pack_variables = true;
-    if (!code) code = open_chunk(g, 1, &g->decode, err);
+    if (!code) code = decoder_open(o, &g->config, dtype, &g->decoder, err);
     return code ? code : load_weights(g, err);
 }
 
@@ -235,9 +138,9 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Tokens a second: null where nothing was timed. A text that was read once was read with programs that were still compiled. */
+/* Tokens a second: null where nothing was timed. A text that was read by a new program was read while that was compiled. */
 static void put_rates(json_t *root, const generator *g) {
-    const double prefill = g->prefills > 1 && g->prefill_seconds > 0 ? (double)g->prefilled / g->prefill_seconds : 0;
+    const double prefill = g->prefill_warm && g->prefill_seconds > 0 ? (double)g->prefilled / g->prefill_seconds : 0;
     double token = 0;
     if (g->n_token_seconds) {
         qsort(g->token_seconds, g->n_token_seconds, sizeof *g->token_seconds, by_size);
@@ -251,7 +154,7 @@ static int print_json(const generator *g, const char *text, size_t bytes, tool_e
     json_t *ids = json_array(), *root = NULL;
     for (uint64_t i = 0; i < g->n_ids; i++) json_array_append_new(ids, json_integer(g->ids[i]));
     json_t *string = text ? json_stringn(text, bytes) : json_null();
-    const uint64_t compilations = hal_program_compilations(g->engine.instance);
+    const uint64_t compilations = hal_program_compilations(g->decoder.engine.instance);
     root = json_pack("{s:s,s:o,s:o,s:I,s:I}", "event", "done", "ids", ids, "text", string ? string : json_null(), "compilations",
                      (json_int_t)compilations, "compilations_after_prompt",
                      (json_int_t)(g->options->tokens ? compilations - g->prompt_compilations : 0));
@@ -298,16 +201,11 @@ static int generate(generator *g, tool_error *err) {
     int code = open_all(g, err);
     for (uint64_t i = 0; !code && i < g->options->tokens; i++) {
         code = next_token(g, err);
-        if (i == 0) g->prompt_compilations = hal_program_compilations(g->engine.instance);
-        if (!code) code = keep(g, g->next, err);
-        if (!code && g->config.eos_token >= 0 && g->next == (int32_t)g->config.eos_token) break;
+        if (i == 0) g->prompt_compilations = hal_program_compilations(g->decoder.engine.instance);
+        if (!code) code = keep(g, g->decoder.next, err);
+        if (!code && g->config.eos_token >= 0 && g->decoder.next == (int32_t)g->config.eos_token) break;
     }
     return code ? code : print_result(g, err);
-}
-
-static void close_chunk(chunk *c) {
-    engine_release(&c->step);
-    free(c->model.weights);
 }
 
 int verb_generate(const run_options *options, tool_error *err) {
@@ -315,13 +213,9 @@ int verb_generate(const run_options *options, tool_error *err) {
     g.options = options;
     int code = generate(&g, err);
     if (code == TOOL_DEADLINE) return tool_fail_within(err, code, "after %llu tokens", (unsigned long long)g.n_ids);
-    close_chunk(&g.decode);
-    for (uint32_t i = 0; i < g.n_prefill; i++) close_chunk(&g.prefill[i]);
-    engine_close(&g.engine);
+    decoder_close(&g.decoder);
     tokenizer_free(g.codec);
-    free(g.parameters);
     free(g.ids);
-    free(g.positions);
     free(g.token_seconds);
     return code;
 }

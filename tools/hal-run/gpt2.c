@@ -37,8 +37,8 @@ static hal_value mlp(model_graph *model, hal_value x, uint32_t layer) {
 
 hal_value model_gpt2_hidden(model_graph *model) {
     hal_graph *g = model->graph;
-    hal_value x = hal_graph_embedding(g, model_weight(model, "transformer.wte.weight"), model->tokens);
-    x = hal_graph_add(g, x, hal_graph_embedding(g, model_weight(model, "transformer.wpe.weight"), model->positions));
+    hal_value x = model_embedding(model, model_weight(model, "transformer.wte.weight"), model->tokens);
+    x = hal_graph_add(g, x, model_embedding(model, model_weight(model, "transformer.wpe.weight"), model->positions));
     x = model_dropout(model, x);
     for (uint32_t layer = 0; layer < model->config->layers; layer++) {
         hal_graph_push(g, "block.%u", layer);

@@ -42,7 +42,7 @@ static hal_value mlp(model_graph *model, hal_value x, uint32_t layer) {
 
 hal_value model_llama_hidden(model_graph *model) {
     hal_graph *g = model->graph;
-    hal_value x = hal_graph_embedding(g, model_weight(model, "model.embed_tokens.weight"), model->tokens);
+    hal_value x = model_embedding(model, model_weight(model, "model.embed_tokens.weight"), model->tokens);
     for (uint32_t layer = 0; layer < model->config->layers; layer++) {
         hal_graph_push(g, "block.%u", layer);
         x = mlp(model, attention(model, x, layer), layer);

@@ -32,12 +32,15 @@ uint64_t model_parameter_values(const model_parameter *parameter) {
     return n;
 }
 
+hal_dtype model_parameter_dtype(const model_parameter *parameter, hal_dtype matrices) { return parameter->rank == 2 ? matrices : HAL_F32; }
+
 int model_declare(model_graph *model, tool_error *err) {
     model->weights = calloc(model->count, sizeof *model->weights);
     if (!model->weights) return tool_fail(err, TOOL_INTERNAL, "out of memory for %zu parameters", model->count);
     for (size_t i = 0; i < model->count; i++) {
         const model_parameter *p = &model->parameters[i];
-        model->weights[i] = hal_graph_variable(model->graph, p->name, HAL_F32, p->rank, p->size);
+        model->weights[i] = hal_graph_variable(model->graph, p->name, model_parameter_dtype(p, model->rounded ? model->dtype : HAL_F32),
+                                               p->rank, p->size);
     }
     return model_check(model, err);
 }
@@ -53,11 +56,16 @@ hal_value model_weight(const model_graph *model, const char *format, ...) {
     return HAL_NO_VALUE;
 }
 
+hal_value model_embedding(model_graph *model, hal_value weight, hal_value rows) {
+    const hal_value x = hal_graph_embedding(model->graph, weight, rows);
+    return model->rounded && model->dtype != HAL_F32 ? hal_graph_cast(model->graph, x, HAL_F32) : x;
+}
+
 hal_value model_linear(model_graph *model, hal_value x, hal_value weight, bool transposed, hal_value bias, hal_dtype out) {
     hal_graph *g = model->graph;
     hal_value in[2] = {x, weight}, y = HAL_NO_VALUE;
-    if (model->dtype != HAL_F32)
-        for (int i = 0; i < 2; i++) in[i] = hal_graph_cast(g, in[i], model->dtype);
+    if (model->dtype != HAL_F32) in[0] = hal_graph_cast(g, x, model->dtype);
+    if (model->dtype != HAL_F32 && !model->rounded) in[1] = hal_graph_cast(g, weight, model->dtype);
     const hal_attr attrs[] = {{.name = "transpose_b", .i = transposed}, {.name = "dtype", .s = "f32"}};
     hal_graph_op(g, "matmul", attrs, 2, in, 2, &y, 1);
     if (bias.id) y = hal_graph_add(g, y, bias);

@@ -31,10 +31,11 @@ uint64_t model_parameter_values(const model_parameter *parameter);
 typedef struct model_graph {
     const model_config *config;
     hal_dtype dtype; /* of matmul inputs: HAL_F32 or HAL_BF16; everything else is f32 */
+    bool rounded;    /* matrices are kept in `dtype` as well, for who does not train them */
     int64_t batch, context;
     double dropout;
     hal_graph *graph;
-    hal_value *weights; /* f32 variables, in the order of model_parameters */
+    hal_value *weights; /* variables, in the order of model_parameters */
     const model_parameter *parameters;
     size_t count;
     hal_value tokens, targets, positions, counter, start; /* inputs; id 0 where a builder has none */
@@ -42,10 +43,14 @@ typedef struct model_graph {
     bool cached;                                          /* attention through key/value caches of `context` rows */
 } model_graph;
 
+/* What a parameter is kept in. */
+hal_dtype model_parameter_dtype(const model_parameter *parameter, hal_dtype matrices);
 /* Declares every parameter as a variable. */
 int model_declare(model_graph *model, tool_error *err);
 /* The variable of that name; every name asked for is in the table. */
 hal_value model_weight(const model_graph *model, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Rows of the table `weight`, in f32. */
+hal_value model_embedding(model_graph *model, hal_value weight, hal_value rows);
 /* y = x W (+ bias), x [.., in], W [in, out] or, transposed, [out, in]; inputs rounded to the matmul dtype, f32 sums.
  * The result is rounded to `out`. */
 hal_value model_linear(model_graph *model, hal_value x, hal_value weight, bool transposed, hal_value bias, hal_dtype out);

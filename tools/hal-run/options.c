@@ -76,7 +76,7 @@ const char *run_options_help(void) {
            "               [--accumulate N] [--seed N] [--eval-every N] [--devices a,b] [--pin REGEX=DEVICE]...\n"
            "               [--save DIR] [--resume DIR] [--plot FILE.svg] [--primitives-only] [--json] [--quiet]\n"
            "       hal-run generate --load DIR [--prompt TEXT | --prompt-ids LIST] [--tokens N] [--temperature X]\n"
-           "               [--top-k N] [--top-p X] [--seed N] [--devices a,b] [--json]\n"
+           "               [--dtype f32|bf16] [--top-k N] [--top-p X] [--seed N] [--devices a,b] [--json]\n"
            "       --deadline SECONDS      longest wait for one step of train or generate; then exit code 6\n"
            "       --plugin-dir DIR[:DIR]  look for backends there first (absolute paths)\n"
            "       --help, --version       this text; the version\n"

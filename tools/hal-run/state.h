@@ -6,9 +6,10 @@
 
 #include "tools/hal-run/trainer.h"
 
-/* Fills the session's parameters from the weights in DIR or a file. Every tensor of the model must be there with its shape;
+/* Fills the session's parameters, whose matrices are kept in that dtype, from the weights in DIR or a file. Every tensor of the model must be there with its shape;
  * f64, f32, f16 and bf16 are converted; a value that is not finite is TOOL_BAD_INPUT with its index. */
-int state_load_weights(hal_session *session, const model_parameter *parameters, size_t count, const char *path, tool_error *err);
+int state_load_weights(hal_session *session, const model_parameter *parameters, size_t count, hal_dtype matrices, const char *path,
+                       tool_error *err);
 /* What a checkpoint's training_state says: everything trainer_open needs, and the step. */
 int state_read_setup(const char *dir, trainer_setup *setup, uint64_t *step, tool_error *err);
 /* Fills the moments of a trainer whose parameters were loaded. */

@@ -19,28 +19,37 @@ static hal_dtype dtype_of(safetensors_dtype dtype) {
     }
 }
 
-/* raw: n elements of dtype; out: f32. */
-static int convert(const char *name, hal_dtype dtype, const void *raw, uint64_t n, float *out, tool_error *err) {
+/* Stores a value, and returns what became of it. */
+static double keep(hal_dtype dtype, void *out, uint64_t i, double value) {
+    if (dtype == HAL_F32) return (double)(((float *)out)[i] = (float)value);
+    hal_element_store(dtype, out, (int64_t)i, value);
+    return hal_element_load(dtype, out, (int64_t)i);
+}
+
+/* raw: n elements of a dtype; out: of another. */
+static int convert(const char *name, hal_dtype from, const void *raw, uint64_t n, hal_dtype to, void *out, tool_error *err) {
     for (uint64_t i = 0; i < n; i++) {
-        out[i] = dtype == HAL_F32 ? ((const float *)raw)[i] : (float)hal_element_load(dtype, raw, (int64_t)i);
-        if (!isfinite(out[i]))
+        const double value = from == HAL_F32 ? (double)((const float *)raw)[i] : hal_element_load(from, raw, (int64_t)i);
+        const double kept = keep(to, out, i, value);
+        if (!isfinite(kept))
             return tool_fail(err, TOOL_BAD_INPUT, "tensor %s: element %llu is %g; a checkpoint must be finite", name,
-                             (unsigned long long)i, (double)out[i]);
+                             (unsigned long long)i, kept);
     }
     return TOOL_OK;
 }
 
-static int load_tensor(hal_session *session, const char *variable, const weights_entry *entry, uint64_t values, tool_error *err) {
+static int load_tensor(hal_session *session, const char *variable, hal_dtype kept, const weights_entry *entry, uint64_t values,
+                       tool_error *err) {
     const hal_dtype dtype = dtype_of(entry->tensor->dtype);
+    const uint64_t bytes = values * (uint64_t)hal_dtype_describe(kept)->block_bytes;
     if (dtype == HAL_NO_DTYPE)
         return tool_fail(err, TOOL_BAD_INPUT, "tensor %s has dtype %s: expected F32, F16, BF16 or F64", variable,
                          safetensors_dtype_name(entry->tensor->dtype));
-    void *raw = malloc(entry->tensor->bytes ? entry->tensor->bytes : 1);
-    float *data = malloc(values ? values * sizeof *data : 1);
+    void *raw = malloc(entry->tensor->bytes ? entry->tensor->bytes : 1), *data = malloc(bytes ? bytes : 1);
     int code = raw && data ? TOOL_OK : tool_fail(err, TOOL_INTERNAL, "out of memory for tensor %s", variable);
     if (!code) code = weights_read(entry, 0, raw, entry->tensor->bytes, err);
-    if (!code) code = convert(variable, dtype, raw, values, data, err);
-    if (!code) code = model_fail(err, hal_session_write(session, variable, data, values * sizeof *data), variable);
+    if (!code) code = convert(variable, dtype, raw, values, kept, data, err);
+    if (!code) code = model_fail(err, hal_session_write(session, variable, data, bytes), variable);
     free(raw);
     free(data);
     return code;
@@ -56,7 +65,8 @@ static int find(const weights *w, const model_parameter *p, const weights_entry 
     return weights_expect(w, name, p->rank, shape, entry, err);
 }
 
-int state_load_weights(hal_session *session, const model_parameter *parameters, size_t count, const char *path, tool_error *err) {
+int state_load_weights(hal_session *session, const model_parameter *parameters, size_t count, hal_dtype matrices, const char *path,
+                       tool_error *err) {
     weights *w;
     int code = weights_open(path, &w, err);
     if (code) return code;
@@ -64,7 +74,7 @@ int state_load_weights(hal_session *session, const model_parameter *parameters, 
         const weights_entry *entry;
         code = find(w, &parameters[i], &entry, err);
         if (code) break;
-        code = load_tensor(session, parameters[i].name, entry, model_parameter_values(&parameters[i]), err);
+        code = load_tensor(session, parameters[i].name, model_parameter_dtype(&parameters[i], matrices), entry, model_parameter_values(&parameters[i]), err);
         if (code) tool_fail_within(err, code, "%s", path);
     }
     weights_close(w);
@@ -150,7 +160,7 @@ static int load_moment(trainer *t, const safetensors *file, const model_paramete
     const uint64_t values = model_parameter_values(p);
     if (!tensor || tensor->dtype != SAFETENSORS_F32 || !has_shape(tensor, p))
         return tool_fail(err, TOOL_BAD_INPUT, "%s is missing or not F32 of the parameter's shape", name);
-    return load_tensor(t->update.session, name, &(weights_entry){file, tensor}, values, err);
+    return load_tensor(t->update.session, name, HAL_F32, &(weights_entry){file, tensor}, values, err);
 }
 
 int state_load_moments(trainer *t, const char *dir, tool_error *err) {

@@ -44,11 +44,6 @@ typedef struct run {
 
 /* --------------------------------------------------------------------------------------------- setting up -- */
 
-static bool ends_with(const char *text, const char *end) {
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* A new model gets as many positions as the context needs; a `trained` one has those it has. */
 static int fit_positions(trainer_setup *s, bool trained, tool_error *err) {
     if (s->train.context <= s->model.positions) return TOOL_OK;
@@ -62,16 +57,15 @@ static int fit_positions(trainer_setup *s, bool trained, tool_error *err) {
 static int choose_model(run *r, tool_error *err) {
     const run_options *o = r->options;
     trainer_setup *s = &r->setup;
-    const char *name = o->model ? o->model : "char";
     int code;
     if (o->resume) {
         code = state_read_setup(o->resume, s, &r->first, err);
         if (!code) code = run_options_check(&s->train, o->resume, err);
-    } else if ((o->load && !o->model) || ends_with(name, ".json")) {
-        code = model_config_load(o->model ? o->model : o->load, &s->model, err);
+    } else if (o->load && !o->model) {
+        code = model_config_load(o->load, &s->model, err);
         if (!code) train_options_default(&s->model, &s->train);
     } else {
-        code = model_config_preset(name, &s->model, &s->train, err);
+        code = model_config_named(o->model ? o->model : "char", &s->model, &s->train, err);
     }
     if (!code) code = run_options_apply(o, &s->train, err);
     if (!code) code = run_options_dtype(o, o->resume ? s->dtype : HAL_F32, &s->dtype, err);
@@ -149,7 +143,7 @@ static int fill_parameters(run *r, tool_error *err) {
     const char *dir = o->resume ? o->resume : o->load;
     t->step = r->first;
     if (!dir) return trainer_initialise(t, err);
-    int code = state_load_weights(t->update.session, t->parameters, t->count, dir, err);
+    int code = state_load_weights(t->update.session, t->parameters, t->count, HAL_F32, dir, err);
     return code || !o->resume ? code : state_load_moments(t, dir, err);
 }
 
