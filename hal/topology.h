@@ -527,9 +527,8 @@ typedef struct hal_measurement {
     uint64_t bytes;
     /** Measured ones, with date and samples. A chase has its latency; all others have a bandwidth, and links may have all. */
     hal_figure bandwidth, latency, duplex;
-    /** 1: every byte arrived. */
-    uint32_t verified;
-    uint32_t reserved;
+    /** 1: every byte arrived. Of a link hal_copy_mode, if whoever measured it knows how the bytes went. */
+    uint32_t verified, copy_mode;
 } hal_measurement;
 
 /**

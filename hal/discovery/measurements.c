@@ -18,7 +18,7 @@
 
 /* ----------------------------------------------------------------------------------------------- reading -- */
 
-enum { WORDS = 7, NUMBERS = 4 };
+enum { WORDS = 7, NUMBERS = 4 }; /* an eighth word tells how bytes went over a link */
 
 /* A number as it is written: digits without a sign or zeros before them. */
 static bool read_number(const char *text, size_t length, uint64_t *value)
@@ -84,11 +84,22 @@ static bool read_word(word w, char *text, size_t size)
     return true;
 }
 
+static bool read_mode(word w, uint32_t *mode)
+{
+    for (hal_copy_mode i = HAL_COPY_NATIVE; i < HAL_COPY_NONE; i++) {
+        const char *name = hal_copy_mode_name(i);
+        if (strlen(name) == w.length && memcmp(name, w.text, w.length) == 0)
+            *mode = i;
+    }
+    return *mode != HAL_COPY_UNKNOWN;
+}
+
 static bool read_row(const char *line, size_t length, hal_measurement *m)
 {
-    word w[WORDS];
+    word w[WORDS + 1];
     *m = (hal_measurement){.verified = 1}; /* others are not kept */
-    return split(line, length, '\t', w, WORDS) && read_word(w[0], m->kind, sizeof m->kind) &&
+    const bool has_mode = split(line, length, '\t', w, WORDS + 1);
+    return (has_mode ? read_mode(w[WORDS], &m->copy_mode) : split(line, length, '\t', w, WORDS)) && read_word(w[0], m->kind, sizeof m->kind) &&
            read_word(w[1], m->from, sizeof m->from) && read_word(w[2], m->to, sizeof m->to) &&
            read_number(w[3].text, w[3].length, &m->bytes) &&
            read_figure(w[4], 1, HAL_UNIT_BYTES_PER_SECOND, &m->bandwidth) &&
@@ -154,6 +165,8 @@ bool hal_measurements_print(const hal_measurements *m, FILE *out)
         print_figure(&r->bandwidth, 1, out);
         print_figure(&r->latency, 1e12, out);
         print_figure(&r->duplex, 1e6, out);
+        if (r->copy_mode != HAL_COPY_UNKNOWN)
+            fprintf(out, "\t%s", hal_copy_mode_name(r->copy_mode));
         fputc('\n', out);
     }
     return fflush(out) == 0 && ferror(out) == 0;

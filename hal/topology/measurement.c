@@ -243,6 +243,8 @@ static hal_status check(const hal_topology *t, const hal_measurement *m, ends *e
         return REFUSE(m, "nobody verified that its bytes arrived");
     if (m->bytes == 0)
         return REFUSE(m, "its runs move no bytes");
+    if (m->copy_mode >= HAL_COPY_NONE || (m->copy_mode != HAL_COPY_UNKNOWN && !is_link(m)))
+        return REFUSE(m, "bytes do not travel in mode %u there", m->copy_mode);
     HAL_TRY(check_figures(m));
     return check_limit(t, m, e);
 }
@@ -368,6 +370,8 @@ static void apply_link(hal_draft *draft, const hal_measurement *m, const ends *e
     improve(&link->bandwidth, m->bandwidth);
     improve(&link->latency, m->latency);
     improve(&link->duplex, m->duplex);
+    if (m->copy_mode != HAL_COPY_UNKNOWN)
+        link->copy_mode = m->copy_mode;
     link->verified = 1;
 }
 

@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import tempfile
 
-from support import Skipped, case, expect, variants
+from support import TRAIN, Skipped, case, expect, variants
 
 RIG = "tests/emulated-cuda"
 
@@ -66,6 +66,12 @@ def emulated_cuda_runs_installed_commands_with_their_own_plugins(t):
         command.write_text("#!/bin/sh\necho \"${HAL_PLUGIN_PATH:-none}\"\necho \"$LD_LIBRARY_PATH\"\n")
         command.chmod(0o755)
         result = emulated(t, command, HAL_PLUGIN_PATH=None, HAL_PROBE=None)
+
+    t.path("bin").mkdir()
+    command = t.path("bin/command")
+    command.write_text("#!/bin/sh\necho \"${HAL_PLUGIN_PATH:-none}\"\necho \"$LD_LIBRARY_PATH\"\n")
+    command.chmod(0o755)
+    result = emulated(t, command, HAL_PLUGIN_PATH=None, HAL_PROBE=None)
     lines = result.out.splitlines()
     expect(result.code == 0 and lines[0] == "none", result.out)
     expect(lines[1].split(":")[0] == str(t.build / "tests/emulated/lib"), result.out)
@@ -103,3 +109,67 @@ def emulated_devices_tell_a_profiler_of_operators_by_name(t):
     told.unlink()
     emulated(t, *step, NVTX_INJECTION64_PATH=listener, HAL_TEST_RANGES=told, HAL_CUDA_RANGES="off")
     expect(not told.exists() or not told.read_text(), "ranges are told although they are off")
+
+def link(t, script, *words):
+    """What hal-bench tells of the way from one emulated device to the other."""
+    result = emulated(t, "hal-bench", "link", "--from", "gpu0", "--to", "gpu1", "--quick", "--bytes", 1 << 20, "--json", *words,
+                      HAL_EMULATED_CUDA_SCRIPT=script, timeout=120)
+    expect(result.code == 0, f"{result.err}")
+    return result.lines()[0]
+
+
+@variants(("peers", "", "direct", None), ("a pair that damages data", "peer corrupt 1 0", "staged", "did not arrive"),
+          ("a pair that does not reach itself", "peer none 0 1", "staged", "do not reach"))
+def emulated_devices_copy_directly_or_say_why_not(t, script, mode, why):
+    told = link(t, script)
+    expect((told["verified"], told["copy"], told["failure"]) == (True, mode, None), f"{told}")
+    expect(why in told["staged"] if why else told["staged"] is None, f"{told}")
+
+
+@case
+def how_emulated_devices_copy_is_kept_and_shown(t):
+    script = "peer corrupt 0 1; delay 1" # rules have a cache of their own
+    emulated(t, "hal-info", "--probe", HAL_EMULATED_CUDA_SCRIPT=script)
+    link(t, script, "--save")
+    shown = emulated(t, "hal-info", "links", "gpu0", HAL_EMULATED_CUDA_SCRIPT=script).out
+    expect("staged, verified" in shown, shown)
+
+
+def losses(t, *words, **extra):
+    result = emulated(t, "hal-run", "train", "--quiet", "--json", "--model", t.config, "--text", t.text, "--steps", 3, *TRAIN, *words,
+                      timeout=400, **extra)
+    expect(result.code == 0, f"{result.err}")
+    last = result.lines()[-1]
+    return last["train_loss"], last["val_loss"]
+
+
+def expect_same(plain, other):
+    """What the contract allows another order of sums (docs/numerics.md)."""
+    expect(all(abs(a - b) <= 1e-5 * a for a, b in zip(plain, other)), f"{plain} {other}")
+
+
+@case
+def training_on_cpu_opencl_and_emulated_cuda_is_that_of_the_cpu(t):
+    """Two drivers on the same processors in one process, and a model whose blocks are on three devices."""
+    if emulated(t, "hal-info", "show", "opencl0", "--probe").code:
+        raise Skipped("no OpenCL driver for the processors answers (Debian: pocl-opencl-icd)")
+    other = losses(t, "--devices", "cpu0,opencl0,gpu0", "--pin", "block\\.1\\..*=opencl0", "--pin", "block\\.[23]\\..*=gpu0")
+    expect_same(losses(t), other)
+
+
+def peer_copies(t, script):
+    """(losses, copies between the two) of a training on cpu0 and both devices."""
+    words = ("--devices", "cpu0,gpu0,gpu1", "--pin", "block\\.1\\..*=gpu0", "--pin", "block\\.[23]\\..*=gpu1")
+    found = losses(t, *words, HAL_TRACE=t.path("trace.json"), HAL_EMULATED_CUDA_SCRIPT=script)
+    events = json.loads(t.path("trace.json").read_text())["traceEvents"]
+    return found, sum(e["name"] == "peer copy" for e in events)
+
+
+@case
+def training_on_two_emulated_devices_copies_between_them(t):
+    plain = losses(t)
+    direct, many = peer_copies(t, "")
+    staged, none = peer_copies(t, "peer corrupt 0 1")
+    expect_same(plain, direct)
+    expect(direct == staged, f"{direct} {staged}")
+    expect(many > 0 and none == 0, f"{many} copies between peers, {none} where they are none")

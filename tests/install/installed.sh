@@ -84,4 +84,19 @@ for op in copy fill square_sum softmax log_softmax; do
     grep -q ' 0 failed, 0 unsupported' matrix.log || { tail matrix.log; wrong "acme does not run every case of $op"; }
 done
 ok "its five kernels pass the matrix"
+
+# What is installed on the emulated CUDA driver of the build tree: with its own plugins and its own hal-probe.
+unset HAL_PLUGIN_PATH HAL_PROBE
+emulated=$top_builddir/tests/emulated-cuda
+if [ -x "$emulated" ] && [ -e "$top_builddir/tests/emulated/lib/libcuda.so.1" ]; then
+    "$emulated" "$prefix/bin/hal-info" plugins >emulated.log 2>&1 || { cat emulated.log; wrong "hal-info plugins, emulated"; }
+    if ! grep -q "$plugins" emulated.log || grep -q "$top_builddir/plugins" emulated.log; then
+        cat emulated.log
+        wrong "the emulated driver brings plugins of the build tree"
+    fi
+    "$emulated" "$prefix/bin/hal-run" devices --json >emulated.log 2>&1 || { cat emulated.log; wrong "hal-run devices, emulated"; }
+    "$emulated" "$prefix/bin/hal-matrix" run --device gpu1 --op copy --dtype f32 --list tiny >emulated.log 2>&1 ||
+        { tail emulated.log; wrong "hal-matrix on the emulated gpu1"; }
+    ok "installed tools compute on the emulated CUDA devices"
+fi
 echo "$passed passed, 0 failed"

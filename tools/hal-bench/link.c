@@ -37,7 +37,10 @@ static hal_status verify(transfer *t, uint32_t seed, measurement *m) {
 static hal_status time_way(hal_instance *instance, const end *from, const end *to, const bench_effort *effort, measurement *m,
                            bench_summary *summary) {
     transfer *t;
+    const char *why;
     HAL_TRY(transfer_create(instance, from->device, to->device, m->bytes, &t));
+    m->paired = transfer_paired(t, &why);
+    snprintf(m->staged, sizeof m->staged, "%s", why);
     hal_status status = verify(t, 1, m);
     if (status == HAL_OK && m->verified) status = bench_repeat(transfer_run, t, effort, summary);
     if (status == HAL_OK && m->verified) status = verify(t, 2, m);

@@ -22,6 +22,10 @@ void measure_progress(const bench_options *options, const measurement *m) {
     if (!options->json && isatty(STDERR_FILENO)) fprintf(stderr, "\r%s %s -> %s ...\033[K", m->kind, m->from, m->to);
 }
 
+hal_copy_mode measure_mode(const measurement *m) {
+    return !m->paired ? HAL_COPY_UNKNOWN : m->staged[0] ? HAL_COPY_STAGED : HAL_COPY_DIRECT;
+}
+
 static json_t *figure(double value, double ci95, const char *unit, const bench_summary *s) {
     return json_pack("{s:f, s:s, s:s, s:I, s:I, s:f, s:I}", "value", value, "unit", unit, "source", "measured", "when", (json_int_t)time(NULL),
                      "n", (json_int_t)s->runs, "ci95", ci95, "rejected", (json_int_t)s->rejected);
@@ -38,6 +42,8 @@ static void print_json(const measurement *m) {
                           "verified", m->verified, "bandwidth", m->rate.runs && m->bytes ? rate(m) : json_null(), "latency",
                           m->delay.runs ? figure(m->delay.median, m->delay.ci95, "s", &m->delay) : json_null());
     json_object_set_new(o, "duplex", m->duplex > 0 ? json_real(m->duplex) : json_null());
+    json_object_set_new(o, "copy", m->paired ? json_string(hal_copy_mode_name(measure_mode(m))) : json_null());
+    json_object_set_new(o, "staged", m->staged[0] ? json_string(m->staged) : json_null());
     json_object_set_new(o, "failure", m->failure[0] ? json_string(m->failure) : json_null());
     json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
     putchar('\n');
@@ -63,6 +69,7 @@ static void print_text(const measurement *m) {
     if (m->delay.runs) print_time("latency", m->delay.median);
     if (m->duplex > 0) printf("  both ways x%.2f", m->duplex);
     puts(m->verified ? "  verified" : "");
+    if (m->staged[0]) printf("       %s\n", m->staged);
 }
 
 void measure_print(const bench_options *options, const measurement *m) {

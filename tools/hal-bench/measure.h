@@ -3,6 +3,8 @@
 #ifndef HAL_BENCH_MEASURE_H
 #define HAL_BENCH_MEASURE_H
 
+#include <hal/topology.h>
+
 #include "tools/hal-bench/bench.h"
 #include "tools/hal-bench/sample.h"
 
@@ -14,6 +16,8 @@ typedef struct measurement {
     bench_summary rate, delay;  /* times of a large and of a small run; runs 0: not measured */
     double duplex;              /* both ways at once relative to one; 0 not measured */
     bool verified;              /* every byte arrived */
+    bool paired;                /* both ends are devices whose memory the host does not reach: copies may go two ways */
+    char staged[256];           /* why such copies go through host memory, or "" */
     char failure[256];          /* why there is no figure, or "" */
 } measurement;
 
@@ -25,6 +29,8 @@ unsigned measure_blocks(uint64_t bytes, unsigned most);
 bench_effort measure_effort(const bench_options *options);
 /* A line on standard error that tells what is being measured, where there is a terminal. */
 void measure_progress(const bench_options *options, const measurement *m);
+/* How bytes go between its ends, where both are such devices. */
+hal_copy_mode measure_mode(const measurement *m);
 /* A line of text, or a JSON object. */
 void measure_print(const bench_options *options, const measurement *m);
 

@@ -28,7 +28,7 @@ static hal_figure figure(double value, double ci95, hal_unit unit, size_t runs) 
 }
 
 static hal_measurement row_of(const measurement *m) {
-    hal_measurement row = {.bytes = m->bytes, .verified = m->verified};
+    hal_measurement row = {.bytes = m->bytes, .verified = m->verified, .copy_mode = measure_mode(m)};
     snprintf(row.from, sizeof row.from, "%s", m->from);
     snprintf(row.to, sizeof row.to, "%s", m->to);
     snprintf(row.kind, sizeof row.kind, "%s", m->kind);

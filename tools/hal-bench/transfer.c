@@ -20,6 +20,7 @@ struct transfer {
     hal_timeline *timeline;
     hal_queue *half; /* copies to `between`, where `queue` copies from; NULL: there are no halves */
     block between;
+    bool paired;
     char why[256];
     uint64_t bytes, value;
     unsigned blocks;
@@ -51,7 +52,10 @@ hal_status transfer_start(transfer *t) {
     return start(t, t->queue, &t->to[i], t->half ? &t->between : &t->from[i]);
 }
 
-const char *transfer_staged(const transfer *t) { return t->why; }
+bool transfer_paired(const transfer *t, const char **why) {
+    *why = t->why;
+    return t->paired;
+}
 
 hal_status transfer_wait(transfer *t) { return hal_timeline_wait(t->timeline, t->value, hal_deadline_ms(DEADLINE_MS)); }
 
@@ -149,7 +153,8 @@ static hal_device *worker(const hal_instance *instance, hal_device *from, hal_de
 
 /* Two devices that are no peers need host memory between them. */
 static hal_status find_way(transfer *t, hal_instance *instance, hal_device *from, hal_device *to) {
-    if (!from || !to || host_reaches(instance, from) || host_reaches(instance, to)) return HAL_OK;
+    if (!from || !to || from == to || host_reaches(instance, from) || host_reaches(instance, to)) return HAL_OK;
+    t->paired = true;
     const hal_status status = hal_device_peer(to, from);
     if (hal_status_code(status) != HAL_CODE_UNSUPPORTED) return status;
     snprintf(t->why, sizeof t->why, "%s", hal_status_last()->text);

@@ -8,6 +8,8 @@
 #ifndef HAL_BENCH_TRANSFER_H
 #define HAL_BENCH_TRANSFER_H
 
+#include <stdbool.h>
+
 #include "tools/hal-bench/sample.h"
 
 /* One directed way. A NULL device stands for memory of the host. */
@@ -16,8 +18,8 @@ typedef struct transfer transfer;
 /* `bytes` a copy. Between two devices whose memory the host does not reach and which are no peers (hal_device_peer) a copy is
    two, through host memory. Errors as hal_buffer_create and hal_queue_create. */
 hal_status transfer_create(hal_instance *instance, hal_device *from, hal_device *to, uint64_t bytes, transfer **out);
-/* Why the copies go through host memory; "" when they do not. */
-const char *transfer_staged(const transfer *t);
+/* Whether it is between two devices whose memory the host does not reach; `why`: the reason for host memory, or "". */
+bool transfer_paired(const transfer *t, const char **why);
 void transfer_destroy(transfer *t);
 /* A bench_run: one copy of the next block; `context` is the transfer. */
 hal_status transfer_run(void *context, double *seconds);
