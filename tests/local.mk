@@ -63,6 +63,7 @@ HAL_UNIT_TESTS = \
 HAL_FAULT_TESTS = \
 	tests/fault/test_cuda \
 	tests/fault/test_cuda_peers \
+	tests/fault/test_cuda_drivers \
 	tests/fault/test_cuda_products \
 	tests/fault/test_faults \
 	tests/fault/test_memory \
@@ -207,6 +208,7 @@ EXTRA_DIST += $(HAL_SHIM_FILES) tests/cuda/matrix.sh tests/cuda/training.sh test
 	tests/curves.sh
 tests_fault_test_cuda_SOURCES = tests/fault/test_cuda.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_cuda_peers_SOURCES = tests/fault/test_cuda_peers.c tests/fault/emulated.h $(HAL_OPENCL_TEST_SOURCES)
+tests_fault_test_cuda_drivers_SOURCES = tests/fault/test_cuda_drivers.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_cuda_products_SOURCES = tests/fault/test_cuda_products.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_SOURCES = tests/fault/test_opencl.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c tests/opencl/halves.c tests/opencl/halves.h \

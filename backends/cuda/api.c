@@ -31,13 +31,20 @@ static bool fill(hal_cuda_api *api, void *library, char *why, size_t size) {
     return true;
 }
 
+/* What to do about a driver that does not start, where its own words do not tell. */
+static const char *advice(CUresult code) {
+    if (code == CUDA_ERROR_NOT_INITIALIZED)
+        return "; a process that was forked by one which uses CUDA cannot: start it anew (exec), or use CUDA in it alone";
+    return code == CUDA_ERROR_NO_DEVICE ? "; is CUDA_VISIBLE_DEVICES set?" : "";
+}
+
 bool hal_cuda_api_load(hal_cuda_api *api, CUresult *code, char *why, size_t size) {
     void *library = open_library(why, size);
     *code = CUDA_SUCCESS;
     if (!library || !fill(api, library, why, size)) return false;
     *code = api->cuInit(0);
-    if (*code != CUDA_SUCCESS) snprintf(why, size, "cuInit: %s (%d): %s", hal_cuda_code_name(api, *code), *code,
-        hal_cuda_code_text(api, *code));
+    if (*code != CUDA_SUCCESS) snprintf(why, size, "cuInit: %s (%d): %s%s", hal_cuda_code_name(api, *code), *code,
+        hal_cuda_code_text(api, *code), advice(*code));
     return *code == CUDA_SUCCESS;
 }
 

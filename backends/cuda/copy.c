@@ -115,14 +115,14 @@ static CUresult enqueue(hal_cuda_job *j, const hal_backend_binding *dst, const h
     return src->memory ? read(j, host_of(dst), at(src)) : move_in_host(j, host_of(dst), host_of(src));
 }
 
-/* What was enqueued before a failure still runs, and uses what the job holds: it is waited for. */
+/* What was enqueued before a failure still runs, and uses what the job holds: it is waited for. Where it does not end, the
+   copy counts as taken, by a device that is lost. */
 static hal_status give_up(hal_cuda_job *j, CUresult e) {
-    hal_cuda_queue *q = j->queue;
-    const uint64_t bytes = j->bytes;
-    hal_cuda_device *cause = j->peer ? hal_cuda_peer_blame(q->device, j->peer, e) : q->device;
-    q->device->cu.cuStreamSynchronize(q->stream);
+    hal_cuda_device *d = j->queue->device, *cause = j->peer ? hal_cuda_peer_blame(d, j->peer, e) : d;
+    const hal_status status = hal_cuda_fail(cause, e, "a copy of %llu bytes", (unsigned long long)j->bytes);
+    if (!hal_cuda_job_settle(j)) return HAL_OK;
     hal_cuda_job_give(j);
-    return hal_cuda_fail(cause, e, "a copy of %llu bytes", (unsigned long long)bytes);
+    return status;
 }
 
 static CUresult run(hal_cuda_job *j, const hal_backend_binding *dst, const hal_backend_binding *src) {

@@ -72,8 +72,7 @@ void hal_cuda_jobs_free(hal_cuda_queue *q) {
 
 /* ------------------------------------------------------------------------------------------- the end -- */
 
-/* Work of which the driver does not say when it ends may still write to memory that would be used again: then the device is
-   lost, too. */
+/* A failure while it ran, and an end that the driver does not tell, lose the device. */
 static void judge(hal_cuda_job *j, CUresult fate) {
     hal_cuda_device *d = j->queue->device;
     if (fate == CUDA_SUCCESS) return;
@@ -89,6 +88,7 @@ static void judge(hal_cuda_job *j, CUresult fate) {
 static void end_first(hal_cuda_queue *q, CUresult fate) {
     hal_cuda_job *j = q->first;
     const bool left = q->left;
+    q->host_writes -= j->writes_host;
     pthread_mutex_unlock(&q->lock);
     if (!left) {
         judge(j, fate);
@@ -105,6 +105,9 @@ static void end_first(hal_cuda_queue *q, CUresult fate) {
     if (!q->first) pthread_cond_broadcast(&q->changed);
 }
 
+/* After two tries: whether nothing of it runs any more. In a context with a sticky error nothing does. */
+static bool is_end(CUresult second) { return second == CUDA_SUCCESS || hal_cuda_code_is_sticky(second); }
+
 static CUresult try_to_wait(hal_cuda_queue *q, CUevent event) {
     const hal_cuda_api *cu = &q->device->cu;
     const CUresult e = q->current ? CUDA_SUCCESS : cu->cuCtxSetCurrent(q->device->context);
@@ -112,37 +115,47 @@ static CUresult try_to_wait(hal_cuda_queue *q, CUevent event) {
     return e == CUDA_SUCCESS ? cu->cuEventSynchronize(event) : e;
 }
 
-/* Twice, unless there is no hope. */
-static CUresult wait_for(hal_cuda_queue *q, CUevent event) {
-    const CUresult e = try_to_wait(q, event);
-    return e == CUDA_SUCCESS || hal_cuda_code_is_sticky(e) ? e : try_to_wait(q, event);
+/* Twice: a call that failed has not waited, and what the work uses may only be used again behind its end. */
+static CUresult wait_for(hal_cuda_queue *q, CUevent event, bool *ended) {
+    const CUresult e = try_to_wait(q, event), second = e == CUDA_SUCCESS ? e : try_to_wait(q, event);
+    *ended = is_end(second);
+    return hal_cuda_code_is_sticky(e) ? e : second;
+}
+
+/* Under the queue's lock, as end_first: it stays the first for good. */
+static void leave_first(hal_cuda_queue *q, CUresult fate) {
+    hal_cuda_job *j = q->first;
+    pthread_mutex_unlock(&q->lock);
+    judge(j, fate);
+    pthread_mutex_lock(&q->lock);
+    j->endless = true;
 }
 
 void *hal_cuda_job_wait_all(void *queue) {
     hal_cuda_queue *q = queue;
     pthread_mutex_lock(&q->lock);
-    while (q->first || !q->stopping) {
+    while (q->first ? !q->first->endless : !q->stopping) {
         if (!q->first) {
             pthread_cond_wait(&q->changed, &q->lock);
             continue;
         }
         const CUevent event = q->first->event;
+        bool ended = false;
         pthread_mutex_unlock(&q->lock);
-        const CUresult fate = wait_for(q, event);
+        const CUresult fate = wait_for(q, event, &ended);
         pthread_mutex_lock(&q->lock);
-        if (q->first->writes_host) q->host_writes--;
-        end_first(q, fate);
+        if (ended) end_first(q, fate);
+        else leave_first(q, fate);
     }
+    pthread_cond_broadcast(&q->changed);
     pthread_mutex_unlock(&q->lock);
     return NULL;
 }
 
 /* ---------------------------------------------------------------------------------------- the beginning -- */
 
-CUresult hal_cuda_job_start(hal_cuda_job *j) {
+static void append(hal_cuda_job *j) {
     hal_cuda_queue *q = j->queue;
-    const CUresult e = q->device->cu.cuEventRecord(j->event, q->stream);
-    if (e != CUDA_SUCCESS) return e;
     pthread_mutex_lock(&q->lock);
     if (q->last) q->last->next = j;
     else q->first = j;
@@ -150,5 +163,22 @@ CUresult hal_cuda_job_start(hal_cuda_job *j) {
     q->host_writes += j->writes_host;
     pthread_cond_broadcast(&q->changed);
     pthread_mutex_unlock(&q->lock);
-    return CUDA_SUCCESS;
+}
+
+CUresult hal_cuda_job_start(hal_cuda_job *j) {
+    const CUresult e = j->queue->device->cu.cuEventRecord(j->event, j->queue->stream);
+    if (e == CUDA_SUCCESS) append(j);
+    return e;
+}
+
+bool hal_cuda_job_settle(hal_cuda_job *j) {
+    hal_cuda_device *d = j->queue->device;
+    const CUresult e = d->cu.cuStreamSynchronize(j->queue->stream);
+    const CUresult second = e == CUDA_SUCCESS ? e : d->cu.cuStreamSynchronize(j->queue->stream);
+    if (hal_cuda_code_is_sticky(second)) judge(j, second);
+    if (is_end(second)) return true;
+    judge(j, second);
+    j->endless = true;
+    append(j);
+    return false;
 }

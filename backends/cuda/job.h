@@ -28,6 +28,8 @@ typedef struct hal_cuda_job {
     /* The other device that it copies from or to. */
     hal_cuda_device *peer;
     bool writes_host;
+    /* The driver does not say whether it is over: it and all that it uses are left alone, and nobody is told. */
+    bool endless;
     /* Where somebody traces: before the first launch, and behind each op, whose numbers are `ops`. */
     CUevent *marks;
     uint32_t *ops, n_marks, room_marks;
@@ -39,6 +41,11 @@ hal_cuda_job *hal_cuda_job_take(hal_cuda_queue *queue, CUresult *code);
 void hal_cuda_job_give(hal_cuda_job *job);
 /* Records the end, and tells the host once it is reached. On failure nothing is told, and the job stays the caller's. */
 CUresult hal_cuda_job_start(hal_cuda_job *job);
+/*
+ * A part of it was enqueued and the rest could not be: waits until nothing of it runs any more. False: the driver does not say
+ * so. The device is lost then, and the job was started as one without an end, for the host to keep what it uses.
+ */
+bool hal_cuda_job_settle(hal_cuda_job *job);
 /* The thread that waits. */
 void *hal_cuda_job_wait_all(void *queue);
 /* Frees the spares. */

@@ -51,12 +51,12 @@ hal_status hal_cuda_queue_create(void *device, void **queue) {
     return status;
 }
 
-/* Waits for all jobs to be told; false: some were not at the deadline, and nothing will be told any more. */
+/* Waits for all jobs to be told; false: some were not at the deadline, or never will be, and nothing is told any more. */
 static bool drain(hal_cuda_queue *q, int64_t deadline) {
     const struct timespec until = {deadline / 1000000000, deadline % 1000000000};
     int rc = 0;
     pthread_mutex_lock(&q->lock);
-    while (q->first && rc == 0) rc = pthread_cond_timedwait(&q->changed, &q->lock, &until);
+    while (q->first && !q->first->endless && rc == 0) rc = pthread_cond_timedwait(&q->changed, &q->lock, &until);
     q->left = q->first != NULL;
     q->stopping = true;
     pthread_cond_broadcast(&q->changed);
@@ -73,7 +73,7 @@ hal_status hal_cuda_queue_destroy(void *queue, int64_t deadline) {
         d->stuck++;
         pthread_detach(q->waiter);
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_QUEUE, HAL_CODE_DEADLINE_EXCEEDED), 0,
-            "%s: work still ran at the deadline; its memory stays in use until the process ends", d->who);
+            "%s: work still ran at the deadline, or the driver does not say whether it does; its memory stays in use until the process ends", d->who);
     }
     pthread_join(q->waiter, NULL);
     const bool current = hal_cuda_return(d);

@@ -96,10 +96,12 @@ static hal_status describe(hal_cuda_job *j, const hal_cuda_program *p, uint32_t 
         (unsigned long long)d->given, (unsigned long long)d->memory_bytes, advice);
 }
 
-/* Launches that were taken before one failed still run, and what they use has to live until then: they are waited for. */
+/* Launches that were taken before one failed still run, and what they use has to live until then: they are waited for. Where
+   they do not end, the submission counts as taken, by a device that is lost. */
 static hal_status give_up(hal_cuda_job *j, const hal_cuda_program *p, uint32_t at, CUresult e) {
     const hal_status status = describe(j, p, at, e);
-    j->queue->device->cu.cuStreamSynchronize(j->queue->stream);
+    if (!hal_cuda_job_settle(j)) return HAL_OK;
+    hal_cuda_job_give(j);
     return status;
 }
 
@@ -136,9 +138,7 @@ static hal_status submit(hal_cuda_queue *q, hal_cuda_program *p, const hal_backe
     hal_cuda_job *j = NULL;
     HAL_TRY(prepare(q, p, bindings, symbols, &j));
     j->completion = completion;
-    const hal_status status = run(j, p);
-    if (status != HAL_OK) hal_cuda_job_give(j);
-    return status;
+    return run(j, p);
 }
 
 hal_status hal_cuda_submit(void *queue, void *compiled, const hal_backend_binding *bindings, uint32_t n_bindings,

@@ -66,12 +66,6 @@ def emulated_cuda_runs_installed_commands_with_their_own_plugins(t):
         command.write_text("#!/bin/sh\necho \"${HAL_PLUGIN_PATH:-none}\"\necho \"$LD_LIBRARY_PATH\"\n")
         command.chmod(0o755)
         result = emulated(t, command, HAL_PLUGIN_PATH=None, HAL_PROBE=None)
-
-    t.path("bin").mkdir()
-    command = t.path("bin/command")
-    command.write_text("#!/bin/sh\necho \"${HAL_PLUGIN_PATH:-none}\"\necho \"$LD_LIBRARY_PATH\"\n")
-    command.chmod(0o755)
-    result = emulated(t, command, HAL_PLUGIN_PATH=None, HAL_PROBE=None)
     lines = result.out.splitlines()
     expect(result.code == 0 and lines[0] == "none", result.out)
     expect(lines[1].split(":")[0] == str(t.build / "tests/emulated/lib"), result.out)

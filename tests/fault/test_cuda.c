@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <hal/core.h>
+#include <pthread.h>
 
 #include "tests/opencl/work.h"
 
@@ -105,11 +106,10 @@ static hal_instance *begin(const char *script)
     return instance;
 }
 
-/* A call that gives something back, and was told not to, leaves it; work of which the driver says wrongly that it is over is
-   still under way. */
+/* A call that gives something back, and was told not to, leaves it. */
 static bool gives_back(const char *call)
 {
-    static const char *const words[] = {"Free", "Destroy", "Unload", "Release", "Synchronize"};
+    static const char *const words[] = {"Free", "Destroy", "Unload", "Release"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strstr(call, words[i]) != NULL)
             return true;
@@ -215,6 +215,47 @@ static void the_device_is_lost_at_each_call(void **state)
     sweep(&(expectation){"CUDA_ERROR_LAUNCH_FAILED", {HAL_CODE_DEVICE_LOST, HAL_CODE_NOT_FOUND, HAL_CODE_UNAVAILABLE}});
 }
 
+typedef struct attempt { hal_instance *instance; hal_status status; char text[600]; } attempt;
+
+static void *try_apart(void *opaque)
+{
+    attempt *a = opaque;
+    a->status = work(a->instance, "gpu0");
+    snprintf(a->text, sizeof a->text, "%s", hal_status_last()->text);
+    return NULL;
+}
+
+/* A driver that fails for good takes nothing back, and need not say whether work is over: what that may still use is not
+   used again. It leaves its context to the thread, too, which therefore is one of its own. */
+static bool fails_from(const expectation *e, int k)
+{
+    char script[100];
+    pthread_t thread;
+    snprintf(script, sizeof script, "fail-from %d %s", k, e->code);
+    attempt a = {.instance = begin(script)};
+    hal_instance *instance = a.instance;
+    assert_int_equal(pthread_create(&thread, NULL, try_apart, &a), 0);
+    pthread_join(thread, NULL);
+    const bool reached = driver.calls() >= (uint64_t)k;
+    if (!is_allowed(e, a.status))
+        fail_msg("from call %d, %s: %s: %s", k, e->code, hal_status_name(a.status), a.text);
+    assert_recovers(instance, e, a.status, k, "all later ones");
+    assert_int_equal(driver.wrong(), wrong);
+    hal_instance_release(instance);
+    return reached;
+}
+
+static void each_call_and_all_later_fail(void **state)
+{
+    (void)state;
+    static const expectation e = {"CUDA_ERROR_INVALID_VALUE", {HAL_CODE_INTERNAL, HAL_CODE_NOT_FOUND, HAL_CODE_UNAVAILABLE,
+                                                               HAL_CODE_DEVICE_LOST}};
+    int k = 1;
+    while (fails_from(&e, k))
+        k += 3;
+    assert_true(k > 50);
+}
+
 /* -------------------------------------------------------------------------------------------- one by one -- */
 
 static void end(hal_instance *instance)
@@ -257,6 +298,31 @@ static void an_assertion_loses_the_device(void **state)
 {
     (void)state;
     assert_loses("assert 0 after 1", "CUDA_ERROR_ASSERT");
+}
+
+/* The thread that waits fails before it waits: the copy is under way still, and is over before its buffers are freed. */
+static void a_wait_that_fails_is_no_end(void **state)
+{
+    (void)state;
+    hal_instance *instance = begin("delay 100000; fail cuCtxSetCurrent 1 CUDA_ERROR_LAUNCH_FAILED");
+    assert_code(work(instance, "gpu0"), DEVICE_LOST);
+    assert_ok(work(instance, "gpu1"));
+    end(instance);
+}
+
+/* Neither try to wait succeeds while the streams dawdle: the buffers of the copy are still written, and stay. */
+static void an_end_that_is_not_told_keeps_what_is_used(void **state)
+{
+    (void)state;
+    hal_instance *instance = begin("delay 100000; fail cuEventSynchronize 1 CUDA_ERROR_INVALID_VALUE; "
+                                   "fail cuEventSynchronize 2 CUDA_ERROR_INVALID_VALUE");
+    assert_code(work(instance, "gpu0"), DEVICE_LOST);
+    driver.script("");
+    assert_code(work(instance, "gpu0"), DEVICE_LOST);
+    assert_non_null(strstr(hal_status_last()->text, "a copy failed while it ran"));
+    assert_ok(work(instance, "gpu1"));
+    hal_instance_release(instance);
+    assert_int_equal(driver.wrong(), wrong);
 }
 
 /* The text says what was asked and what there is; what is smaller works. */
@@ -380,6 +446,9 @@ int main(void)
         cmocka_unit_test(each_call_finds_no_memory),
         cmocka_unit_test(each_call_is_invalid),
         cmocka_unit_test(the_device_is_lost_at_each_call),
+        cmocka_unit_test(each_call_and_all_later_fail),
+        cmocka_unit_test(a_wait_that_fails_is_no_end),
+        cmocka_unit_test(an_end_that_is_not_told_keeps_what_is_used),
         cmocka_unit_test(work_that_never_ends_is_left_behind),
     };
     return cmocka_run_group_tests(tests, setup, scratch_teardown);
