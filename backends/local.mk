@@ -30,6 +30,8 @@ libhal_fault_la_SOURCES = $(HAL_FAULT_SOURCES)
 libhal_fault_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS)
 
 HAL_OPENCL_SOURCES = \
+	backends/claims.c \
+	backends/claims.h \
 	backends/opencl/api.c \
 	backends/opencl/api.def \
 	backends/opencl/api.h \

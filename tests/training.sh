@@ -47,7 +47,7 @@ constant="--lr 1e-3 --min-lr 1e-3 --warmup 0 --eval-every 0"
     train once --steps 100 $constant --save "$work/once"
     train again --steps 100 $constant --save "$work/again"
     check "a second run gives the same bits" same_model once again
-    HAL_CPU_DEVICES=2 train two --steps 100 $constant --save "$work/two" --devices cpu0,cpu1 --pin '.*\.h\.[23]\..*=cpu1'
+    HAL_CPU_DEVICES=2 train two --steps 100 $constant --save "$work/two" --devices cpu0,cpu1 --pin '(.*\.h|block)\.[23]\..*=cpu1'
     check "two pinned devices give the same bits" same_model once two
     train half --steps 50 $constant --save "$work/half"
 }
@@ -61,7 +61,7 @@ export OCL_ICD_VENDORS POCL_DEVICES
 "$build/hal-info" --probe >/dev/null
 if [ -e "$OCL_ICD_VENDORS" ] && "$build/hal-run" devices | grep -q '^opencl0 '; then
     set -f # words are meant as they stand
-    both="--devices cpu0,opencl0 --pin .*\.h\.[23]\..*=opencl0"
+    both="--devices cpu0,opencl0 --pin (.*\.h|block)\.[23]\..*=opencl0"
     train long --steps 400 --eval-every 0
     long=$loss
     # shellcheck disable=SC2086

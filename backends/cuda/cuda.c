@@ -32,14 +32,14 @@ static hal_status cuda_open(const hal_host *host, void **out) {
     state->ranged = ranges_wanted(secure_getenv("HAL_CUDA_RANGES"));
     /* a host older than the hook has a shorter table */
     state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
-    pthread_mutex_init(&state->lock, NULL);
+    hal_claims_open(&state->claims, "cuda", hal_cuda_claim_same);
     *out = state;
     return HAL_OK;
 }
 
 static void cuda_close(void *opaque) {
     hal_cuda_state *state = opaque;
-    pthread_mutex_destroy(&state->lock);
+    hal_claims_close(&state->claims);
     free(state);
 }
 

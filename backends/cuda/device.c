@@ -132,7 +132,7 @@ hal_status hal_cuda_device_open(void *opaque, uint32_t index, void **device) {
     hal_cuda_state *state = opaque;
     const hal_host *host = state->host;
     hal_vendor_device claim;
-    if (!hal_cuda_claim_get(state, index, &claim))
+    if (!hal_claims_get(&state->claims, index, &claim))
         return host->fail(host->context, HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_NOT_FOUND), 0, "cuda: there is no device %u",
             index);
     hal_cuda_device *d = calloc(1, sizeof *d);

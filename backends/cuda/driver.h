@@ -20,9 +20,8 @@
 #include <stdatomic.h>
 
 #include "api.h"
+#include "backends/claims.h"
 #include "ops/portable/chain.h"
-
-enum { HAL_CUDA_MOST_DEVICES = 64 };
 
 /* Which products cuBLASLt gets: HAL_CUDA_BLAS is "off", is something else, is "all". */
 typedef enum hal_cuda_blas_use { HAL_CUDA_BLAS_OFF, HAL_CUDA_BLAS_LARGE, HAL_CUDA_BLAS_ALL } hal_cuda_blas_use;
@@ -35,10 +34,7 @@ typedef struct hal_cuda_state {
     /* HAL_CUDA_GRAPHS is not "off". */
     bool graphs;
     hal_cuda_blas_use blas;
-    /* Guards the claims. */
-    pthread_mutex_t lock;
-    uint32_t n_claims;
-    hal_vendor_device claim[HAL_CUDA_MOST_DEVICES];
+    hal_claims claims;
 } hal_cuda_state;
 
 typedef struct hal_cuda_binary hal_cuda_binary;
@@ -99,11 +95,12 @@ bool hal_cuda_code_is_sticky(CUresult code);
 hal_status hal_cuda_no_memory(const hal_host *host, const char *what);
 
 /* ------------------------------------------------------------------------------------------ claim.c -- */
+
+/* One board, or one part of a divided one, is one device, whatever number the driver gives it. */
+bool hal_cuda_claim_same(const hal_vendor_device *a, const hal_vendor_device *b);
 hal_status hal_cuda_claim(void *state, uint32_t capacity, hal_device_record *records, uint32_t *count);
 /* hal_backend.driver: "CUDA 13.0". */
 void hal_cuda_claim_driver(void *state, uint32_t index, char *text, size_t size);
-/* False: there is no such device. */
-bool hal_cuda_claim_get(hal_cuda_state *state, uint32_t index, hal_vendor_device *claim);
 bool hal_cuda_claim_is_emulated(const hal_vendor_device *claim);
 
 /* ------------------------------------------------------------------------------------------- find.c -- */

@@ -48,7 +48,7 @@ static bool search(const hal_cuda_api *cu, const hal_vendor_device *claim, CUdev
     if (cu->cuDeviceGetCount(&n) != CUDA_SUCCESS) return false;
     if ((int)claim->index < n && cu->cuDeviceGet(found, (int)claim->index) == CUDA_SUCCESS && is_meant(cu, *found, claim))
         return true;
-    for (int i = 0; i < n && i < HAL_CUDA_MOST_DEVICES; i++)
+    for (int i = 0; i < n && i < HAL_CLAIMS_MOST; i++)
         if (cu->cuDeviceGet(found, i) == CUDA_SUCCESS && is_meant(cu, *found, claim)) return true;
     return false;
 }

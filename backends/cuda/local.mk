@@ -2,6 +2,8 @@
 # The CUDA backend, with the kernels that nvcc compiles when hal is built; without nvcc they are left to run time.
 
 HAL_CUDA_SOURCES = \
+	backends/claims.c \
+	backends/claims.h \
 	backends/cuda/api.c \
 	backends/cuda/api.def \
 	backends/cuda/api.h \

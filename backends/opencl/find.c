@@ -38,13 +38,13 @@ static bool is_called(const hal_opencl_api *cl, cl_device_id id, const char *nam
 
 /* The device among those of one platform; NULL: it is not there. */
 static cl_device_id match(const hal_opencl_api *cl, cl_platform_id platform, const hal_vendor_device *claim) {
-    cl_device_id devices[HAL_OPENCL_MOST_DEVICES];
+    cl_device_id devices[HAL_CLAIMS_MOST];
     char name[256] = "";
     cl_uint n = 0;
     if (cl->clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name - 1, name, NULL) != CL_SUCCESS ||
         strncmp(name, claim->platform_name, sizeof claim->platform_name - 1) != 0) return NULL;
-    if (cl->clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, HAL_OPENCL_MOST_DEVICES, devices, &n) != CL_SUCCESS ||
-        claim->index >= n || claim->index >= HAL_OPENCL_MOST_DEVICES) return NULL;
+    if (cl->clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, HAL_CLAIMS_MOST, devices, &n) != CL_SUCCESS ||
+        claim->index >= n || claim->index >= HAL_CLAIMS_MOST) return NULL;
     return is_called(cl, devices[claim->index], claim->name) ? devices[claim->index] : NULL;
 }
 

@@ -17,10 +17,9 @@
 static bool is_set(const char *value) { return value && *value; }
 
 static bool told_of(hal_opencl_state *state, const char *manifest) {
+    hal_vendor_device told;
     bool found = false;
-    pthread_mutex_lock(&state->lock);
-    for (uint32_t i = 0; i < state->n_claims && !found; i++) found = strcmp(state->claim[i].manifest, manifest) == 0;
-    pthread_mutex_unlock(&state->lock);
+    for (uint32_t i = 0; !found && hal_claims_get(&state->claims, i, &told); i++) found = strcmp(told.manifest, manifest) == 0;
     return found;
 }
 

@@ -39,14 +39,14 @@ static hal_status opencl_open(const hal_host *host, void **out) {
     state->tuning = read_tuning();
     /* a host older than the hook has a shorter table */
     state->traced = host->size >= offsetof(hal_host, trace_op) + sizeof host->trace_op && host->trace_op;
-    pthread_mutex_init(&state->lock, NULL);
+    hal_claims_open(&state->claims, "opencl", hal_opencl_claim_same);
     *out = state;
     return HAL_OK;
 }
 
 static void opencl_close(void *opaque) {
     hal_opencl_state *state = opaque;
-    pthread_mutex_destroy(&state->lock);
+    hal_claims_close(&state->claims);
     free(state);
 }
 

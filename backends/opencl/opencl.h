@@ -20,9 +20,8 @@
 #include <stdatomic.h>
 
 #include "api.h"
+#include "backends/claims.h"
 #include "ops/portable/chain.h"
-
-enum { HAL_OPENCL_MOST_DEVICES = 64 };
 
 /* HAL_OPENCL_BINARIES: which binaries are stored. CHEAP: those of drivers that need not compile for it. */
 typedef enum hal_opencl_keep { HAL_OPENCL_KEEP_CHEAP, HAL_OPENCL_KEEP_ALL, HAL_OPENCL_KEEP_NONE } hal_opencl_keep;
@@ -41,10 +40,7 @@ typedef struct hal_opencl_state {
     bool unordered;
     hal_opencl_keep keep;
     hal_opencl_tuning tuning;
-    /* Guards the claims. */
-    pthread_mutex_t lock;
-    uint32_t n_claims;
-    hal_vendor_device claim[HAL_OPENCL_MOST_DEVICES];
+    hal_claims claims;
 } hal_opencl_state;
 
 /* A block of pinned memory; see staging.h. */
@@ -123,10 +119,12 @@ bool hal_opencl_code_is_memory(cl_int code);
 hal_status hal_opencl_no_memory(const hal_host *host, const char *what);
 
 /* ------------------------------------------------------------------------------------------ claim.c -- */
+
+/* A device is known by its place in the lists of its platform. */
+bool hal_opencl_claim_same(const hal_vendor_device *a, const hal_vendor_device *b);
 hal_status hal_opencl_claim(void *state, uint32_t capacity, hal_device_record *records, uint32_t *count);
 /* False: there is no such device. */
 void hal_opencl_claim_driver(void *state, uint32_t index, char *text, size_t size);
-bool hal_opencl_claim_get(hal_opencl_state *state, uint32_t index, hal_vendor_device *claim);
 /* Whether the host may reach the memory of such a device. */
 bool hal_opencl_claim_shares(const hal_opencl_state *state, const hal_vendor_device *claim);
 

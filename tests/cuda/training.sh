@@ -35,9 +35,9 @@ small="--batch 4 --context 32 --steps 20 --eval-every 1"
     check "training on CUDA has the losses of the cpu within 1e-5" close_curves cuda cpu 1e-5
     HAL_CUDA_GRAPHS=off train launches $small --devices gpu0
     check "training without graphs has the losses of graphs" close_curves launches cuda 0
-    train pair $small --devices gpu0,gpu1 --pin '.*\.h\.[23]\..*=gpu1'
+    train pair $small --devices gpu0,gpu1 --pin '(.*\.h|block)\.[23]\..*=gpu1'
     check "training on two CUDA devices has the losses of the cpu within 1e-5" close_curves pair cpu 1e-5
-    train all $small --devices cpu0,opencl0,gpu0 --pin '.*\.h\.1\..*=opencl0' --pin '.*\.h\.[23]\..*=gpu0'
+    train all $small --devices cpu0,opencl0,gpu0 --pin '(.*\.h|block)\.1\..*=opencl0' --pin '(.*\.h|block)\.[23]\..*=gpu0'
     check "training on cpu, OpenCL and CUDA has the losses of the cpu within 1e-5" close_curves all cpu 1e-5
 }
 echo "$passed passed, $failed failed"

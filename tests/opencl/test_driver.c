@@ -162,17 +162,17 @@ static void remove_vendors(const char *directory, const char *silent) {
 }
 
 static void silent_neighbours_are_noticed(void **state) {
-    hal_opencl_state s = {.lock = PTHREAD_MUTEX_INITIALIZER, .n_claims = 1};
+    hal_opencl_state s = {.claims = {.lock = PTHREAD_MUTEX_INITIALIZER, .n = 1}};
     char silent[512];
     (void)state;
     const char *directory = make_vendors("libx.so", "mute.icd");
-    snprintf(s.claim[0].manifest, sizeof s.claim[0].manifest, "%s/known.icd", directory);
+    snprintf(s.claims.told[0].manifest, sizeof s.claims.told[0].manifest, "%s/known.icd", directory);
     setenv("OCL_ICD_VENDORS", directory, 1);
     assert_false(hal_opencl_neighbours_sound(&s, silent, sizeof silent));
     assert_non_null(strstr(silent, "mute.icd"));
     remove_vendors(directory, "mute.icd");
     directory = make_vendors("libx.so", NULL);
-    snprintf(s.claim[0].manifest, sizeof s.claim[0].manifest, "%s/known.icd", directory);
+    snprintf(s.claims.told[0].manifest, sizeof s.claims.told[0].manifest, "%s/known.icd", directory);
     setenv("OCL_ICD_VENDORS", directory, 1);
     assert_true(hal_opencl_neighbours_sound(&s, silent, sizeof silent));
     unsetenv("OCL_ICD_VENDORS");
@@ -181,7 +181,7 @@ static void silent_neighbours_are_noticed(void **state) {
     unsetenv("OPENCL_VENDOR_PATH");
     setenv("OCL_ICD_VENDORS", "libx.so", 1);
     assert_false(hal_opencl_neighbours_sound(&s, silent, sizeof silent));
-    strcpy(s.claim[0].manifest, "libx.so");
+    strcpy(s.claims.told[0].manifest, "libx.so");
     assert_true(hal_opencl_neighbours_sound(&s, silent, sizeof silent));
     setenv("OCL_ICD_FILENAMES", "liby.so", 1);
     assert_false(hal_opencl_neighbours_sound(&s, silent, sizeof silent));

@@ -32,7 +32,7 @@ small="--batch 4 --context 32 --steps 20 --eval-every 1"
     check "training on OpenCL has the losses of the cpu within 1e-5" close_curves opencl cpu 1e-5
     HAL_OPENCL_QUEUE=out-of-order HAL_OPENCL_MEMORY=device train unordered $small --devices opencl0
     check "training in a queue that keeps no order has the losses of one that does" close_curves unordered opencl 0
-    train both $small --devices cpu0,opencl0 --pin '.*\.h\.[23]\..*=opencl0'
+    train both $small --devices cpu0,opencl0 --pin '(.*\.h|block)\.[23]\..*=opencl0'
     check "training on cpu and OpenCL has the losses of the cpu within 1e-5" close_curves both cpu 1e-5
 }
 echo "$passed passed, $failed failed"
