@@ -31,7 +31,7 @@ static hal_status cuda_open(const hal_host *host, void **out) {
     state->blas = blas_use(secure_getenv("HAL_CUDA_BLAS"));
     state->ranged = ranges_wanted(secure_getenv("HAL_CUDA_RANGES"));
     /* a host older than the hook has a shorter table */
-    state->traced = host->size >= offsetof(hal_host, trace_device) + sizeof host->trace_device && host->trace_device;
+    state->traced = host->size >= offsetof(hal_host, trace_op) + sizeof host->trace_op && host->trace_op;
     hal_claims_open(&state->claims, "cuda", hal_cuda_claim_same);
     *out = state;
     return HAL_OK;

@@ -36,6 +36,8 @@ static void empty(hal_cuda_job *j) {
     hal_cuda_staging_give(q->device, j->staging);
     hal_cuda_give(q->device, j->between, j->bytes, q->stream);
     if (j->moves != &j->one) free(j->moves);
+    free(j->symbols);
+    j->symbols = NULL;
     j->staging = NULL;
     j->moves = NULL;
     j->between = 0;

@@ -30,9 +30,10 @@ typedef struct hal_cuda_job {
     bool writes_host;
     /* The driver does not say whether it is over: it and all that it uses are left alone, and nobody is told. */
     bool endless;
-    /* Where somebody traces: before the first launch, and behind each op, whose numbers are `ops`. */
+    /* Where somebody traces: before the first launch, and behind each op, whose numbers are `ops`; the submission's. */
     CUevent *marks;
     uint32_t *ops, n_marks, room_marks;
+    int64_t *symbols;
 } hal_cuda_job;
 
 /* One that is free, or a new one; NULL: `code` says why, CUDA_SUCCESS that memory of the host ran out. Under the context. */
@@ -56,6 +57,8 @@ void hal_cuda_jobs_free(hal_cuda_queue *queue);
 /* What people call op `op` of a program: its names of origin. */
 const char *hal_cuda_trace_name(const hal_cuda_device *device, const hal_description *program, uint32_t op);
 
+/* The program's own may be those of a later submission by the time that this one is over. Without memory the trace says less. */
+void hal_cuda_trace_keep(hal_cuda_job *job, const int64_t *symbols, uint32_t n);
 /* Room for marks of `n` ops; false when there is no memory. */
 bool hal_cuda_trace_prepare(hal_cuda_job *job, uint32_t n);
 /* The time at this place of the stream is taken; it ends op `op`, or begins the first (UINT32_MAX). */

@@ -138,6 +138,7 @@ static hal_status submit(hal_cuda_queue *q, hal_cuda_program *p, const hal_backe
     hal_cuda_job *j = NULL;
     HAL_TRY(prepare(q, p, bindings, symbols, &j));
     j->completion = completion;
+    if (q->device->state->traced) hal_cuda_trace_keep(j, symbols, p->chain->description->n_symbols);
     return run(j, p);
 }
 

@@ -6,6 +6,7 @@
  * job that would end in the future, or began before it was known to, moves it.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "job.h"
@@ -14,6 +15,12 @@ static int64_t now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+void hal_cuda_trace_keep(hal_cuda_job *j, const int64_t *symbols, uint32_t n) {
+    const size_t bytes = n * sizeof *symbols;
+    j->symbols = bytes ? malloc(bytes) : NULL;
+    if (j->symbols) memcpy(j->symbols, symbols, bytes);
 }
 
 /* One more than ops: the first mark is the beginning. */
@@ -88,7 +95,6 @@ void hal_cuda_trace(hal_cuda_job *j) {
     pthread_mutex_unlock(&d->lock);
     host->trace_device(host->context, d->index, kind, j->peer ? "peer copy" : kind, at[0], at[n - 1]);
     for (uint32_t i = 1; j->program && i < n; i++)
-        host->trace_device(host->context, d->index, "op", hal_cuda_trace_name(d, j->program->chain->description, j->ops[i]), at[i - 1],
-            at[i]);
+        host->trace_op(host->context, d->index, j->program->chain->description, j->ops[i], j->symbols, at[i - 1], at[i]);
     free(at);
 }
