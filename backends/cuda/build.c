@@ -74,6 +74,13 @@ static hal_status failed(hal_cuda_device *d, const char *file, bool missing, CUr
         : "");
 }
 
+/* What NVRTC has just made, by a driver that may be older than it. */
+static hal_status refuse(hal_cuda_device *d, const char *file, CUresult e) {
+    const bool old = e == CUDA_ERROR_UNSUPPORTED_PTX_VERSION || e == CUDA_ERROR_NO_BINARY_FOR_GPU;
+    return hal_cuda_fail(d, e, "cuModuleLoadDataEx of \"%s\", which NVRTC has made, by the driver of CUDA %d.%d%s", file,
+        d->driver / 1000, d->driver % 1000 / 10, old ? "; update the driver, or install the NVRTC of that version" : "");
+}
+
 static hal_status compile(hal_cuda_device *d, const char *text, const char *file, CUresult refused, CUmodule *module) {
     char *image = NULL, why[800] = "";
     size_t bytes = 0;
@@ -83,7 +90,7 @@ static hal_status compile(hal_cuda_device *d, const char *text, const char *file
     const CUresult e = load(d, image, module);
     if (e == CUDA_SUCCESS) keep(d, text, image, bytes + 1);
     free(image);
-    return e == CUDA_SUCCESS ? HAL_OK : hal_cuda_fail(d, e, "cuModuleLoadDataEx of \"%s\"", file);
+    return e == CUDA_SUCCESS ? HAL_OK : refuse(d, file, e);
 }
 
 hal_status hal_cuda_build(hal_cuda_device *d, const char *text, const char *file, CUmodule *module) {

@@ -374,6 +374,46 @@ static void drivers_without_pools_or_graphs_do(void **state)
     assert_works("fail cuCtxPopCurrent 1 CUDA_ERROR_INVALID_CONTEXT");
 }
 
+/* A driver older than the toolkit hal was built with, and a device that its code is not for: NVRTC compiles for them. */
+static void modules_that_the_driver_refuses_are_compiled_again(void **state)
+{
+    (void)state;
+    assert_works("fail cuModuleLoadDataEx 1 CUDA_ERROR_UNSUPPORTED_PTX_VERSION");
+    assert_works("fail cuModuleLoadDataEx 1 CUDA_ERROR_NO_BINARY_FOR_GPU");
+}
+
+/* The text says which driver refused what; then it works. */
+static void assert_fails(const char *script, hal_code code, const char *words)
+{
+    hal_instance *instance = begin(script);
+    const hal_status status = work(instance, "gpu0");
+    if (hal_status_code(status) != code || strstr(hal_status_last()->text, words) == NULL)
+        fail_msg("%s: %s: %s", script, hal_status_name(status), hal_status_last()->text);
+    driver.script("");
+    assert_ok(work(instance, "gpu0"));
+    end(instance);
+}
+
+/* Those of NVRTC, too. Kept ones stand between the two. */
+static void drivers_older_than_their_compiler_are_told(void **state)
+{
+    (void)state;
+    assert_fails("fail cuModuleLoadDataEx 1 CUDA_ERROR_UNSUPPORTED_PTX_VERSION; "
+                 "fail cuModuleLoadDataEx 2 CUDA_ERROR_UNSUPPORTED_PTX_VERSION; "
+                 "fail cuModuleLoadDataEx 3 CUDA_ERROR_UNSUPPORTED_PTX_VERSION", HAL_CODE_UNSUPPORTED, "update the driver");
+    assert_fails("fail cuModuleLoadDataEx 1 CUDA_ERROR_NO_BINARY_FOR_GPU; "
+                 "fail cuModuleLoadDataEx 2 CUDA_ERROR_NO_BINARY_FOR_GPU; "
+                 "fail cuModuleLoadDataEx 3 CUDA_ERROR_NO_BINARY_FOR_GPU", HAL_CODE_UNSUPPORTED, "update the driver");
+}
+
+/* In the middle of a step, once what is kept was given back, too. */
+static void launches_that_find_no_memory_say_how_much(void **state)
+{
+    (void)state;
+    assert_fails("fail cuLaunchKernel 2 CUDA_ERROR_OUT_OF_MEMORY; fail cuLaunchKernel 3 CUDA_ERROR_OUT_OF_MEMORY",
+                 HAL_CODE_OUT_OF_MEMORY, "the program needs");
+}
+
 /* ---------------------------------------------------------------------------------------------- copies -- */
 
 enum { LARGE = 9 << 20, SHIFT = 1000 };
@@ -442,6 +482,9 @@ int main(void)
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(what_is_kept_is_given_back_when_memory_runs_out),
         cmocka_unit_test(drivers_without_pools_or_graphs_do),
+        cmocka_unit_test(modules_that_the_driver_refuses_are_compiled_again),
+        cmocka_unit_test(drivers_older_than_their_compiler_are_told),
+        cmocka_unit_test(launches_that_find_no_memory_say_how_much),
         cmocka_unit_test(copies_keep_their_order),
         cmocka_unit_test(each_call_finds_no_memory),
         cmocka_unit_test(each_call_is_invalid),

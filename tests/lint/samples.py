@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Each ```c block of the README and docs/ compiles against the public headers: as a file, or, where it is a few
-statements, as the body of a function returning hal_status. Each test that a column "shown by" of a table names is run.
+statements, as the body of a function returning hal_status. Each row of a table with a column "shown by" names tests, and each is run.
 
 usage: samples.py [SOURCE-ROOT]"""
 import os
@@ -36,8 +36,8 @@ def check(block):
 
 
 def missing_tests(text):
-    named = [name for table in TABLE.findall(text) for row in table.splitlines()
-             for name in re.findall(r"`(\w+)`", row.rsplit("|", 2)[1])]
+    shown = [row.rsplit("|", 2)[1] for table in TABLE.findall(text) for row in table.splitlines()]
+    named = [name for cell in shown for name in re.findall(r"`(\w+)`", cell) or ["(a row without one)"]]
     run = {name for path in (ROOT / "tests").rglob("*.c")
            for name in re.findall(r"cmocka_unit_test\w*\((\w+)", path.read_text(encoding="utf-8"))} if named else set()
     return [name for name in named if name not in run]
