@@ -20,6 +20,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_cpu_pool \
 	tests/unit/test_cuda_attention \
 	tests/unit/test_cuda_gemm \
+	tests/unit/test_cuda_overhead \
 	tests/unit/test_dataset \
 	tests/unit/test_decompose \
 	tests/unit/test_device \
@@ -264,6 +265,7 @@ endif
 tests_unit_test_chain_LDADD = libhal_portable.la $(LDADD)
 tests_unit_test_cuda_gemm_SOURCES = tests/unit/test_cuda_gemm.c backends/cuda/gemm.c backends/cuda/gemm.h
 tests_unit_test_cuda_gemm_LDADD = libhal_portable.la $(LDADD)
+tests_unit_test_cuda_overhead_SOURCES = tests/unit/test_cuda_overhead.c $(HAL_OPENCL_TEST_SOURCES)
 tests_unit_test_portable_SOURCES = tests/unit/test_portable.c
 tests_unit_test_portable_LDADD = libhal_portable.la $(LDADD)
 

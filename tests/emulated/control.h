@@ -17,6 +17,8 @@ const char *hal_emulated_cuda_failed(void);
 uint64_t hal_emulated_cuda_wrong(void);
 /* What was not given back yet, in words and in number. */
 unsigned hal_emulated_cuda_live(char *text, size_t size);
+/* Nanoseconds that the calling thread has spent in functions of the driver. */
+uint64_t hal_emulated_cuda_nanoseconds(void);
 /* New rules of faults (script.c), instead of those there are. */
 void hal_emulated_cuda_script(const char *text);
 #pragma GCC visibility pop

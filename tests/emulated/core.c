@@ -16,6 +16,7 @@ static pthread_cond_t progress = PTHREAD_COND_INITIALIZER;
 static _Atomic uint64_t wrongs;
 static _Atomic pid_t owner;                /* the process that called cuInit */
 static _Thread_local const char *called;
+static _Thread_local struct { unsigned depth; uint64_t begin, all; } spent;
 
 void emu_lock(void) { pthread_mutex_lock(&lock); }
 void emu_unlock(void) { pthread_mutex_unlock(&lock); }
@@ -57,8 +58,20 @@ static CUresult check_context(emu_turn *turn) {
     return turn->context->sticky;
 }
 
+/* Functions of the driver may call each other. */
+static void begin_spending(void) {
+    if (spent.depth++ == 0) spent.begin = emu_now();
+}
+
+static void end_spending(void) {
+    if (--spent.depth == 0) spent.all += emu_now() - spent.begin;
+}
+
+uint64_t hal_emulated_cuda_nanoseconds(void) { return spent.all; }
+
 emu_turn emu_enter(const char *call, emu_needs needs) {
     emu_turn turn = {.code = CUDA_SUCCESS};
+    begin_spending();
     called = call;
     emu_script_begin();
     const CUresult told = emu_script_call(call), process = check_process(needs);
@@ -72,6 +85,7 @@ emu_turn emu_enter(const char *call, emu_needs needs) {
 void emu_leave(emu_turn *turn) {
     if (turn->context != (CUcontext)-1) emu_unlock();
     called = NULL;
+    end_spending();
 }
 
 CUresult CUDAAPI cuInit(unsigned int flags) {
