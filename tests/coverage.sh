@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # usage: coverage.sh SOURCE BUILD
-# Share of lines that the tests executed: of hal/ and ops/ together, and of the driver of OpenCL alone, where there is one.
+# Share of lines that the tests executed: of hal/ and ops/ together, and of the drivers of OpenCL and CUDA alone, where they are.
 # Below its floor each is a failure. Kernels for instruction sets this machine lacks are compiled but cannot run, so their
 # files are left out.
 set -eu
@@ -25,16 +25,18 @@ floor() {
     fi
 }
 
-floor_of_opencl() {
-    manifest=/etc/OpenCL/vendors/pocl.icd
-    if [ ! -e "$build/plugins/libhal_opencl.so" ]; then
-        echo 'SKIP: coverage of backends/opencl: it is not built (Debian: opencl-c-headers)'
-        skipped=1
+# floor_of_driver NAME FILE NEEDS GCOVR_OPTION...: that of backends/NAME, which are there with FILE; their tests need PoCL.
+floor_of_driver() {
+    name=$1 file=$2 needs=$3 manifest=/etc/OpenCL/vendors/pocl.icd
+    shift 3
+    if [ ! -e "$build/$file" ]; then
+        echo "SKIP: coverage of backends/$name: $file is not built ($needs)"
+        skipped=$((skipped + 1))
     elif [ ! -e "$manifest" ]; then
-        echo "SKIP: coverage of backends/opencl: $manifest is not there (Debian: pocl-opencl-icd), so its tests had no device"
-        skipped=1
+        echo "SKIP: coverage of backends/$name: $manifest is not there (Debian: pocl-opencl-icd), so its tests had no device"
+        skipped=$((skipped + 1))
     else
-        floor backends/opencl 85 --filter 'backends/opencl/'
+        floor "backends/$name" 85 --filter "backends/$name/" "$@"
     fi
 }
 
@@ -45,6 +47,7 @@ missing avx512_bf16 && set -- "$@" --exclude '.*_bf16\.c$'
 missing avx512f && set -- "$@" --exclude '.*_avx512\.c$'
 missing avx2 && set -- "$@" --exclude '.*_avx2\.c$'
 floor 'hal/ and ops/' 90 "$@"
-floor_of_opencl
+floor_of_driver opencl plugins/libhal_opencl.so 'Debian: opencl-c-headers'
+floor_of_driver cuda tests/emulated/lib/libcuda.so.1 'cuda.h and the headers of OpenCL' --exclude '.*/write_modules\.c$'
 echo "coverage: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
