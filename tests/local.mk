@@ -19,6 +19,7 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_cpu_place \
 	tests/unit/test_cpu_pool \
 	tests/unit/test_cuda_attention \
+	tests/unit/test_cuda_forms \
 	tests/unit/test_cuda_gemm \
 	tests/unit/test_cuda_overhead \
 	tests/unit/test_dataset \
@@ -63,8 +64,9 @@ HAL_UNIT_TESTS = \
 
 HAL_FAULT_TESTS = \
 	tests/fault/test_cuda \
-	tests/fault/test_cuda_peers \
+	tests/fault/test_cuda_attention \
 	tests/fault/test_cuda_drivers \
+	tests/fault/test_cuda_peers \
 	tests/fault/test_cuda_products \
 	tests/fault/test_faults \
 	tests/fault/test_memory \
@@ -81,6 +83,12 @@ HAL_OPENCL_TESTS += \
 	tests/opencl/test_driver \
 	tests/opencl/test_failures \
 	tests/opencl/test_threads
+endif
+
+# What the real cuDNN says of the descriptors that it gets; skipped where it is not there.
+HAL_CUDNN_TESTS =
+if HAVE_CUDNN
+HAL_CUDNN_TESTS += tests/cuda/test_sdpa
 endif
 
 HAL_FUZZ_TARGETS = \
@@ -119,8 +127,8 @@ HAL_TEST_SOURCES = \
 	tests/unit/tree_text.h
 
 if HAVE_CMOCKA
-check_PROGRAMS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS) $(HAL_OPENCL_TESTS)
-TESTS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS) $(HAL_OPENCL_TESTS)
+check_PROGRAMS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS) $(HAL_OPENCL_TESTS) $(HAL_CUDNN_TESTS)
+TESTS += $(HAL_UNIT_TESTS) $(HAL_FAULT_TESTS) $(HAL_OPENCL_TESTS) $(HAL_CUDNN_TESTS)
 endif
 check_PROGRAMS += $(HAL_FUZZ_TARGETS)
 
@@ -193,6 +201,16 @@ endif
 	$(AM_V_CCLD)$(MKDIR_P) $(@D) && \
 	$(COMPILE) -fPIC -shared $(LDFLAGS) -Wl,-Bsymbolic-functions -o $@ $< $(LIBS)
 
+# A driver for libraries of CUDA that are asked what needs no device.
+EXTRA_DIST += tests/cuda/driverless.c
+if HAVE_CUDNN
+if HAVE_CMOCKA
+check_DATA += .libs/libdriverless.so
+endif
+endif
+.libs/libdriverless.so: $(top_srcdir)/tests/cuda/driverless.c
+	$(AM_V_CCLD)$(MKDIR_P) $(@D) && $(COMPILE) -fPIC -shared $(LDFLAGS) -Wl,-soname,libcuda.so.1 -o $@ $< $(LIBS)
+
 # A driver of OpenCL that is PoCL, counts what is called and fails as it is told.
 HAL_SHIM_FILES = \
 	tests/opencl/calls.def \
@@ -210,7 +228,16 @@ EXTRA_DIST += $(HAL_SHIM_FILES) tests/cuda/matrix.sh tests/cuda/training.sh test
 tests_fault_test_cuda_SOURCES = tests/fault/test_cuda.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_cuda_peers_SOURCES = tests/fault/test_cuda_peers.c tests/fault/emulated.h $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_cuda_drivers_SOURCES = tests/fault/test_cuda_drivers.c $(HAL_OPENCL_TEST_SOURCES)
-tests_fault_test_cuda_products_SOURCES = tests/fault/test_cuda_products.c $(HAL_OPENCL_TEST_SOURCES)
+HAL_CUDA_TEST_SOURCES = \
+	tests/cuda/emulated.c \
+	tests/cuda/emulated.h \
+	$(HAL_OPENCL_TEST_SOURCES)
+tests_cuda_test_sdpa_SOURCES = tests/cuda/test_sdpa.c backends/cuda/attention.c backends/cuda/attention.h \
+	backends/cuda/dnn.c backends/cuda/dnn.h backends/cuda/library.c backends/cuda/library.h backends/cuda/sdpa.c \
+	backends/cuda/sdpa.h
+tests_cuda_test_sdpa_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CUDNN_CFLAGS) $(CMOCKA_CFLAGS)
+tests_fault_test_cuda_attention_SOURCES = tests/fault/test_cuda_attention.c $(HAL_CUDA_TEST_SOURCES)
+tests_fault_test_cuda_products_SOURCES = tests/fault/test_cuda_products.c $(HAL_CUDA_TEST_SOURCES)
 tests_fault_test_opencl_SOURCES = tests/fault/test_opencl.c $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_opencl_drivers_SOURCES = tests/fault/test_opencl_drivers.c tests/opencl/halves.c tests/opencl/halves.h \
 	$(HAL_OPENCL_TEST_SOURCES)
@@ -263,6 +290,8 @@ tests_fuzz_fuzz_translate_LDADD = $(FUZZ_LDADD) $(LIBXML2_LIBS)
 endif
 
 tests_unit_test_chain_LDADD = libhal_portable.la $(LDADD)
+tests_unit_test_cuda_forms_SOURCES = tests/unit/test_cuda_forms.c backends/cuda/attention.c backends/cuda/attention.h
+tests_unit_test_cuda_forms_LDADD = libhal_portable.la $(LDADD)
 tests_unit_test_cuda_gemm_SOURCES = tests/unit/test_cuda_gemm.c backends/cuda/gemm.c backends/cuda/gemm.h
 tests_unit_test_cuda_gemm_LDADD = libhal_portable.la $(LDADD)
 tests_unit_test_cuda_overhead_SOURCES = tests/unit/test_cuda_overhead.c $(HAL_OPENCL_TEST_SOURCES)
@@ -375,7 +404,7 @@ run_tests = $(2) $(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(1)'; status=$$?; \
 	$(top_srcdir)/tests/count $(addsuffix .log,$(1)); exit $$status
 
 check-unit: check-programs
-	+@$(call run_tests,$(HAL_UNIT_TESTS) $(HAL_OPENCL_TESTS) $(HAL_EMULATED_TESTS))
+	+@$(call run_tests,$(HAL_UNIT_TESTS) $(HAL_OPENCL_TESTS) $(HAL_EMULATED_TESTS) $(HAL_CUDNN_TESTS))
 
 check-lint: all
 	+@$(call run_tests,$(HAL_LINT_TESTS))

@@ -21,6 +21,8 @@ static bool ranges_wanted(const char *text) {
     return text ? strcmp(text, "on") == 0 : secure_getenv("NVTX_INJECTION64_PATH") != NULL;
 }
 
+static bool dnn_wanted(const char *text) { return text && strcmp(text, "cudnn") == 0; }
+
 static hal_status cuda_open(const hal_host *host, void **out) {
     hal_cuda_state *state = calloc(1, sizeof *state);
     if (!state) return hal_cuda_no_memory(host, "starting");
@@ -30,6 +32,7 @@ static hal_status cuda_open(const hal_host *host, void **out) {
     state->graphs = !graphs || strcmp(graphs, "off") != 0;
     state->blas = blas_use(secure_getenv("HAL_CUDA_BLAS"));
     state->ranged = ranges_wanted(secure_getenv("HAL_CUDA_RANGES"));
+    state->dnn = dnn_wanted(secure_getenv("HAL_CUDA_ATTENTION"));
     /* a host older than the hook has a shorter table */
     state->traced = host->size >= offsetof(hal_host, trace_op) + sizeof host->trace_op && host->trace_op;
     hal_claims_open(&state->claims, "cuda", hal_cuda_claim_same);
@@ -65,6 +68,8 @@ static uint64_t cuda_counter(void *opaque, const char *name) {
     if (strcmp(name, "products left") == 0) return d->products_left;
     if (strcmp(name, "host bytes") == 0) return d->host_bytes;
     if (strcmp(name, "peer bytes") == 0) return d->peer_bytes;
+    if (strcmp(name, "attentions") == 0) return d->attentions;
+    if (strcmp(name, "attentions left") == 0) return d->attentions_left;
     return strcmp(name, "binaries") == 0 ? d->loaded : 0;
 }
 

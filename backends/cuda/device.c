@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "attend.h"
 #include "multiply.h"
 #include "staging.h"
 
@@ -108,6 +109,7 @@ static hal_status create_context(hal_cuda_device *d) {
 static void give_back(hal_cuda_device *d) {
     if (d->stream) hal_cuda_device_trim(d);
     if (d->mark) d->cu.cuEventDestroy(d->mark);
+    hal_cuda_attend_close(d);
     hal_cuda_multiply_close(d);
     if (d->pool && d->given == 0) d->cu.cuMemPoolDestroy(d->pool); /* a lost device does not take blocks back */
     if (d->stream) d->cu.cuStreamDestroy(d->stream);

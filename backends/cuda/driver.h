@@ -34,12 +34,15 @@ typedef struct hal_cuda_state {
     /* HAL_CUDA_GRAPHS is not "off". */
     bool graphs;
     hal_cuda_blas_use blas;
+    /* HAL_CUDA_ATTENTION is "cudnn". */
+    bool dnn;
     hal_claims claims;
 } hal_cuda_state;
 
 typedef struct hal_cuda_binary hal_cuda_binary;
 typedef struct hal_cuda_staging hal_cuda_staging;
 typedef struct hal_cuda_blas hal_cuda_blas;
+typedef struct hal_cuda_dnn hal_cuda_dnn;
 typedef struct hal_cuda_taken hal_cuda_taken;
 
 typedef struct hal_cuda_device {
@@ -59,7 +62,8 @@ typedef struct hal_cuda_device {
     /* Guarded by `build`, which is held while one is compiled. */
     hal_cuda_binary *binaries;
     hal_cuda_blas *blas;
-    bool blasless;
+    hal_cuda_dnn *dnn;
+    bool blasless, dnnless;
     pthread_mutex_t build;
     hal_portable_traits traits;
     char name[128], who[160];
@@ -70,7 +74,8 @@ typedef struct hal_cuda_device {
     CUevent mark;
     int64_t mark_at, traced_until;
     /* Bytes in blocks; counters. */
-    _Atomic uint64_t given, ops, programs, kernels, loaded, graphs, products, products_left, host_bytes, peer_bytes;
+    _Atomic uint64_t given, ops, programs, kernels, loaded, graphs, products, products_left, attentions, attentions_left;
+    _Atomic uint64_t host_bytes, peer_bytes;
     /* Queues that still ran at their end; what they use is left alone. */
     _Atomic uint32_t stuck;
     /* Set once, after `cause`, the first that was seen to go wrong. */

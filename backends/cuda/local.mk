@@ -7,6 +7,9 @@ HAL_CUDA_SOURCES = \
 	backends/cuda/api.c \
 	backends/cuda/api.def \
 	backends/cuda/api.h \
+	backends/cuda/attend.h \
+	backends/cuda/attention.c \
+	backends/cuda/attention.h \
 	backends/cuda/binary.c \
 	backends/cuda/build.c \
 	backends/cuda/build.h \
@@ -54,14 +57,28 @@ HAL_CUDA_SOURCES += $(HAL_CUDA_BLAS_SOURCES)
 else
 HAL_CUDA_SOURCES += $(HAL_CUDA_BLASLESS_SOURCES)
 endif
-EXTRA_DIST += $(HAL_CUDA_BLAS_SOURCES) $(HAL_CUDA_BLASLESS_SOURCES)
+
+# Likewise cuDNN and attention.
+HAL_CUDA_DNN_SOURCES = \
+	backends/cuda/attend.c \
+	backends/cuda/dnn.c \
+	backends/cuda/dnn.h \
+	backends/cuda/sdpa.c \
+	backends/cuda/sdpa.h
+HAL_CUDA_DNNLESS_SOURCES = backends/cuda/attend_none.c
+if HAVE_CUDNN
+HAL_CUDA_SOURCES += $(HAL_CUDA_DNN_SOURCES)
+else
+HAL_CUDA_SOURCES += $(HAL_CUDA_DNNLESS_SOURCES)
+endif
+EXTRA_DIST += $(HAL_CUDA_BLAS_SOURCES) $(HAL_CUDA_BLASLESS_SOURCES) $(HAL_CUDA_DNN_SOURCES) $(HAL_CUDA_DNNLESS_SOURCES)
 
 if HAVE_CUDA
 halplugin_LTLIBRARIES += libhal_cuda.la
 endif
 libhal_cuda_la_SOURCES = $(HAL_CUDA_SOURCES)
 nodist_libhal_cuda_la_SOURCES = backends/cuda/modules.c
-libhal_cuda_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CUBLASLT_CFLAGS)
+libhal_cuda_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CUBLASLT_CFLAGS) $(CUDNN_CFLAGS)
 libhal_cuda_la_LDFLAGS = $(HAL_PLUGIN_LDFLAGS)
 libhal_cuda_la_LIBADD = libhal_portable.la
 

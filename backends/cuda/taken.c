@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "taken.h"
 
+#include "attend.h"
 #include "multiply.h"
 
 hal_status hal_cuda_taken_ask(void *program, uint32_t step, hal_portable_call *call, bool *taken) {
-    return call->op == HAL_OP_MATMUL ? hal_cuda_multiply_take(program, step, call, taken) : HAL_OK;
+    if (call->op == HAL_OP_MATMUL) return hal_cuda_multiply_take(program, step, call, taken);
+    return call->op == HAL_OP_ATTENTION ? hal_cuda_attend_take(program, step, call, taken) : HAL_OK;
 }
 
 void hal_cuda_taken_free(hal_cuda_taken *t) {

@@ -48,7 +48,13 @@ HAL_EMULATED_CUBLASLT_SOURCES = \
 	tests/emulated/gemm.h \
 	tests/emulated/service.h
 
-EXTRA_DIST += tests/emulated/listener.c $(HAL_EMULATED_SOURCES) $(HAL_EMULATED_CUBLASLT_SOURCES) tests/emulated/nvrtc.c tests/emulated/emulated-cuda.in
+HAL_EMULATED_CUDNN_SOURCES = \
+	tests/emulated/attention.c \
+	tests/emulated/attention.h \
+	tests/emulated/cudnn.c \
+	tests/emulated/service.h
+
+EXTRA_DIST += tests/emulated/listener.c $(HAL_EMULATED_SOURCES) $(HAL_EMULATED_CUBLASLT_SOURCES) $(HAL_EMULATED_CUDNN_SOURCES) tests/emulated/nvrtc.c tests/emulated/emulated-cuda.in
 CLEANFILES += tests/emulated-cuda
 
 if HAVE_CUDA
@@ -62,6 +68,10 @@ noinst_LTLIBRARIES += libemulated_cublaslt.la
 endif
 if HAVE_NVTX
 HAL_EMULATED_ALL += tests/emulated/lib/listener.so
+endif
+if HAVE_CUDNN
+HAL_EMULATED_LIBS += tests/emulated/lib/libcudnn.so.9
+noinst_LTLIBRARIES += libemulated_cudnn.la
 endif
 if HAVE_CMOCKA
 HAL_EMULATED_TESTS += \
@@ -89,6 +99,8 @@ libemulated_nvrtc_la_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS)
 # Its loops are for the compiler to make vectors of: a training has a few of these products each step.
 libemulated_cublaslt_la_SOURCES = $(HAL_EMULATED_CUBLASLT_SOURCES)
 libemulated_cublaslt_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CUBLASLT_CFLAGS) -O3
+libemulated_cudnn_la_SOURCES = $(HAL_EMULATED_CUDNN_SOURCES)
+libemulated_cudnn_la_CFLAGS = $(AM_CFLAGS) $(CUDA_CFLAGS) $(CUDNN_CFLAGS) -O3
 
 # The names that programs look for, which libtool would not give. They are never unloaded: their threads live in them.
 emulated_link = $(AM_V_CCLD)$(MKDIR_P) $(@D) && \
@@ -98,7 +110,9 @@ tests/emulated/lib/libcuda.so.1: libemulated_cuda.la
 	$(emulated_link)
 tests/emulated/lib/libnvrtc.so.13: libemulated_nvrtc.la
 	$(emulated_link)
-# it has the driver that is there do the work
+# these have the driver that is there do the work
+tests/emulated/lib/libcudnn.so.9: libemulated_cudnn.la tests/emulated/lib/libcuda.so.1
+	$(emulated_link)
 tests/emulated/lib/libcublasLt.so.13: libemulated_cublaslt.la tests/emulated/lib/libcuda.so.1
 	$(emulated_link)
 

@@ -6,70 +6,17 @@
 #include "tests/unit/core_test.h"
 #include "tests/unit/scratch_test.h"
 
-#include <dlfcn.h>
 #include <hal/core.h>
 #include <math.h>
-#include <sys/wait.h>
 
 #include "scheduler/describe.h"
-#include "tests/opencl/work.h"
+#include "tests/cuda/emulated.h"
 
 /* Sizes of x w: more products than the least that a library gets. */
 enum { M = 24, K = 48, N = 40 };
 
-static struct {
-    void (*script)(const char *text);
-    uint64_t (*wrong)(void);
-    unsigned (*live)(char *text, size_t size);
-} driver;
 static const char *lacking; /* of this machine; NULL: nothing */
-static int without_library; /* what the child said that had none */
-
-/* ------------------------------------------------------------------------------------------ surroundings -- */
-
-static void *open_emulated(const char *name)
-{
-    char path[600];
-    const char *build = getenv("top_builddir");
-    snprintf(path, sizeof path, "%s/tests/emulated/lib/%s", build != NULL ? build : ".", name);
-    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
-}
-
-static bool look_up(void *library, const char *name, void *function)
-{
-    void *found = library != NULL ? dlsym(library, name) : NULL;
-    memcpy(function, &found, sizeof found);
-    return found != NULL;
-}
-
-static bool open_driver(void)
-{
-    void *library = open_emulated("libcuda.so.1");
-    return open_emulated("libnvrtc.so.13") != NULL && look_up(library, "hal_emulated_cuda_script", &driver.script) &&
-           look_up(library, "hal_emulated_cuda_wrong", &driver.wrong) &&
-           look_up(library, "hal_emulated_cuda_live", &driver.live);
-}
-
-/* For hal-probe, which is another process. */
-static void lead_children_there(void)
-{
-    char path[600];
-    const char *build = getenv("top_builddir");
-    snprintf(path, sizeof path, "%s/tests/emulated/lib", build != NULL ? build : ".");
-    setenv("LD_LIBRARY_PATH", path, 1);
-    setenv("XDG_CACHE_HOME", scratch_root, 1);
-}
-
-static hal_instance *instance_new(void)
-{
-    static int n;
-    char unread[24]; /* equal options would give the same again */
-    snprintf(unread, sizeof unread, "%d", n++);
-    hal_instance_options options = {HAL_HEAD(hal_instance_options), .cpu_threads = 1, .backends = "cpu,cuda",
-                                    .fault_script = unread};
-    hal_instance *instance = NULL;
-    return hal_instance_create(&options, &instance) == HAL_OK ? instance : NULL;
-}
+static int without_library; /* what the process said that had none */
 
 /* ------------------------------------------------------------------------------------------- the program -- */
 
@@ -213,7 +160,7 @@ static hal_status run(rig *r, int set)
 /* 0: it worked, and said that products were left to kernels. */
 static int try_without(void)
 {
-    rig r = {.instance = instance_new()};
+    rig r = {.instance = emulated_instance()};
     hal_status status = r.instance != NULL ? open_rig(&r) : HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INTERNAL);
     for (int i = 0; i < 3 && status == HAL_OK; i++)
         status = run(&r, i % 2);
@@ -223,19 +170,7 @@ static int try_without(void)
     }
     const bool left = hal_device_counter(r.device, "products left") == 2 && hal_device_counter(r.device, "products") == 0;
     close_rig(&r);
-    return left && driver.wrong() == 0 ? 0 : 3;
-}
-
-/* A library that was opened once stays: so in a process apart, which has not opened it by its path. */
-static int ask_child(void)
-{
-    int status = 0;
-    const pid_t child = fork();
-    if (child == 0) {
-        setenv("PATH", "", 1); /* a Python in it could have the library */
-        _exit(open_driver() ? try_without() : 4);
-    }
-    return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 5;
+    return left && emulated.wrong() == 0 ? 0 : 3;
 }
 
 static int setup(void **state)
@@ -245,11 +180,11 @@ static int setup(void **state)
     lacking = getenv("HAL_PROBE") == NULL ? "not started by make check" : NULL;
     if (lacking != NULL)
         return 0;
-    lead_children_there();
-    if (work_ask() != HAL_OK)
+    setenv("XDG_CACHE_HOME", scratch_root, 1);
+    if (emulated_ask() != HAL_OK)
         return -1;
-    without_library = ask_child();
-    if (!open_driver() || open_emulated("libcublasLt.so.13") == NULL)
+    without_library = emulated_alone(try_without);
+    if (!emulated_open_driver() || emulated_open("libcublasLt.so.13") == NULL)
         lacking = "the emulated cuBLASLt is not built (it needs cuda.h, cublasLt.h and the headers of OpenCL)";
     return 0;
 }
@@ -267,10 +202,10 @@ static rig begin(const char *use)
         skip();
     }
     setenv("HAL_CUDA_BLAS", use, 1);
-    driver.script("");
-    left = driver.live(text, sizeof text);
-    wrong = driver.wrong();
-    rig r = {.instance = instance_new()};
+    emulated.script("");
+    left = emulated.live(text, sizeof text);
+    wrong = emulated.wrong();
+    rig r = {.instance = emulated_instance()};
     assert_non_null(r.instance);
     assert_ok(open_rig(&r));
     return r;
@@ -280,9 +215,9 @@ static void end(rig *r)
 {
     char text[400] = "";
     close_rig(r);
-    if (driver.live(text, sizeof text) != left)
+    if (emulated.live(text, sizeof text) != left)
         fail_msg("left behind: %s", text);
-    assert_int_equal(driver.wrong(), wrong);
+    assert_int_equal(emulated.wrong(), wrong);
 }
 
 static void run_all(rig *r, int n)
@@ -337,11 +272,11 @@ static void a_call_that_fails_is_told(void **state)
 {
     (void)state;
     rig r = begin("on");
-    driver.script("fail cublasLtMatmul 2 14");
+    emulated.script("fail cublasLtMatmul 2 14");
     assert_code(submit(&r, 0), INTERNAL);
     assert_non_null(strstr(hal_status_last()->text, "CUBLAS_STATUS_INTERNAL_ERROR"));
     assert_int_equal(hal_status_last()->vendor_code, 14);
-    driver.script("");
+    emulated.script("");
     r.at = hal_timeline_value(r.timeline);
     run_all(&r, 3);
     end(&r);
@@ -352,9 +287,9 @@ static void a_call_without_memory_is_tried_again(void **state)
 {
     (void)state;
     rig r = begin("on");
-    driver.script("fail cublasLtMatmul 1 3");
+    emulated.script("fail cublasLtMatmul 1 3");
     assert_ok(run(&r, 0));
-    driver.script("fail cublasLtMatmul 1 14");
+    emulated.script("fail cublasLtMatmul 1 14");
     assert_ok(run(&r, 0));
     assert_int_equal(hal_device_counter(r.device, "graphs"), 0);
     run_all(&r, 3);
@@ -368,7 +303,7 @@ static void a_binding_that_moves_survives_a_failure(void **state)
     rig r = begin("on");
     run_all(&r, 2);
     assert_int_equal(hal_device_counter(r.device, "graphs"), 1);
-    driver.script("fail cublasLtMatmul 1 14");
+    emulated.script("fail cublasLtMatmul 1 14");
     run_all(&r, 4);
     end(&r);
 }
@@ -379,8 +314,8 @@ static void a_library_that_does_not_start_leaves_products_to_kernels(void **stat
     if (lacking != NULL)
         skip();
     setenv("HAL_CUDA_BLAS", "on", 1);
-    driver.script("fail cublasLtCreate 1 1");
-    rig r = {.instance = instance_new()};
+    emulated.script("fail cublasLtCreate 1 1");
+    rig r = {.instance = emulated_instance()};
     assert_ok(open_rig(&r));
     run_all(&r, 3);
     assert_int_equal(hal_device_counter(r.device, "products left"), 2);
@@ -394,8 +329,8 @@ static void a_heuristic_that_fails_is_told(void **state)
     if (lacking != NULL)
         skip();
     setenv("HAL_CUDA_BLAS", "on", 1);
-    driver.script("fail cublasLtMatmulAlgoGetHeuristic 1 14");
-    rig r = {.instance = instance_new()};
+    emulated.script("fail cublasLtMatmulAlgoGetHeuristic 1 14");
+    rig r = {.instance = emulated_instance()};
     assert_code(open_rig(&r), INTERNAL);
     assert_int_equal(hal_status_last()->vendor_code, 14);
     close_rig(&r);
@@ -420,11 +355,11 @@ static void each_call_fails_once(void **state)
     setenv("HAL_CUDA_BLAS", "on", 1);
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         char script[100], text[400] = "";
-        left = driver.live(text, sizeof text);
-        wrong = driver.wrong();
-        rig r = {.instance = instance_new()};
+        left = emulated.live(text, sizeof text);
+        wrong = emulated.wrong();
+        rig r = {.instance = emulated_instance()};
         snprintf(script, sizeof script, "fail %s", calls[i]);
-        driver.script(script);
+        emulated.script(script);
         hal_status status = open_rig(&r);
         for (int k = 0; k < 4 && status == HAL_OK; k++)
             status = run(&r, k % 2);
@@ -432,7 +367,7 @@ static void each_call_fails_once(void **state)
             fail_msg("%s: %s: %s", calls[i], hal_status_name(status), hal_status_last()->text);
         close_rig(&r);
         /* a capture that was told not to end is still there */
-        if ((driver.live(text, sizeof text) != left && strstr(calls[i], "EndCapture") == NULL) || driver.wrong() != wrong)
+        if ((emulated.live(text, sizeof text) != left && strstr(calls[i], "EndCapture") == NULL) || emulated.wrong() != wrong)
             fail_msg("%s: left behind: %s", calls[i], text);
     }
 }
