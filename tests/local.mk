@@ -372,6 +372,7 @@ EXTRA_DIST += tests/portable/check.sh tests/portable/hot.list tests/portable/ker
 HAL_GPU_RUN = \
 	tests/gpu/bench.sh \
 	tests/gpu/bench_torch.py \
+	tests/gpu/goals.tsv \
 	tests/gpu/json.awk \
 	tests/gpu/pack \
 	tests/gpu/page.awk \

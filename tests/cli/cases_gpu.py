@@ -126,6 +126,44 @@ def gpu_run_without_pytorch_leaves_the_peer_out(t):
     expect(steps(root)["bench.peer"]["status"] == "skipped", f"{steps(root)}")
 
 
+def speed(root):
+    return {row["id"]: row for row in root["speed"]}
+
+
+@case
+def gpu_run_answers_each_goal_of_speed(t):
+    goals = [line.split("\t") for line in (t.source / "tests/gpu/goals.tsv").read_text().splitlines()]
+    t.path("torch.py").write_text("raise ImportError('none here')\n")
+    _, root = emulated(t, "--stage", "bench.copy", "--stage", "bench.softmax", PYTHONPATH=t.directory)
+    rows = speed(root)
+    expect([(i, row["line"], row["goal"]) for i, row in rows.items()] == [tuple(goal) for goal in goals], f"{list(rows)}")
+    softmax = rows.pop("softmax")
+    expect(softmax["verdict"] == "not run on hardware" and softmax["measured"] > 0 and softmax["unit"] == "bytes/s", f"{softmax}")
+    expect(abs(softmax["ratio"] * softmax["beside"] / softmax["measured"] - 1) < 1e-2, f"{softmax}")
+    for row in rows.values():
+        expect(row["verdict"] == "not measured" and row["measured"] is row["ratio"] is None, f"{row}")
+    page = t.path("out/results.md").read_text()
+    expect(all(line in page for _, line, _ in goals) and page.count("not run on hardware |") == 1, page)
+
+
+@variants(
+    ("met", "100", "105", "met"), ("missed", "100", "106", "missed"), ("without a peer", "100", "", "nothing to compare with"),
+    ("without a figure", "", "100", "not measured"),
+)
+def gpu_run_judges_a_figure_that_is(t, mine, theirs, verdict):
+    """As on hardware, which is not here: the function that judges, by itself."""
+    here = t.source / "tests/gpu"
+    script = f"""here={here} tab='	' emulated=no tiny= missed= key=bench.matmul figures=answers text=said
+size() {{ echo "$1"; }}
+. "$here/records.sh"; . "$here/stages.sh"
+answer matmul '{mine}' flop/s '{theirs}' beside
+judge; echo "$? $text"; cat answers"""
+    done = subprocess.run(["sh", "-c", script], cwd=t.directory, capture_output=True, text=True, check=False)
+    judged, record = done.stdout.splitlines()
+    expect(record.split("\t")[7] == verdict, f"{record}, {done.stderr}")
+    expect(judged.startswith("1 said; matmul is 0.943") if verdict == "missed" else judged == "0 said", judged)
+
+
 @case
 def gpu_run_takes_the_checkers_that_are_there(t):
     tools = t.path("tools")

@@ -225,7 +225,10 @@ class LlamaBlock(torch.nn.Module):
         q, k, v = (t.view(1, count, -1, self.size).transpose(1, 2) for t in self.qkv(self.norm1(x)).split(parts, -1))
         self.keys.index_copy_(2, positions, rotary(k, positions))
         self.values.index_copy_(2, positions, v)
-        y = functional.scaled_dot_product_attention(rotary(q, positions), self.keys, self.values, attn_mask=mask, enable_gqa=True)
+        if mask is None:  # a text from its beginning: what was stored is all there is
+            y = functional.scaled_dot_product_attention(rotary(q, positions), rotary(k, positions), v, is_causal=True, enable_gqa=True)
+        else:
+            y = functional.scaled_dot_product_attention(rotary(q, positions), self.keys, self.values, attn_mask=mask, enable_gqa=True)
         x = x + self.out(y.transpose(1, 2).reshape(1, count, -1))
         gate, up = self.gate_up(self.norm2(x)).chunk(2, -1)
         return x + self.down(functional.silu(gate) * up)
@@ -241,7 +244,7 @@ class Llama(torch.nn.Module):
         self.head = torch.nn.Linear(c["hidden_size"], c["vocab_size"], bias=False)
 
     def forward(self, ids, positions):
-        mask = torch.arange(self.length, device=ids.device)[None, :] <= positions[:, None]
+        mask = None if ids.shape[1] > 1 else torch.arange(self.length, device=ids.device)[None, :] <= positions[:, None]
         x = self.tokens(ids)
         for block in self.blocks:
             x = block(x, positions, mask)

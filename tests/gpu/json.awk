@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The records of tests/gpu/run as JSON; `when` is now.
+# The goals and the records of tests/gpu/run as JSON; `when` is now.
 function text(s) {
     gsub(/\\/, "\\\\", s)
     gsub(/"/, "\\\"", s)
@@ -15,13 +15,21 @@ function words(s, n, i, list, all) {
     for (i = 1; i <= n; i++) all = all (i > 1 ? ", " : "") text(list[i])
     return "[" all "]"
 }
-# null where there is no goal, nothing was measured, or a rate is that of something else than a GPU at work
-function met(figure, goal, unit, bound) {
+# null where there is no goal, or nothing was measured
+function met(figure, goal) {
     if (goal == "-" || !is_number(figure)) return "null"
-    if ((goal ~ /^>=/ || unit == "s") && (run["emulated"] == "yes" || run["tiny"] == "yes")) return "null"
-    bound = substr(goal, 3) + 0
-    return (substr(goal, 1, 2) == ">=" ? figure + 0 >= bound : figure + 0 <= bound) ? "true" : "false"
+    return figure + 0 <= substr(goal, 3) + 0 ? "true" : "false"
 }
+function or_null(s) { return is_number(s) ? value(s) : "null" }
+function speed(i, id, a, n) {
+    id = ids[i]
+    n = split(answers[id], a, "\t")
+    return "    {\"id\": " text(id) ", \"line\": " text(line[id]) ", \"goal\": " text(goals[id]) ", \"measured\": " or_null(a[4]) \
+        ", \"unit\": " (n ? text(a[5]) : "null") ", \"beside\": " or_null(a[6]) ", \"ratio\": " or_null(a[7]) \
+        ", \"verdict\": " text(n ? a[8] : "not measured") ", \"text\": " text(a[9]) "}"
+}
+FILENAME ~ /goals\.tsv$/ { ids[++lines] = $1; line[$1] = $2; goals[$1] = $3; next }
+$1 == "answer" { answers[$3] = $0 }
 $1 == "run" { run[$3] = $4 }
 $1 == "step" {
     split($2, part, ".")
@@ -33,7 +41,7 @@ $1 == "step" {
 }
 $1 == "figure" {
     figures = figures (figures == "" ? "" : ",\n") "    {\"step\": " text($2) ", \"name\": " text($3) ", \"value\": " value($4) \
-        ", \"unit\": " text($5) ", \"goal\": " ($6 == "-" ? "null" : text($6)) ", \"met\": " met($4, $6, $5) ", \"text\": " text($7) "}"
+        ", \"unit\": " text($5) ", \"goal\": " ($6 == "-" ? "null" : text($6)) ", \"met\": " met($4, $6) ", \"text\": " text($7) "}"
 }
 END {
     print "{\n  \"schema\": \"hal-gpu-run-1\","
@@ -43,5 +51,7 @@ END {
     print "  \"tiny\": " (run["tiny"] == "yes" ? "true" : "false") ",\n  \"stages\": ["
     for (i = 1; i <= stages; i++)
         print "    {\"stage\": " text(order[i]) ", \"status\": " text(verdict[order[i]]) ", \"steps\": [\n" steps[order[i]] "]}" (i < stages ? "," : "")
+    print "  ],\n  \"speed\": ["
+    for (i = 1; i <= lines; i++) print speed(i) (i < lines ? "," : "")
     print "  ],\n  \"figures\": [" (figures == "" ? "" : "\n") figures "]\n}"
 }

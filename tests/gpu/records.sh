@@ -2,7 +2,8 @@
 # What tests/gpu/run keeps, one line a fact, fields parted by tabs, in one file that each step replaces as a whole:
 #   run     KEY NAME VALUE
 #   step    STAGE.STEP ok|failed|skipped SECONDS WHEN TEXT
-#   figure  STAGE.STEP NAME VALUE UNIT GOAL TEXT        GOAL: >=0.95, <=2e-5, or - for one that is recorded only
+#   figure  STAGE.STEP NAME VALUE UNIT GOAL TEXT        GOAL: <=2e-5, or - for one that is recorded only
+#   answer  STAGE.STEP ID MEASURED UNIT BESIDE RATIO VERDICT TEXT        to the goal of that ID in goals.tsv
 
 # Whether a stage was asked for, or a step of it; and whether this step was.
 is_wanted() { case " $stages " in '  ' | *" $1 "* | *" $1."*) ;; *) return 1 ;; esac; }

@@ -3,8 +3,8 @@
 
 report() {
     [ -e "$records" ] || return 0
-    awk -F '\t' -v when="$(date -u +%FT%TZ)" -f "$here/json.awk" "$records" >"$out/results.json.new" && mv "$out/results.json.new" "$out/results.json"
-    awk -F '\t' -f "$here/page.awk" "$records" >"$out/results.md.new" && mv "$out/results.md.new" "$out/results.md"
+    awk -F '\t' -v when="$(date -u +%FT%TZ)" -f "$here/json.awk" "$here/goals.tsv" "$records" >"$out/results.json.new" && mv "$out/results.json.new" "$out/results.json"
+    awk -F '\t' -f "$here/page.awk" "$here/goals.tsv" "$records" >"$out/results.md.new" && mv "$out/results.md.new" "$out/results.md"
 }
 
 # The end: what is red, what is left, where it stands; and the status that says so.
