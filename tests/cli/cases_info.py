@@ -128,7 +128,8 @@ def switches_that_are_there_join_what_is_supplied(t):
 @case
 def network_cards_wait_for_no_probe(t):
     text = t.good("hal-info", "--input", machine(t, "hgx-h100-8")).out
-    expect("not probed yet" not in text and "15 not for computing" in text, text[:400])
+    cards = [line for line in text.splitlines() if line.startswith("nic")]
+    expect(cards and not any("not probed yet" in line for line in cards) and "15 not for computing" in text, text[:400])
     expect(not any(line.endswith(" ") for line in text.splitlines()), "a line ends in blanks")
 
 
@@ -449,13 +450,13 @@ def plugins_and_operators(t):
 @case
 def operators_of_another_machine_are_not_those_of_this(t):
     tree = machine(t, "container-3-of-4")
-    for what in (tree, SYNTHETIC):
+    for what, backend in ((tree, "cuda"), (SYNTHETIC, None)):
         text = t.good("hal-info", "--input", what, "ops", "--dtype", "f32").out
         expect("matmul" not in text and "known on the machine only" in text, text)
         root = json.loads(t.good("hal-info", "--input", what, "ops", "--json").out)
         rows = {row["device"]: row for row in root["devices"]}
         expect(root["ops"] is None and rows["cpu0"]["backend"] == "cpu" and rows["cpu0"]["loaded"], f"{root}")
-        expect(rows["gpu0"]["backend"] == "cuda" and rows["gpu0"]["operators"].startswith(("known on", "not known")),
+        expect(rows["gpu0"].get("backend") == backend and rows["gpu0"]["operators"].startswith(("known on", "not known")),
                f"{rows['gpu0']}")
     one = t.good("hal-info", "--input", tree, "ops", "--device", "gpu3", "--jsonl").lines()
     expect([row["device"] for row in one] == ["gpu3"] and one[0]["reason"] == "D402", f"{one}")

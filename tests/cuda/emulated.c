@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fault/linker.h"
 #include "tests/cuda/emulated.h"
 
 #include <dlfcn.h>
@@ -66,8 +67,7 @@ int emulated_alone(int (*try)(void))
     int status = 0;
     const pid_t child = fork();
     if (child == 0) {
-        setenv("PATH", "", 1);
-        unsetenv("VIRTUAL_ENV");
+        linker_alone();
         _exit(emulated_open_driver() ? try() : 4);
     }
     return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;

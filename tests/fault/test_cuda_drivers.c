@@ -10,6 +10,7 @@
 #include <hal/core.h>
 #include <sys/wait.h>
 
+#include "tests/fault/linker.h"
 #include "tests/opencl/work.h"
 
 static const char *lacking; /* of this machine; NULL: nothing */
@@ -122,9 +123,8 @@ static int setup(void **state)
     lacking = getenv("HAL_PROBE") == NULL ? "not started by make check"
               : access(built, R_OK) != 0  ? "the emulated CUDA driver is not built (it needs cuda.h and the headers of OpenCL)"
                                           : NULL;
-    unsetenv("VIRTUAL_ENV");
     snprintf(path_before, sizeof path_before, "%s", getenv("PATH"));
-    setenv("PATH", "", 1); /* a Python in it could have libraries */
+    linker_alone();
     return 0;
 }
 
