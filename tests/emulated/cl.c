@@ -71,7 +71,9 @@ int emu_cl_devices(cl_device_id *device, char name[][128], int room) {
 
 /* ------------------------------------------------------------------------------------------- a device -- */
 
-/* As the opencl backend compiles: nothing that a real CUDA device would not do either. */
+/* As the opencl backend compiles: nothing that a real CUDA device would not do either. Only the names of types are asked for
+   beside it, which makes another program of a text that both have: PoCL keeps its kernels by program, so that what runs for
+   the one never stands in the way of the other in the same process. */
 static void read_options(emu_cl *cl) {
     cl_device_fp_config config = 0;
     cl_calls.clGetDeviceInfo(cl->id, CL_DEVICE_SINGLE_FP_CONFIG, sizeof config, &config, NULL);

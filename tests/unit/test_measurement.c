@@ -202,6 +202,12 @@ static void figures_without_what_they_need_are_refused(void **state)
     m.bytes = 0;
     refused(t, m, "move no bytes");
     m = good;
+    m.copy_mode = HAL_COPY_NONE;
+    refused(t, m, "do not travel in mode");
+    m = way("chase", "host", "cpu0");
+    m.copy_mode = HAL_COPY_DIRECT;
+    refused(t, m, "do not travel in mode");
+    m = good;
     m.bandwidth = (hal_figure){0};
     refused(t, m, "has no bandwidth");
     m = way("chase", "host", "cpu0");
@@ -267,6 +273,7 @@ static void kept_rows_are_read_as_they_were(void **state)
     const char *path = scratch_path("same");
     hal_measurement rows[] = {way("link", "host", "gpu0"), way("chase", "host", "cpu0")};
     rows[0].duplex = measured(1.75, HAL_UNIT_COUNT);
+    rows[0].copy_mode = HAL_COPY_STAGED;
     assert_ok(hal_topology_keep_measurements(t, rows, 2, path));
     hal_measurements list = read_file(path);
     assert_int_equal(list.n, 2);
@@ -276,6 +283,8 @@ static void kept_rows_are_read_as_they_were(void **state)
     assert_memory_equal(&list.rows[0].bandwidth, &rows[0].bandwidth, sizeof(hal_figure));
     assert_memory_equal(&list.rows[0].duplex, &rows[0].duplex, sizeof(hal_figure));
     assert_int_equal(list.rows[0].latency.source, HAL_SOURCE_UNKNOWN);
+    assert_int_equal(list.rows[0].copy_mode, HAL_COPY_STAGED);
+    assert_int_equal(list.rows[1].copy_mode, HAL_COPY_UNKNOWN);
     assert_true(fabs(list.rows[1].latency.value - 1e-7) < 1e-12);
     assert_int_equal(list.rows[1].latency.when, DATE);
     hal_deallocate(NULL, list.rows);
@@ -347,7 +356,7 @@ static void text_of_another_form_is_refused(void **state)
 #define ROW "read\tnuma0\tcpu0\t1\t"
     static const char *const bad[] = {
         "", "hal-measurements 1", "hal-measurements 2\n", "hal-tree 1\n", HEAD "\n", HEAD ROW "1:0:1:1\t-\t-", /* no end */
-        HEAD ROW "1:0:1:1\t-\n", HEAD ROW "1:0:1:1\t-\t-\t-\n", HEAD ROW "1:0:1\t-\t-\n", HEAD ROW "1:0:1:1:1\t-\t-\n",
+        HEAD ROW "1:0:1:1\t-\n", HEAD ROW "1:0:1:1\t-\t-\t-\n", HEAD ROW "1:0:1:1\t-\t-\tnone\n", HEAD ROW "1:0:1\t-\t-\n", HEAD ROW "1:0:1:1:1\t-\t-\n",
         HEAD ROW "-1:0:1:1\t-\t-\n", HEAD ROW "01:0:1:1\t-\t-\n", HEAD ROW ":0:1:1\t-\t-\n", HEAD ROW "1.5:0:1:1\t-\t-\n",
         HEAD ROW "18446744073709551616:0:1:1\t-\t-\n", HEAD ROW "1:0:4294967296:1\t-\t-\n", HEAD ROW "1:0:1:9223372036854775808\t-\t-\n",
         HEAD "a-kind-too-long\tnuma0\tcpu0\t1\t-\t-\t-\n", HEAD "read\t\tcpu0\t1\t-\t-\t-\n", HEAD "read\tnuma0\tcpu0\t\t-\t-\t-\n",
@@ -380,6 +389,7 @@ static void figures_come_into_the_description(void **state)
                               way("link", "numa0", "gpu:0000:01:00.0"), way("link", "gpu:0000:77:00.0", "numa0")};
     rows[2].latency = measured(1e-6, HAL_UNIT_SECONDS);
     rows[2].duplex = measured(1.9, HAL_UNIT_COUNT);
+    rows[2].copy_mode = HAL_COPY_STAGED;
     hal_topology *t = with_rows(rows, 6);
     const hal_topology_memory *m = hal_topology_memory_at(t, 0);
     assert_memory_equal(&m->bandwidth, &rows[0].bandwidth, sizeof(hal_figure));
@@ -390,6 +400,7 @@ static void figures_come_into_the_description(void **state)
     assert_memory_equal(&l->latency, &rows[2].latency, sizeof(hal_figure));
     assert_memory_equal(&l->duplex, &rows[2].duplex, sizeof(hal_figure));
     assert_int_equal(l->verified, 1);
+    assert_int_equal(l->copy_mode, HAL_COPY_STAGED); /* whatever a vendor claims */
     assert_true(l->declared.source == HAL_SOURCE_VENDOR && l->declared.value == 3e11);
     l = link_of(t, HAL_END_DEVICE, 1, HAL_END_DEVICE, 2, "pcie");
     assert_int_equal(l->bandwidth.source, HAL_SOURCE_STRUCTURAL);
