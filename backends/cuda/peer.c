@@ -160,7 +160,7 @@ hal_status hal_cuda_peer(void *device, void *other) {
     hal_cuda_device *a = device, *b = other;
     HAL_TRY(open_access(a, b));
     const hal_status status = try_pair(a, b);
-    if (status != HAL_OK) close_access(a, b);
+    if (hal_status_code(status) == HAL_CODE_UNSUPPORTED) close_access(a, b);
     return status;
 }
 

@@ -64,6 +64,86 @@ static void equal_aliases_are_numbered(void **state)
     hal_device_release(device);
 }
 
+/* ---------------------------------------------------------------------------------------------- peers -- */
+
+static int asked;
+static hal_status peer_answer;
+
+static hal_status answer_peer(void *device, void *other)
+{
+    (void)device;
+    (void)other;
+    asked++;
+    return peer_answer == HAL_OK ? HAL_OK : hal_status_set(peer_answer, __FILE__, __LINE__, "answer %d", asked);
+}
+
+/* Two devices of a backend with that table, whose memory the host does not reach. */
+static void two_devices(const hal_backend *table, hal_device **first, hal_device **second)
+{
+    *first = fake_device(true);
+    (*first)->loaded->table = table;
+    hal_instance *instance = hal_device_instance(*first);
+    assert_ok(hal_device_add(instance, (*first)->loaded, &(*first)->record, 1));
+    assert_ok(hal_device_find(instance, "fake1", second));
+    asked = 0;
+}
+
+static hal_status copy_across(hal_device *first, hal_device *second)
+{
+    hal_buffer *from = NULL, *to = NULL;
+    hal_queue *queue = NULL;
+    char bytes[64] = "there";
+    assert_ok(hal_buffer_create(second, sizeof bytes, &from));
+    assert_ok(hal_buffer_create(first, sizeof bytes, &to));
+    assert_ok(hal_buffer_write(from, 0, bytes, sizeof bytes));
+    memset(bytes, 0, sizeof bytes);
+    assert_ok(hal_device_queue(first, &queue));
+    const hal_status status = hal_queue_copy(queue, (hal_binding){.buffer = to}, (hal_binding){.buffer = from}, sizeof bytes, NULL, 0, NULL, 0);
+    assert_ok(hal_buffer_read(to, 0, bytes, sizeof bytes));
+    assert_string_equal(bytes, status == HAL_OK ? "there" : "");
+    hal_buffer_release(from);
+    hal_buffer_release(to);
+    return status;
+}
+
+static void pairs_are_asked_about_once(void **state)
+{
+    (void)state;
+    hal_backend table = fake_table;
+    hal_device *first, *second;
+    table.peer = answer_peer;
+    two_devices(&table, &first, &second);
+    peer_answer = HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_OUT_OF_MEMORY);
+    assert_code(copy_across(first, second), OUT_OF_MEMORY); /* that may be better the next time */
+    peer_answer = HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_UNSUPPORTED);
+    for (int i = 0; i < 2; i++) {
+        assert_code(copy_across(first, second), UNSUPPORTED);
+        assert_string_equal(hal_status_last()->text, "answer 2");
+    }
+    peer_answer = HAL_OK; /* of the other order */
+    assert_ok(copy_across(second, first));
+    assert_ok(copy_across(second, first));
+    assert_int_equal(asked, 3);
+    hal_device_lose(first, "gone");
+    assert_code(hal_device_peer(second, first), DEVICE_LOST);
+    hal_device_release(second);
+    hal_device_release(first);
+}
+
+static void tables_without_the_question_have_no_peers(void **state)
+{
+    (void)state;
+    hal_backend table = fake_table;
+    hal_device *first, *second;
+    table.peer = answer_peer;
+    table.head.size = (uint32_t)offsetof(hal_backend, peer);
+    two_devices(&table, &first, &second);
+    assert_code(copy_across(first, second), UNSUPPORTED);
+    assert_int_equal(asked, 0);
+    hal_device_release(second);
+    hal_device_release(first);
+}
+
 static void loss_is_sticky(void **state)
 {
     (void)state;
@@ -187,6 +267,8 @@ int main(void)
         cmocka_unit_test(options_need_their_head),
         cmocka_unit_test(activation_is_lazy_and_once),
         cmocka_unit_test(equal_aliases_are_numbered),
+        cmocka_unit_test(pairs_are_asked_about_once),
+        cmocka_unit_test(tables_without_the_question_have_no_peers),
         cmocka_unit_test(loss_is_sticky),
         cmocka_unit_test(objects_outlive_handles),
         cmocka_unit_test(the_eager_slot_goes_with_the_handles),
