@@ -292,7 +292,8 @@ typedef enum hal_fallback {
  * HAL_OPENCL_MEMORY, HAL_OPENCL_QUEUE, HAL_OPENCL_BINARIES and HAL_OPENCL_TUNE: which kernels, memory and queues OpenCL devices
  * use, which of their programs are kept, and what is measured of them. HAL_CUDA_GRAPHS, "off" to have the launches of a program
  * handed to CUDA devices one by one, HAL_CUDA_RANGES, "on" or "off" for names of operators in NVTX where no or any profiler
- * listens, HAL_CUDA_BLAS, "off" or "all" for fewer or more products than the large ones in cuBLASLt. HAL_CACHE_BYTES bounds what compiled programs take on disk. HAL_PROBE names the helper of a build
+ * listens, HAL_CUDA_BLAS, "off" or "all" for fewer or more products than the large ones in cuBLASLt,
+ * HAL_CUDA_ATTENTION, "cudnn" to ask cuDNN for attention. HAL_CACHE_BYTES bounds what compiled programs take on disk. HAL_PROBE names the helper of a build
  * tree. Source: hal(7).
  */
 typedef struct hal_instance_options {

@@ -19,7 +19,7 @@ typedef struct hal_cuda_sdpa_target { cudnnHandle_t handle; cudnnBackendDescript
 cudnnStatus_t hal_cuda_sdpa_create(const hal_cuda_dnn_api *api, const hal_cuda_sdpa_target *target,
                                    const hal_cuda_attention *attention, hal_cuda_sdpa **made);
 void hal_cuda_sdpa_free(hal_cuda_sdpa *sdpa);
-/* The same for the device of `dnn`, where equal attentions have one plan: to make one takes the library half a second. Given
+/* The same for the device of `dnn`, where equal attentions have one plan: to make one takes the library about half a second. Given
    back with _put. */
 cudnnStatus_t hal_cuda_sdpa_get(hal_cuda_dnn *dnn, const hal_cuda_attention *attention, hal_cuda_sdpa **sdpa);
 void hal_cuda_sdpa_put(hal_cuda_dnn *dnn, hal_cuda_sdpa *sdpa);

@@ -23,6 +23,7 @@ static const variable variables[] = {
     {"HAL_OPENCL_QUEUE", "in-order", "out-of-order: independent operators may run at once"},
     {"HAL_OPENCL_BINARIES", "cheap", "all or none: which compiled programs of OpenCL devices are kept"},
     {"HAL_OPENCL_TUNE", "measured once", "off or small: tiles of products are not measured, and large or small"},
+    {"HAL_CUDA_ATTENTION", "own", "cudnn: attention of CUDA devices goes to cuDNN where that can do it"},
     {"HAL_CUDA_BLAS", "on", "off or all: which products of CUDA devices cuBLASLt gets, if not the large ones"},
     {"HAL_CUDA_GRAPHS", "on", "off: launches of a program are handed to CUDA devices one by one"},
     {"HAL_CUDA_RANGES", "a profiler's wish", "on or off: operators of CUDA devices are told to NVTX by name"},
