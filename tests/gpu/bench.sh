@@ -95,9 +95,10 @@ bench_gpt2() {
     judge
 }
 
+# As many positions as are used, which is what PyTorch's caches have room for.
 llama_config() {
     if [ -n "$tiny" ]; then shape='"vocab_size":64,"hidden_size":32,"intermediate_size":64,"num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,"max_position_embeddings":32'
-    else shape='"vocab_size":32000,"hidden_size":2048,"intermediate_size":5632,"num_hidden_layers":22,"num_attention_heads":32,"num_key_value_heads":4,"max_position_embeddings":2048'; fi
+    else shape='"vocab_size":32000,"hidden_size":2048,"intermediate_size":5632,"num_hidden_layers":22,"num_attention_heads":32,"num_key_value_heads":4,"max_position_embeddings":1156'; fi
     printf '{"model_type":"llama","rms_norm_eps":1e-5,"rope_theta":10000,"hidden_act":"silu",%s}\n' "$shape" >"$work/llama.json"
 }
 
