@@ -51,6 +51,13 @@ void hal_cuda_leave(hal_cuda_device *d) {
     if (d->cu.cuCtxPopCurrent(&context) != CUDA_SUCCESS) d->cu.cuCtxPopCurrent(&context);
 }
 
+CUresult hal_cuda_finish(const hal_cuda_device *d, CUstream stream, bool *ended) {
+    const CUresult e = d->cu.cuStreamSynchronize(stream);
+    const CUresult second = e == CUDA_SUCCESS ? e : d->cu.cuStreamSynchronize(stream);
+    *ended = second == CUDA_SUCCESS || hal_cuda_code_is_sticky(second);
+    return hal_cuda_code_is_sticky(e) ? e : second;
+}
+
 void hal_cuda_device_suspect(hal_cuda_device *d, CUresult code, const char *text) {
     if (hal_cuda_code_is_sticky(code)) hal_cuda_device_lose(d, text);
 }

@@ -121,6 +121,11 @@ hal_status hal_cuda_enter(hal_cuda_device *device);
 void hal_cuda_leave(hal_cuda_device *device);
 /* The same for who gives something back: also where the device is lost, and a second try. False: left as it was. */
 bool hal_cuda_return(hal_cuda_device *device);
+/*
+ * Waits for all that the stream was given; twice, since a call that failed has not waited. The code that stays, if there was one,
+ * or that of the second try. *ended: nothing of it runs any more. Under the context.
+ */
+CUresult hal_cuda_finish(const hal_cuda_device *device, CUstream stream, bool *ended);
 /* Gives back what is only kept to be quicker later. */
 void hal_cuda_device_trim(hal_cuda_device *device);
 /* Tells the host that the device is lost; once. */

@@ -107,9 +107,6 @@ static void end_first(hal_cuda_queue *q, CUresult fate) {
     if (!q->first) pthread_cond_broadcast(&q->changed);
 }
 
-/* After two tries: whether nothing of it runs any more. In a context with a sticky error nothing does. */
-static bool is_end(CUresult second) { return second == CUDA_SUCCESS || hal_cuda_code_is_sticky(second); }
-
 static CUresult try_to_wait(hal_cuda_queue *q, CUevent event) {
     const hal_cuda_api *cu = &q->device->cu;
     const CUresult e = q->current ? CUDA_SUCCESS : cu->cuCtxSetCurrent(q->device->context);
@@ -117,10 +114,11 @@ static CUresult try_to_wait(hal_cuda_queue *q, CUevent event) {
     return e == CUDA_SUCCESS ? cu->cuEventSynchronize(event) : e;
 }
 
-/* Twice: a call that failed has not waited, and what the work uses may only be used again behind its end. */
+/* As hal_cuda_finish: what the work uses may only be used again behind its end, and in a context with an error that stays
+   nothing runs. */
 static CUresult wait_for(hal_cuda_queue *q, CUevent event, bool *ended) {
     const CUresult e = try_to_wait(q, event), second = e == CUDA_SUCCESS ? e : try_to_wait(q, event);
-    *ended = is_end(second);
+    *ended = second == CUDA_SUCCESS || hal_cuda_code_is_sticky(second);
     return hal_cuda_code_is_sticky(e) ? e : second;
 }
 
@@ -174,12 +172,9 @@ CUresult hal_cuda_job_start(hal_cuda_job *j) {
 }
 
 bool hal_cuda_job_settle(hal_cuda_job *j) {
-    hal_cuda_device *d = j->queue->device;
-    const CUresult e = d->cu.cuStreamSynchronize(j->queue->stream);
-    const CUresult second = e == CUDA_SUCCESS ? e : d->cu.cuStreamSynchronize(j->queue->stream);
-    if (hal_cuda_code_is_sticky(second)) judge(j, second);
-    if (is_end(second)) return true;
-    judge(j, second);
+    bool ended = false;
+    judge(j, hal_cuda_finish(j->queue->device, j->queue->stream, &ended));
+    if (ended) return true;
     j->endless = true;
     append(j);
     return false;

@@ -62,18 +62,11 @@ typedef struct trial {
     bool under_way;
 } trial;
 
-/* Twice, unless there is no hope. */
-static CUresult wait_for(const hal_cuda_device *d) {
-    const CUresult e = d->cu.cuStreamSynchronize(d->stream);
-    return e == CUDA_SUCCESS || hal_cuda_code_is_sticky(e) ? e : d->cu.cuStreamSynchronize(d->stream);
-}
-
 /* Waits for one command of the device's memory stream, which was enqueued under its context. */
 static hal_status finish(trial *t, hal_cuda_device *d, CUresult e) {
-    if (e == CUDA_SUCCESS) {
-        e = wait_for(d);
-        t->under_way = e != CUDA_SUCCESS && !hal_cuda_code_is_sticky(e);
-    }
+    bool ended = true;
+    if (e == CUDA_SUCCESS) e = hal_cuda_finish(d, d->stream, &ended);
+    t->under_way = !ended;
     const hal_status status = e == CUDA_SUCCESS ? HAL_OK : hal_cuda_fail(d, e, "trying copies between devices");
     hal_cuda_leave(d);
     return status;
@@ -140,7 +133,7 @@ static hal_status take(trial *t, int side) {
 
 static void give(const trial *t, int side) {
     hal_cuda_device *d = t->side[side];
-    if (!t->at[side] || t->under_way || !hal_cuda_return(d)) return;
+    if (!t->at[side] || !hal_cuda_return(d)) return;
     hal_cuda_give(d, t->at[side], MOST + SHIFT, d->stream);
     hal_cuda_leave(d);
 }
@@ -150,6 +143,7 @@ static hal_status try_pair(hal_cuda_device *a, hal_cuda_device *b) {
     hal_status status = t.sent && t.got ? HAL_OK : hal_cuda_no_memory(a->host, "trying copies between devices");
     for (int side = 0; side < 2 && status == HAL_OK; side++) status = take(&t, side);
     if (status == HAL_OK) status = try_all(&t);
+    if (t.under_way) return status;
     for (int side = 0; side < 2; side++) give(&t, side);
     free(t.sent);
     free(t.got);

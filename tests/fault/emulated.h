@@ -53,11 +53,10 @@ static inline bool emulated_open(emulated_driver *driver)
            emulated_look_up(library, "hal_emulated_cuda_failed", &driver->failed);
 }
 
-/* A call that gives something back, and was told not to, leaves it; work of which the driver says wrongly that it is over is
-   still under way. */
+/* A call that gives something back, and was told not to, leaves it. */
 static inline bool emulated_gives_back(const char *call)
 {
-    static const char *const words[] = {"Free", "Destroy", "Unload", "Release", "Synchronize"};
+    static const char *const words[] = {"Free", "Destroy", "Unload", "Release"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strstr(call, words[i]) != NULL)
             return true;
