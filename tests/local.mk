@@ -229,8 +229,9 @@ tests_fault_test_cuda_SOURCES = tests/fault/test_cuda.c $(HAL_OPENCL_TEST_SOURCE
 tests_fault_test_cuda_peers_SOURCES = tests/fault/test_cuda_peers.c tests/fault/emulated.h $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_cuda_drivers_SOURCES = tests/fault/test_cuda_drivers.c tests/fault/linker.h $(HAL_OPENCL_TEST_SOURCES)
 HAL_CUDA_TEST_SOURCES = \
-	tests/cuda/emulated.c \
-	tests/cuda/emulated.h \
+	tests/fault/emulated.h \
+	tests/fault/libraries.c \
+	tests/fault/libraries.h \
 	tests/fault/linker.h \
 	$(HAL_OPENCL_TEST_SOURCES)
 tests_cuda_test_sdpa_SOURCES = tests/cuda/test_sdpa.c backends/cuda/attention.c backends/cuda/attention.h \

@@ -82,6 +82,9 @@ HAL_EMULATED_TESTS += \
 if HAVE_CUBLASLT
 HAL_EMULATED_TESTS += tests/emulated/test_cublaslt
 endif
+if HAVE_CUDNN
+HAL_EMULATED_TESTS += tests/emulated/test_cudnn
+endif
 check_PROGRAMS += $(HAL_EMULATED_TESTS)
 TESTS += $(HAL_EMULATED_TESTS)
 endif
@@ -148,3 +151,7 @@ tests_emulated_test_cublaslt_SOURCES = tests/emulated/test_cublaslt.c tests/emul
 tests_emulated_test_cublaslt_CFLAGS = $(emulated_test_cflags) $(CUBLASLT_CFLAGS)
 tests_emulated_test_cublaslt_LDADD = $(emulated_test_ldadd)
 tests_emulated_test_cublaslt_LDFLAGS = $(emulated_test_ldflags)
+tests_emulated_test_cudnn_SOURCES = tests/emulated/test_cudnn.c tests/emulated/rig.c tests/emulated/rig.h
+tests_emulated_test_cudnn_CFLAGS = $(emulated_test_cflags) $(CUDNN_CFLAGS)
+tests_emulated_test_cudnn_LDADD = $(emulated_test_ldadd)
+tests_emulated_test_cudnn_LDFLAGS = $(emulated_test_ldflags)

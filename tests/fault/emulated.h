@@ -38,13 +38,19 @@ static inline bool emulated_look_up(void *library, const char *name, void *funct
     return found != NULL;
 }
 
+/* Children of this process find it; hal-probe is one. */
+static inline void emulated_lead(void)
+{
+    char path[600];
+    emulated_path(path, sizeof path, "");
+    setenv("LD_LIBRARY_PATH", path, 1);
+}
+
 /* False: it is not built. Children find it, too. */
 static inline bool emulated_open(emulated_driver *driver)
 {
-    char path[600];
     void *library = emulated_library("libcuda.so.1");
-    emulated_path(path, sizeof path, "");
-    setenv("LD_LIBRARY_PATH", path, 1);
+    emulated_lead();
     return library != NULL && emulated_library("libnvrtc.so.13") != NULL &&
            emulated_look_up(library, "hal_emulated_cuda_script", &driver->script) &&
            emulated_look_up(library, "hal_emulated_cuda_calls", &driver->calls) &&

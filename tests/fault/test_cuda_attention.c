@@ -11,12 +11,15 @@
 
 #include "ops/kernel/element.h"
 #include "scheduler/describe.h"
-#include "tests/cuda/emulated.h"
+#include "tests/fault/libraries.h"
+#include "tests/fault/linker.h"
+#include "tests/opencl/work.h"
 
 /* Sizes of attention; what its operands take, and where each has its bytes. */
 enum { B = 2, HQ = 4, HK = 2, ROWS = 9, KEYS = 12, D = 16, BYTES = B * HQ * KEYS * D * 2, BINDINGS = 8 };
 enum { Q, K, V, Y, LSE, TWICE, Z, Z_LSE };
 
+static emulated_driver driver;
 static const char *lacking; /* of this machine; NULL: nothing */
 static int without_library; /* what the process said that had none */
 static unsigned (*live)(void); /* of the library */
@@ -211,7 +214,8 @@ static bool counts(const rig *r, uint64_t taken, uint64_t left)
 static int try_without(void)
 {
     setenv("HAL_CUDA_ATTENTION", "cudnn", 1);
-    rig r = {.instance = emulated_instance()};
+    linker_alone();
+    rig r = {.instance = libraries_instance()};
     hal_status status = r.instance != NULL ? open_rig(&r) : HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INTERNAL);
     for (int i = 0; i < 3 && status == HAL_OK; i++)
         status = run(&r, i % 2);
@@ -221,7 +225,7 @@ static int try_without(void)
     }
     const bool left = counts(&r, 0, 2);
     close_rig(&r);
-    return left && emulated.wrong() == 0 ? 0 : 3;
+    return left && driver.wrong() == 0 ? 0 : 3;
 }
 
 static int setup(void **state)
@@ -232,10 +236,11 @@ static int setup(void **state)
     if (lacking != NULL)
         return 0;
     setenv("XDG_CACHE_HOME", scratch_root, 1);
-    if (emulated_ask() != HAL_OK)
+    emulated_lead();
+    if (work_ask() != HAL_OK)
         return -1;
-    without_library = emulated_alone(try_without);
-    if (!emulated_open_driver() || !emulated_look_up(emulated_open("libcudnn.so.9"), "hal_emulated_cudnn_live", &live))
+    without_library = libraries_absent(&driver, try_without);
+    if (!emulated_open(&driver) || !emulated_look_up(emulated_library("libcudnn.so.9"), "hal_emulated_cudnn_live", &live))
         lacking = "the emulated cuDNN is not built (it needs cuda.h, cudnn.h and the headers of OpenCL)";
     return 0;
 }
@@ -250,16 +255,16 @@ static void need(void)
         print_message("%s\n", lacking);
         skip();
     }
-    emulated.script("");
-    left = emulated.live(text, sizeof text);
-    wrong = emulated.wrong();
+    driver.script("");
+    left = driver.live(text, sizeof text);
+    wrong = driver.wrong();
 }
 
 static rig begin(const char *use)
 {
     need();
     setenv("HAL_CUDA_ATTENTION", use, 1);
-    rig r = {.instance = emulated_instance()};
+    rig r = {.instance = libraries_instance()};
     assert_non_null(r.instance);
     assert_ok(open_rig(&r));
     return r;
@@ -269,10 +274,10 @@ static void end(rig *r)
 {
     char text[400] = "";
     close_rig(r);
-    if (emulated.live(text, sizeof text) != left)
+    if (driver.live(text, sizeof text) != left)
         fail_msg("left behind: %s", text);
     assert_int_equal(live(), 0);
-    assert_int_equal(emulated.wrong(), wrong);
+    assert_int_equal(driver.wrong(), wrong);
 }
 
 static void run_all(rig *r, int n)
@@ -333,11 +338,11 @@ static void a_call_that_fails_is_told(void **state)
 {
     (void)state;
     rig r = begin("cudnn");
-    emulated.script("fail cudnnBackendExecute 2 5000");
+    driver.script("fail cudnnBackendExecute 2 5000");
     assert_code(submit(&r, 0), INTERNAL);
     assert_non_null(strstr(hal_status_last()->text, "CUDNN_STATUS_EXECUTION_FAILED"));
     assert_int_equal(hal_status_last()->vendor_code, 5000);
-    emulated.script("");
+    driver.script("");
     r.at = hal_timeline_value(r.timeline);
     run_all(&r, 3);
     end(&r);
@@ -354,8 +359,8 @@ static void what_it_does_not_do_is_left_to_kernels(void **state)
         need();
         setenv("HAL_CUDA_ATTENTION", "cudnn", 1);
         snprintf(script, sizeof script, "fail %s", calls[i]);
-        emulated.script(script);
-        rig r = {.instance = emulated_instance()};
+        driver.script(script);
+        rig r = {.instance = libraries_instance()};
         assert_ok(open_rig(&r));
         run_all(&r, 3);
         assert_int_equal(hal_device_counter(r.device, "attentions left"), i == 0 ? 2 : 1);
@@ -375,15 +380,15 @@ static void each_call_fails_once(void **state)
             char script[100];
             need();
             setenv("HAL_CUDA_ATTENTION", "cudnn", 1);
-            rig r = {.instance = emulated_instance()};
+            rig r = {.instance = libraries_instance()};
             snprintf(script, sizeof script, "fail %s %d 4000", names[i], n);
-            emulated.script(script);
+            driver.script(script);
             hal_status status = open_rig(&r);
             for (int k = 0; k < 4 && status == HAL_OK; k++)
                 status = run(&r, k % 2);
             if (status != HAL_OK && strstr(hal_status_last()->text, "CUDNN_STATUS_INTERNAL_ERROR") == NULL)
                 fail_msg("%s: %s: %s", script, hal_status_name(status), hal_status_last()->text);
-            emulated.script("");
+            driver.script("");
             end(&r);
         }
 }
@@ -393,7 +398,7 @@ static void a_call_without_memory_is_tried_again(void **state)
 {
     (void)state;
     rig r = begin("cudnn");
-    emulated.script("fail cudnnBackendExecute 1 4004");
+    driver.script("fail cudnnBackendExecute 1 4004");
     assert_ok(run(&r, 0));
     run_all(&r, 3);
     end(&r);

@@ -10,11 +10,14 @@
 #include <math.h>
 
 #include "scheduler/describe.h"
-#include "tests/cuda/emulated.h"
+#include "tests/fault/libraries.h"
+#include "tests/fault/linker.h"
+#include "tests/opencl/work.h"
 
 /* Sizes of x w: more products than the least that a library gets. */
 enum { M = 24, K = 48, N = 40 };
 
+static emulated_driver driver;
 static const char *lacking; /* of this machine; NULL: nothing */
 static int without_library; /* what the process said that had none */
 
@@ -160,7 +163,8 @@ static hal_status run(rig *r, int set)
 /* 0: it worked, and said that products were left to kernels. */
 static int try_without(void)
 {
-    rig r = {.instance = emulated_instance()};
+    linker_alone();
+    rig r = {.instance = libraries_instance()};
     hal_status status = r.instance != NULL ? open_rig(&r) : HAL_STATUS(HAL_DAMAGE_CALL, HAL_CODE_INTERNAL);
     for (int i = 0; i < 3 && status == HAL_OK; i++)
         status = run(&r, i % 2);
@@ -170,7 +174,7 @@ static int try_without(void)
     }
     const bool left = hal_device_counter(r.device, "products left") == 2 && hal_device_counter(r.device, "products") == 0;
     close_rig(&r);
-    return left && emulated.wrong() == 0 ? 0 : 3;
+    return left && driver.wrong() == 0 ? 0 : 3;
 }
 
 static int setup(void **state)
@@ -181,10 +185,11 @@ static int setup(void **state)
     if (lacking != NULL)
         return 0;
     setenv("XDG_CACHE_HOME", scratch_root, 1);
-    if (emulated_ask() != HAL_OK)
+    emulated_lead();
+    if (work_ask() != HAL_OK)
         return -1;
-    without_library = emulated_alone(try_without);
-    if (!emulated_open_driver() || emulated_open("libcublasLt.so.13") == NULL)
+    without_library = libraries_absent(&driver, try_without);
+    if (!emulated_open(&driver) || emulated_library("libcublasLt.so.13") == NULL)
         lacking = "the emulated cuBLASLt is not built (it needs cuda.h, cublasLt.h and the headers of OpenCL)";
     return 0;
 }
@@ -202,10 +207,10 @@ static rig begin(const char *use)
         skip();
     }
     setenv("HAL_CUDA_BLAS", use, 1);
-    emulated.script("");
-    left = emulated.live(text, sizeof text);
-    wrong = emulated.wrong();
-    rig r = {.instance = emulated_instance()};
+    driver.script("");
+    left = driver.live(text, sizeof text);
+    wrong = driver.wrong();
+    rig r = {.instance = libraries_instance()};
     assert_non_null(r.instance);
     assert_ok(open_rig(&r));
     return r;
@@ -215,9 +220,9 @@ static void end(rig *r)
 {
     char text[400] = "";
     close_rig(r);
-    if (emulated.live(text, sizeof text) != left)
+    if (driver.live(text, sizeof text) != left)
         fail_msg("left behind: %s", text);
-    assert_int_equal(emulated.wrong(), wrong);
+    assert_int_equal(driver.wrong(), wrong);
 }
 
 static void run_all(rig *r, int n)
@@ -272,11 +277,11 @@ static void a_call_that_fails_is_told(void **state)
 {
     (void)state;
     rig r = begin("on");
-    emulated.script("fail cublasLtMatmul 2 14");
+    driver.script("fail cublasLtMatmul 2 14");
     assert_code(submit(&r, 0), INTERNAL);
     assert_non_null(strstr(hal_status_last()->text, "CUBLAS_STATUS_INTERNAL_ERROR"));
     assert_int_equal(hal_status_last()->vendor_code, 14);
-    emulated.script("");
+    driver.script("");
     r.at = hal_timeline_value(r.timeline);
     run_all(&r, 3);
     end(&r);
@@ -287,9 +292,9 @@ static void a_call_without_memory_is_tried_again(void **state)
 {
     (void)state;
     rig r = begin("on");
-    emulated.script("fail cublasLtMatmul 1 3");
+    driver.script("fail cublasLtMatmul 1 3");
     assert_ok(run(&r, 0));
-    emulated.script("fail cublasLtMatmul 1 14");
+    driver.script("fail cublasLtMatmul 1 14");
     assert_ok(run(&r, 0));
     assert_int_equal(hal_device_counter(r.device, "graphs"), 0);
     run_all(&r, 3);
@@ -303,7 +308,7 @@ static void a_binding_that_moves_survives_a_failure(void **state)
     rig r = begin("on");
     run_all(&r, 2);
     assert_int_equal(hal_device_counter(r.device, "graphs"), 1);
-    emulated.script("fail cublasLtMatmul 1 14");
+    driver.script("fail cublasLtMatmul 1 14");
     run_all(&r, 4);
     end(&r);
 }
@@ -314,8 +319,8 @@ static void a_library_that_does_not_start_leaves_products_to_kernels(void **stat
     if (lacking != NULL)
         skip();
     setenv("HAL_CUDA_BLAS", "on", 1);
-    emulated.script("fail cublasLtCreate 1 1");
-    rig r = {.instance = emulated_instance()};
+    driver.script("fail cublasLtCreate 1 1");
+    rig r = {.instance = libraries_instance()};
     assert_ok(open_rig(&r));
     run_all(&r, 3);
     assert_int_equal(hal_device_counter(r.device, "products left"), 2);
@@ -329,8 +334,8 @@ static void a_heuristic_that_fails_is_told(void **state)
     if (lacking != NULL)
         skip();
     setenv("HAL_CUDA_BLAS", "on", 1);
-    emulated.script("fail cublasLtMatmulAlgoGetHeuristic 1 14");
-    rig r = {.instance = emulated_instance()};
+    driver.script("fail cublasLtMatmulAlgoGetHeuristic 1 14");
+    rig r = {.instance = libraries_instance()};
     assert_code(open_rig(&r), INTERNAL);
     assert_int_equal(hal_status_last()->vendor_code, 14);
     close_rig(&r);
@@ -355,11 +360,11 @@ static void each_call_fails_once(void **state)
     setenv("HAL_CUDA_BLAS", "on", 1);
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         char script[100], text[400] = "";
-        left = emulated.live(text, sizeof text);
-        wrong = emulated.wrong();
-        rig r = {.instance = emulated_instance()};
+        left = driver.live(text, sizeof text);
+        wrong = driver.wrong();
+        rig r = {.instance = libraries_instance()};
         snprintf(script, sizeof script, "fail %s", calls[i]);
-        emulated.script(script);
+        driver.script(script);
         hal_status status = open_rig(&r);
         for (int k = 0; k < 4 && status == HAL_OK; k++)
             status = run(&r, k % 2);
@@ -367,7 +372,7 @@ static void each_call_fails_once(void **state)
             fail_msg("%s: %s: %s", calls[i], hal_status_name(status), hal_status_last()->text);
         close_rig(&r);
         /* a capture that was told not to end is still there */
-        if ((emulated.live(text, sizeof text) != left && strstr(calls[i], "EndCapture") == NULL) || emulated.wrong() != wrong)
+        if ((driver.live(text, sizeof text) != left && strstr(calls[i], "EndCapture") == NULL) || driver.wrong() != wrong)
             fail_msg("%s: left behind: %s", calls[i], text);
     }
 }
