@@ -36,6 +36,12 @@ static void work_on(CUstream s, emu_command *c) {
     emu_call_set(NULL);
 }
 
+/* With what a capture left that was begun and never ended. */
+static void stream_free(CUstream s) {
+    if (s) free(s->tips);
+    free(s);
+}
+
 static void *work(void *argument) {
     CUstream s = argument;
     emu_lock();
@@ -57,7 +63,7 @@ static void *work(void *argument) {
     emu_tell();
     const bool orphan = s->orphan;
     emu_unlock();
-    if (orphan) free(s);
+    if (orphan) stream_free(s);
     return NULL;
 }
 
@@ -86,14 +92,14 @@ static bool start(CUstream s) {
 static CUresult make(CUcontext context, unsigned flags, int priority, CUstream *stream) {
     CUstream s = calloc(1, sizeof *s);
     if (!s || !emu_handle_add(s, EMU_STREAM)) {
-        free(s);
+        stream_free(s);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
     *s = (struct CUstream_st){.next = context->streams, .context = context, .flags = flags, .priority = priority, .id = ++last_id,
                               .last = &s->first, .wake = PTHREAD_COND_INITIALIZER};
     if (!start(s)) {
         emu_handle_drop(s);
-        free(s);
+        stream_free(s);
         return CUDA_ERROR_OPERATING_SYSTEM;
     }
     *stream = context->streams = s;
@@ -145,7 +151,7 @@ bool emu_streams_drop(CUcontext context) {
         leave(s);
         while (!is_done(s)) emu_wait();
         all = all && !s->stuck;
-        if (s->ended) free(s);
+        if (s->ended) stream_free(s);
     }
     context->legacy = NULL;
     return all;
