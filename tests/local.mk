@@ -21,7 +21,6 @@ HAL_UNIT_TESTS = \
 	tests/unit/test_cuda_attention \
 	tests/unit/test_cuda_forms \
 	tests/unit/test_cuda_gemm \
-	tests/unit/test_cuda_overhead \
 	tests/unit/test_dataset \
 	tests/unit/test_decompose \
 	tests/unit/test_device \
@@ -261,6 +260,12 @@ tests_bench_opencl_ops_LDADD = libhal.la
 tests_bench_opencl_launch_SOURCES = tests/bench/opencl_launch.c $(HAL_OPENCL_SOURCES)
 tests_bench_opencl_launch_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS) $(CMOCKA_CFLAGS)
 tests_bench_opencl_launch_LDADD = libhal_portable.la $(LDADD)
+EXTRA_PROGRAMS += tests/bench/cuda_overhead
+tests_bench_cuda_overhead_SOURCES = tests/bench/cuda_overhead.c $(HAL_OPENCL_TEST_SOURCES)
+tests_bench_cuda_overhead_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_bench_cuda_overhead_LDADD = $(LDADD)
+bench-cuda-overhead: all tests/bench/cuda_overhead
+	@$(AM_TESTS_ENVIRONMENT) tests/bench/cuda_overhead
 
 # A fuzz target has no main: the driver brings it, or libFuzzer.
 noinst_HEADERS += tests/fuzz/fuzz.h
@@ -296,7 +301,6 @@ tests_unit_test_cuda_forms_SOURCES = tests/unit/test_cuda_forms.c backends/cuda/
 tests_unit_test_cuda_forms_LDADD = libhal_portable.la $(LDADD)
 tests_unit_test_cuda_gemm_SOURCES = tests/unit/test_cuda_gemm.c backends/cuda/gemm.c backends/cuda/gemm.h
 tests_unit_test_cuda_gemm_LDADD = libhal_portable.la $(LDADD)
-tests_unit_test_cuda_overhead_SOURCES = tests/unit/test_cuda_overhead.c $(HAL_OPENCL_TEST_SOURCES)
 tests_unit_test_portable_SOURCES = tests/unit/test_portable.c
 tests_unit_test_portable_LDADD = libhal_portable.la $(LDADD)
 
@@ -528,4 +532,4 @@ check-coverage:
 .PHONY: check-programs check-unit check-lint check-faults check-cli check-machines check-installed check-portable \
 	check-conformance check-opencl check-cuda check-oclgrind \
 	$(addsuffix .fuzzed,$(HAL_FUZZ_TARGETS)) check-fuzz check-parity check-training check-load check-coverage check-beside check-vendors \
-	gpu-bundle check-gpu-run
+	gpu-bundle check-gpu-run bench-cuda-overhead

@@ -3,8 +3,8 @@
  * What the cuda backend costs its caller beside the driver: time of submissions, less what this thread spent in functions of
  * the emulated driver, which counts that itself. A microsecond an operator is the most that it may be.
  */
-#include "core_test.h"
-#include "scratch_test.h"
+#include "tests/unit/core_test.h"
+#include "tests/unit/scratch_test.h"
 
 #include <dlfcn.h>
 #include <hal/core.h>
@@ -156,7 +156,7 @@ static cost least(rig *r, int submissions, int sets, int ops)
     return (cost){best.outside / ops, best.inside / ops};
 }
 
-/* Says what it is, always; sanitizers and coverage have costs of their own. */
+/* Sanitizers and coverage have costs of their own. */
 static void assert_cheap(const char *what, cost c)
 {
     print_message("%s: %.0f ns an operator outside the driver, %.0f ns in the emulated one\n", what, c.outside, c.inside);
