@@ -19,7 +19,7 @@ def help_and_version(t, tool):
 def wrong_words(t, tool):
     t.bad(2, ["--help"], tool)
     t.bad(2, ["--help"], tool, "train" if tool != "hal-matrix" else "run", "--nonsense")
-    t.bad(2, ["dance"] if tool != "hal-bench" else ["op, train, overhead, mem, link or roofline"], tool, "dance")
+    t.bad(2, ["dance"] if tool != "hal-bench" else ["op, train, generate, overhead, mem, link or roofline"], tool, "dance")
 
 
 @case
