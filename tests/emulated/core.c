@@ -44,10 +44,10 @@ CUresult emu_wrong(CUresult code, const char *format, ...) {
     return code;
 }
 
-/* A child of a process that uses the driver has none of its threads. */
+/* A child of a process that uses the driver has none of its threads, and a lock that one of them may have had for good. */
 static CUresult check_process(emu_needs needs) {
     const pid_t pid = atomic_load(&owner);
-    if (needs == EMU_ANYTIME) return CUDA_SUCCESS;
+    if (pid == 0 && needs == EMU_ANYTIME) return CUDA_SUCCESS;
     return pid == getpid() ? CUDA_SUCCESS : CUDA_ERROR_NOT_INITIALIZED;
 }
 
@@ -74,8 +74,9 @@ emu_turn emu_enter(const char *call, emu_needs needs) {
     begin_spending();
     called = call;
     emu_script_begin();
-    const CUresult told = emu_script_call(call), process = check_process(needs);
-    if (process != CUDA_SUCCESS || told != CUDA_SUCCESS) return (emu_turn){process ? process : told, (CUcontext)-1};
+    CUresult told = check_process(needs);
+    if (told == CUDA_SUCCESS) told = emu_script_call(call);
+    if (told != CUDA_SUCCESS) return (emu_turn){told, (CUcontext)-1};
     emu_lock();
     if (needs == EMU_CONTEXT) turn.code = check_context(&turn);
     return turn;
@@ -90,9 +91,7 @@ void emu_leave(emu_turn *turn) {
 
 CUresult CUDAAPI cuInit(unsigned int flags) {
     ENTER(EMU_ANYTIME);
-    const pid_t pid = atomic_load(&owner);
     if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
-    if (pid != 0 && pid != getpid()) return CUDA_ERROR_NOT_INITIALIZED;
     if (emu_rules.init != CUDA_SUCCESS) return emu_rules.init;
     TRY(emu_devices_open());
     atomic_store(&owner, getpid());
