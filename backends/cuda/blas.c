@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "blas.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "library.h"
 #include "multiply.h"
@@ -15,16 +13,10 @@ static hal_cuda_blas_api api;
 static bool there;
 static char reason[400];
 
-static void *function(void *library, const char *name) {
-    void *found = dlsym(library, name);
-    if (!found) snprintf(reason, sizeof reason, "it has no %s", name);
-    return found;
-}
-
 static void load(void) {
     void *library = hal_cuda_library_open("libcublasLt.so.13 libcublasLt.so.12", reason, sizeof reason);
     if (!library) return;
-#define FUNCTION(name) if (!(*(void **)&api.name = function(library, #name))) return;
+#define FUNCTION(name) if (!(*(void **)&api.name = hal_cuda_library_function(library, #name, reason, sizeof reason))) return;
     HAL_CUDA_BLAS_FUNCTIONS(FUNCTION)
 #undef FUNCTION
     there = true;
@@ -44,14 +36,10 @@ const char *hal_cuda_blas_name(cublasStatus_t code) {
 /* ---------------------------------------------------------------------------------------- of a device -- */
 
 static void note(const hal_cuda_device *d, const char *why) {
-    const hal_host *host = d->host;
     char text[600];
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    const int64_t now = t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
     snprintf(text, sizeof text, "%s: products run on portable kernels: cuBLASLt: %s; install a CUDA toolkit, or the Python "
         "package nvidia-cublas", d->who, why);
-    host->trace(host->context, text, now, now);
+    hal_cuda_library_note(d->host, text);
 }
 
 static hal_cuda_blas *create(hal_cuda_device *d) {

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dnn.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "attend.h"
 #include "library.h"
@@ -15,16 +13,10 @@ static hal_cuda_dnn_api api;
 static bool there;
 static char reason[400];
 
-static void *function(void *library, const char *name) {
-    void *found = dlsym(library, name);
-    if (!found) snprintf(reason, sizeof reason, "it has no %s", name);
-    return found;
-}
-
 static void load(void) {
     void *library = hal_cuda_library_open("libcudnn.so.9 libcudnn_graph.so.9", reason, sizeof reason);
     if (!library) return;
-#define FUNCTION(name) if (!(*(void **)&api.name = function(library, #name))) return;
+#define FUNCTION(name) if (!(*(void **)&api.name = hal_cuda_library_function(library, #name, reason, sizeof reason))) return;
     HAL_CUDA_DNN_FUNCTIONS(FUNCTION)
 #undef FUNCTION
     there = true;
@@ -39,13 +31,9 @@ const hal_cuda_dnn_api *hal_cuda_dnn_load(const char **why) {
 /* ---------------------------------------------------------------------------------------- of a device -- */
 
 void hal_cuda_dnn_note(const hal_cuda_device *d, const char *why) {
-    const hal_host *host = d->host;
     char text[1000];
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    const int64_t now = t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
     snprintf(text, sizeof text, "%s: attention runs on hal's own kernels: cuDNN: %s", d->who, why);
-    host->trace(host->context, text, now, now);
+    hal_cuda_library_note(d->host, text);
 }
 
 static hal_cuda_dnn *create(hal_cuda_device *d) {

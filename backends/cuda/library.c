@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MOST_PATH = 1024, MOST_NAME = 64 };
@@ -109,4 +110,17 @@ void *hal_cuda_library_open(const char *names, char *why, size_t size) {
     if (!library) library = open_in_path(names);
     if (!library) snprintf(why, size, "none of \"%s\" can be opened, nor found in nvidia/*/lib of a Python", names);
     return library;
+}
+
+void *hal_cuda_library_function(void *library, const char *name, char *why, size_t size) {
+    void *found = dlsym(library, name);
+    if (!found) snprintf(why, size, "it has no %s", name);
+    return found;
+}
+
+void hal_cuda_library_note(const hal_host *host, const char *text) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    const int64_t now = t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+    host->trace(host->context, text, now, now);
 }
