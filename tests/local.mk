@@ -224,7 +224,7 @@ HAL_OPENCL_TEST_SOURCES = \
 	tests/opencl/work.h
 EXTRA_DIST += $(HAL_SHIM_FILES) tests/cuda/matrix.sh tests/cuda/training.sh tests/opencl/bark.c tests/opencl/matrix.sh tests/opencl/oclgrind.sh tests/opencl/training.sh \
 	tests/curves.sh
-tests_fault_test_cuda_SOURCES = tests/fault/test_cuda.c $(HAL_OPENCL_TEST_SOURCES)
+tests_fault_test_cuda_SOURCES = tests/fault/test_cuda.c tests/fault/emulated.h $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_cuda_peers_SOURCES = tests/fault/test_cuda_peers.c tests/fault/emulated.h $(HAL_OPENCL_TEST_SOURCES)
 tests_fault_test_cuda_drivers_SOURCES = tests/fault/test_cuda_drivers.c tests/fault/linker.h $(HAL_OPENCL_TEST_SOURCES)
 HAL_CUDA_TEST_SOURCES = \

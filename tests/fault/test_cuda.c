@@ -7,70 +7,24 @@
 #include "tests/unit/core_test.h"
 #include "tests/unit/scratch_test.h"
 
-#include <dlfcn.h>
 #include <hal/core.h>
 #include <pthread.h>
 
+#include "tests/fault/emulated.h"
 #include "tests/opencl/work.h"
 
-/* What the emulated driver exports: tests/emulated/control.h. */
-static struct {
-    void (*script)(const char *text);
-    uint64_t (*calls)(void);
-    uint64_t (*wrong)(void);
-    unsigned (*live)(char *text, size_t size);
-    const char *(*failed)(void);
-} driver;
-
+static emulated_driver driver;
 static const char *lacking; /* of this machine; NULL: nothing */
-
-static bool look_up(void *library, const char *name, void *function)
-{
-    void *found = dlsym(library, name);
-    if (found == NULL)
-        print_error("%s\n", dlerror());
-    memcpy(function, &found, sizeof found);
-    return found != NULL;
-}
-
-/* By its path; the backend then finds it by its name, as it is there already. */
-static void *open_emulated(const char *name)
-{
-    char path[600];
-    const char *build = getenv("top_builddir");
-    snprintf(path, sizeof path, "%s/tests/emulated/lib/%s", build != NULL ? build : ".", name);
-    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
-}
-
-static bool open_driver(void)
-{
-    void *library = open_emulated("libcuda.so.1");
-    return library != NULL && open_emulated("libnvrtc.so.13") != NULL && look_up(library, "hal_emulated_cuda_script", &driver.script) &&
-           look_up(library, "hal_emulated_cuda_calls", &driver.calls) &&
-           look_up(library, "hal_emulated_cuda_wrong", &driver.wrong) &&
-           look_up(library, "hal_emulated_cuda_live", &driver.live) &&
-           look_up(library, "hal_emulated_cuda_failed", &driver.failed);
-}
-
-/* For hal-probe, which is another process. */
-static void lead_children_there(void)
-{
-    char path[600];
-    const char *build = getenv("top_builddir");
-    snprintf(path, sizeof path, "%s/tests/emulated/lib", build != NULL ? build : ".");
-    setenv("LD_LIBRARY_PATH", path, 1);
-}
 
 static int setup(void **state)
 {
     if (scratch_setup(state) != 0)
         return -1;
     lacking = getenv("HAL_PROBE") == NULL ? "not started by make check" : NULL;
-    if (lacking == NULL && !open_driver())
+    if (lacking == NULL && !emulated_open(&driver))
         lacking = "the emulated CUDA driver is not built (it needs cuda.h and the headers of OpenCL)";
     if (lacking != NULL)
         return 0;
-    lead_children_there();
     setenv("XDG_CACHE_HOME", scratch_root, 1);
     return work_ask() == HAL_OK ? 0 : -1;
 }
@@ -106,23 +60,13 @@ static hal_instance *begin(const char *script)
     return instance;
 }
 
-/* A call that gives something back, and was told not to, leaves it. */
-static bool gives_back(const char *call)
-{
-    static const char *const words[] = {"Free", "Destroy", "Unload", "Release"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strstr(call, words[i]) != NULL)
-            return true;
-    return false;
-}
-
 static void assert_nothing_lives(const char *failed)
 {
     char text[400] = "";
     const unsigned n = driver.live(text, sizeof text);
-    if (n > left && !gives_back(failed))
+    if (n > left && !emulated_gives_back(failed))
         fail_msg("%u objects are left after %s: %s", n - left, failed, text);
-    if (driver.wrong() != wrong && !gives_back(failed))
+    if (driver.wrong() != wrong && !emulated_gives_back(failed))
         fail_msg("after %s: the driver was used as a real one may not be", failed);
 }
 
