@@ -12,6 +12,7 @@ HAL_FUNCTION hal_row list_at(HAL_GLOBAL char *p, long at) {
     hal_row row;
     row.p = p;
     row.at = at;
+    row.from = 0;
     row.step = 1;
     return row;
 }
@@ -22,8 +23,10 @@ HAL_KERNEL void loss_rows(HAL_TENSOR(x), HAL_TENSOR(targets), HAL_TENSOR(lse), H
 {
     TEAM_MEMORY(part);
     FOR_ROWS(r, rows, grain) {
-        const long n = TEAM_LENGTH(r, rows, size);
-        const hal_row x = row_at(&grid, 0, AT(x), r);
+        const hal_row logits = row_at(&grid, 0, AT(x), r);
+        ROW_ALIGN(X, logits, shift);
+        const long n = TEAM_LENGTH(r, rows, size + shift);
+        const hal_row x = row_move(logits, shift);
         const float m = HAL_PASTE(row_max_, X)(x, n, part);
         ROW_SUM(sum, i, n, last + lanes_exp_down(ROW_LOAD(X)(x, i, n, -INFINITY) - EACH(m)))
         const float lse = m + log(team_sum(sum, part));
@@ -31,7 +34,7 @@ HAL_KERNEL void loss_rows(HAL_TENSOR(x), HAL_TENSOR(targets), HAL_TENSOR(lse), H
             const long target = load_index(index_bytes, AT(targets), row_at(&grid, 1, 0, r).at);
             const int counts = target >= 0 && target < size;
             store_F32(AT(lse), row_at(&grid, 2, 0, r).at, lse);
-            store_F32(AT(parts), r, counts ? lse - LOAD(X)(AT(x), x.at + target * x.step) : 0.0f);
+            store_F32(AT(parts), r, counts ? lse - LOAD(X)(AT(x), logits.at + target * logits.step) : 0.0f);
             store_F32(AT(parts), rows + r, counts ? 1.0f : 0.0f);
         }
     }
@@ -58,7 +61,7 @@ HAL_KERNEL void loss_count(HAL_TENSOR(targets), HAL_TENSOR(counted), hal_grid gr
         n += target >= 0 && target < size ? 1.0f : 0.0f;
     }
 #ifndef HAL_WIDE
-    n = team_sum(n, part);
+    n = team_total(n, part);
 #endif
     if (get_local_id(0) == 0) store_F32(AT(counted), 0, n);
 }
@@ -69,15 +72,17 @@ HAL_KERNEL void loss_grad(HAL_TENSOR(dloss), HAL_TENSOR(x), HAL_TENSOR(targets),
 {
     const lanes factor = EACH(load_narrow(dloss_dtype, AT(dloss), 0) / load_F32(AT(counted), 0));
     FOR_ROWS(r, rows, grain) {
-        const long n = TEAM_LENGTH(r, rows, size), stat = r < rows ? r : 0;
-        const long target = load_index(index_bytes, AT(targets), row_at(&grid, 1, 0, stat).at);
-        const hal_row x = row_at(&grid, 0, AT(x), r), dx = row_at(&grid, 3, AT(dx), r);
+        const long stat = r < rows ? r : 0, target = load_index(index_bytes, AT(targets), row_at(&grid, 1, 0, stat).at);
+        const hal_row logits = row_at(&grid, 0, AT(x), r);
+        ROW_ALIGN(X, logits, shift);
+        const long n = TEAM_LENGTH(r, rows, size + shift);
+        const hal_row x = row_move(logits, shift), dx = row_move(row_at(&grid, 3, AT(dx), r), shift);
         const lanes lse = EACH(load_F32(AT(lse), row_at(&grid, 2, 0, stat).at));
         const int counts = target >= 0 && target < size;
         FOR_LANES(i, n) {
             const lanes away = ROW_LOAD(X)(x, i, n, 0.0f) - lse;
             lanes p = lanes_exp(away);
-            if (LANES_HAVE(i, target)) p = lanes_put(p, lanes_expm1(away), i, target);
+            if (counts && LANES_HAVE(i, target + shift)) p = lanes_put(p, lanes_expm1(away), i, target + shift);
             ROW_STORE(X)(dx, i, n, counts ? p * factor : NO_LANES);
         }
     }

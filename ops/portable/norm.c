@@ -9,7 +9,8 @@
 #define BLOCKS_WIDE 64                   /* most blocks of rows: where a work-item is a loop, */
 #define BLOCKS 256                       /* and where blocks run side by side */
 #define BLOCK 16                         /* fewest rows of such a block */
-#define RUN_WIDE 256                     /* columns that a work-item adds up */
+#define RUN_WIDE 256                     /* columns that a work-item adds up: where it is a loop, */
+#define RUN 8                            /* and else, LANES of rows.cl */
 
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static int64_t cut(int64_t n, int64_t by) { return (n + by - 1) / by; }
@@ -88,7 +89,7 @@ static void launch_dx(hal_portable_call *call, const grad *g) {
 
 static void launch_parts(hal_portable_call *call, const grad *g) {
     const uint32_t order[] = {0, 1, g->mean, g->rstd}, group = hal_portable_rows_group(call->traits);
-    hal_portable_launch_add(call, g->program, "norm_parts", (uint64_t)g->rows.n, (uint64_t)g->blocks, 1);
+    hal_portable_launch_add(call, g->program, "norm_parts", (uint64_t)cut(g->rows.n, RUN), (uint64_t)g->blocks, 1);
     hal_portable_group(call, group < 64 ? group : 64, 1, 1);
     for (uint32_t i = 0; i < 4; i++) hal_portable_pass(call, order[i]);
     hal_portable_pass_scratch(call, g->parts);
@@ -99,7 +100,7 @@ static void launch_parts(hal_portable_call *call, const grad *g) {
 static void launch_total(hal_portable_call *call, const grad *g) {
     const bool wide = call->traits->wide;
     const uint32_t group = wide ? 1 : hal_portable_rows_group(call->traits);
-    const int64_t run = wide ? RUN_WIDE : 1;
+    const int64_t run = wide ? RUN_WIDE : RUN;
     hal_portable_launch_add(call, g->program, "norm_total", (uint64_t)cut(g->rows.n, run), 1, 1);
     hal_portable_group(call, group < 64 ? group : 64, 1, 1);
     hal_portable_pass_scratch(call, g->parts);

@@ -14,6 +14,7 @@ HAL_FUNCTION hal_row vector_at(HAL_GLOBAL char *p, long step) {
     hal_row row;
     row.p = p;
     row.at = 0;
+    row.from = 0;
     row.step = step;
     return row;
 }
@@ -101,22 +102,26 @@ HAL_KERNEL void norm_grad(HAL_TENSOR(dy), HAL_TENSOR(x), HAL_TENSOR(weight), HAL
 }
 
 #ifndef HAL_WIDE
-/* A work-item adds up column i of a block of rows. */
+/* A work-item adds up columns i and on of a block of rows. */
 HAL_KERNEL void norm_parts(HAL_TENSOR(dy), HAL_TENSOR(x), HAL_TENSOR(mean), HAL_TENSOR(rstd), HAL_TENSOR(parts), hal_grid grid,
     long rows, long size, long block, int centred)
 {
-    const long i = (long)get_global_id(0), b = (long)get_group_id(1), end = (b + 1) * block < rows ? (b + 1) * block : rows;
-    float dweight = 0.0f, dbias = 0.0f;
+    const long i = (long)get_global_id(0) * LANES, b = (long)get_group_id(1);
+    const long end = (b + 1) * block < rows ? (b + 1) * block : rows;
+    hal_row to = vector_at(AT(parts), 1);
+    lanes dweight = NO_LANES, dbias = NO_LANES;
     if (i >= size) return;
     for (long r = b * block; r < end; r++) {
-        const float g = ROW_LOAD(X)(row_at(&grid, 0, AT(dy), r), i, size, 0.0f);
+        const lanes g = ROW_LOAD(X)(row_at(&grid, 0, AT(dy), r), i, size, 0.0f);
         const float mean = centred ? load_F32(AT(mean), row_at(&grid, 4, 0, r).at) : 0.0f;
-        const float away = ROW_LOAD(X)(row_at(&grid, 1, AT(x), r), i, size, 0.0f) - mean;
-        dweight = FMA(g, away * load_F32(AT(rstd), row_at(&grid, 3, 0, r).at), dweight);
-        dbias += g;
+        const lanes away = ROW_LOAD(X)(row_at(&grid, 1, AT(x), r), i, size, mean) - EACH(mean);
+        dweight = FMA(g, away * EACH(load_F32(AT(rstd), row_at(&grid, 3, 0, r).at)), dweight);
+        dbias = dbias + g;
     }
-    store_F32(AT(parts), b * 2 * size + i, dweight);
-    store_F32(AT(parts), (b * 2 + 1) * size + i, dbias);
+    to.at = b * 2 * size;
+    row_store_F32(to, i, size, dweight);
+    to.at += size;
+    row_store_F32(to, i, size, dbias);
 }
 #endif
 
@@ -132,9 +137,9 @@ HAL_KERNEL void norm_total(HAL_TENSOR(parts), HAL_TENSOR(dweight), HAL_TENSOR(db
         for (long k = 0; k < blocks; k++) {
             hal_row from = parts;
             from.at = k * 2 * size;
-            w += row_load_F32(from, i, size, 0.0f);
+            w = w + row_load_F32(from, i, size, 0.0f);
             from.at += size;
-            if (centred) b += row_load_F32(from, i, size, 0.0f);
+            if (centred) b = b + row_load_F32(from, i, size, 0.0f);
         }
         ROW_STORE(W)(dweight, i, end, w);
         if (centred) ROW_STORE(W)(dbias, i, end, b);

@@ -22,7 +22,7 @@ HAL_FUNCTION float power_gap(float step, float high, float low) {
 typedef struct { float b1, c1, b2, c2, eps, decay, log_b1, log_b1_low, log_b2, log_b2_low; } adamw_factors;
 
 /* Operands of the grid: p, g, m, v, p', m', v'. dtypes: of lr, step and scale, 2 bits each. */
-HAL_KERNEL void adamw(HAL_TENSOR(p), HAL_TENSOR(g), HAL_TENSOR(m), HAL_TENSOR(v), HAL_TENSOR(lr), HAL_TENSOR(step),
+ROW_KERNEL adamw(HAL_TENSOR(p), HAL_TENSOR(g), HAL_TENSOR(m), HAL_TENSOR(v), HAL_TENSOR(lr), HAL_TENSOR(step),
     HAL_TENSOR(scale), HAL_TENSOR(p2), HAL_TENSOR(m2), HAL_TENSOR(v2), hal_grid grid, long size, long run, long teams,
     long grain, int dtypes, adamw_factors f)
 {
@@ -49,7 +49,7 @@ HAL_KERNEL void adamw(HAL_TENSOR(p), HAL_TENSOR(g), HAL_TENSOR(m), HAL_TENSOR(v)
 }
 
 /* Operands of the grid: p, g, m, p', m'. dtypes: of lr and scale, 2 bits each. */
-HAL_KERNEL void sgd(HAL_TENSOR(p), HAL_TENSOR(g), HAL_TENSOR(m), HAL_TENSOR(lr), HAL_TENSOR(scale), HAL_TENSOR(p2),
+ROW_KERNEL sgd(HAL_TENSOR(p), HAL_TENSOR(g), HAL_TENSOR(m), HAL_TENSOR(lr), HAL_TENSOR(scale), HAL_TENSOR(p2),
     HAL_TENSOR(m2), hal_grid grid, long size, long run, long teams, long grain, int dtypes, float momentum, float decay,
     int nesterov)
 {

@@ -7,7 +7,7 @@
 #define BLOCK 8                          /* rows that share sines in a group, at least in a work-item that is a loop */
 #define LANES 16                         /* of a work-item that is a loop */
 #define KEPT_WIDE 128                    /* KEPT of rotary.cl, with HAL_WIDE and without */
-#define KEPT 4
+#define KEPT 1
 
 /* `o` without its axis before the innermost: what each position has. */
 static hal_portable_operand without_time(const hal_portable_operand *o) {

@@ -10,14 +10,15 @@
 #define KEPT 128                         /* lanes of angles that are kept: `steps` of each position of a stretch */
 #define SLOT(at, k) (((at) - from) * steps + (k))
 #else
-#define KEPT 4
+#define KEPT 1
 #define SLOT(at, k) (k)
 #endif
 
 /* base^(-2i/d) = 2^(i k), k = high + low: its exponent is exact before it is rounded to the fraction of a power. */
 HAL_FUNCTION lanes frequency(lanes i, float high, float low) {
     const lanes x = i * EACH(high), rest = fma(i, EACH(high), -x) + i * EACH(low), n = rint(x);
-    const lanes bounded = n < EACH(-250.0f) ? EACH(-250.0f) : n > EACH(250.0f) ? EACH(250.0f) : n;
+    const lanes high_cut = PICK(n > EACH(250.0f), EACH(250.0f), n);
+    const lanes bounded = PICK(n < EACH(-250.0f), EACH(-250.0f), high_cut);
     return lanes_scale(EACH(1.0f) + lanes_exp_series((x - n + rest) * EACH(0.693147181f)), bounded);
 }
 
@@ -27,36 +28,28 @@ HAL_FUNCTION void turn_of(lanes angle, lanes *cosine, lanes *sine) {
     lanes r = fma(-n, EACH(1.57079637f), angle);
     r = fma(-n, EACH(-4.37113883e-8f), r);
     r = fma(-n, EACH(-1.71512489e-15f), r);
-    r = r > EACH(1.0f) ? EACH(1.0f) : r < EACH(-1.0f) ? EACH(-1.0f) : r;
+    r = PICK(r > EACH(1.0f), EACH(1.0f), PICK(r < EACH(-1.0f), EACH(-1.0f), r));
     const lanes z = r * r;
     lanes s = FMA(z, EACH(2.75573192e-6f), EACH(-1.98412698e-4f)), c = FMA(z, EACH(2.48015873e-5f), EACH(-1.38888889e-3f));
     s = FMA(FMA(FMA(s, z, EACH(8.33333333e-3f)), z, EACH(-1.66666667e-1f)), z * r, r);
     c = FMA(FMA(FMA(c, z, EACH(4.16666667e-2f)), z, EACH(-0.5f)), z, EACH(1.0f));
     /* n mod 4: 0 (c, s), 1 (-s, c), 2 (-c, -s), 3 (s, -c) */
     const lanes quarter = n - EACH(4.0f) * floor(n * EACH(0.25f)), half_turn = EACH(1.5f);
-    const lanes x = quarter == EACH(1.0f) || quarter == EACH(3.0f) ? -s : c;
-    const lanes y = quarter == EACH(1.0f) || quarter == EACH(3.0f) ? c : s;
-    *cosine = quarter > half_turn ? -x : x;
-    *sine = quarter > half_turn ? -y : y;
+    const lanes_int odd = quarter == EACH(1.0f) || quarter == EACH(3.0f);
+    const lanes x = PICK(odd, -s, c), y = PICK(odd, c, s);
+    *cosine = PICK(quarter > half_turn, -x, x);
+    *sine = PICK(quarter > half_turn, -y, y);
 }
 
 /* a and b of pairs i and on of a row of 2 `half` elements. */
 HAL_FUNCTION void pair_load(hal_row x, long i, long half_row, int interleaved, lanes *a, lanes *b) {
     hal_row second = x;
-#ifdef HAL_WIDE
     if (interleaved) {
         const lanes v = ROW_LOAD(X)(x, 2 * i, 2 * half_row, 0.0f), w = ROW_LOAD(X)(x, 2 * i + LANES, 2 * half_row, 0.0f);
-        *a = (float16)(v.even, w.even);
-        *b = (float16)(v.odd, w.odd);
+        *a = lanes_even(v, w);
+        *b = lanes_odd(v, w);
         return;
     }
-#else
-    if (interleaved) {
-        *a = ROW_LOAD(X)(x, 2 * i, 2 * half_row, 0.0f);
-        *b = ROW_LOAD(X)(x, 2 * i + 1, 2 * half_row, 0.0f);
-        return;
-    }
-#endif
     second.at += half_row * x.step;
     *a = ROW_LOAD(X)(x, i, half_row, 0.0f);
     *b = ROW_LOAD(X)(second, i, half_row, 0.0f);
@@ -64,31 +57,20 @@ HAL_FUNCTION void pair_load(hal_row x, long i, long half_row, int interleaved, l
 
 HAL_FUNCTION void pair_store(hal_row y, long i, long half_row, int interleaved, lanes a, lanes b) {
     hal_row second = y;
-#ifdef HAL_WIDE
     if (interleaved) {
-        float16 v, w;
-        v.even = a.lo;
-        v.odd = b.lo;
-        w.even = a.hi;
-        w.odd = b.hi;
+        lanes v, w;
+        lanes_zip(a, b, &v, &w);
         ROW_STORE(X)(y, 2 * i, 2 * half_row, v);
         ROW_STORE(X)(y, 2 * i + LANES, 2 * half_row, w);
         return;
     }
-#else
-    if (interleaved) {
-        ROW_STORE(X)(y, 2 * i, 2 * half_row, a);
-        ROW_STORE(X)(y, 2 * i + 1, 2 * half_row, b);
-        return;
-    }
-#endif
     second.at += half_row * y.step;
     ROW_STORE(X)(y, i, half_row, a);
     ROW_STORE(X)(second, i, half_row, b);
 }
 
 /* Operands of the grid, over what leads t: x, y. Team u has one of the stretches of t, and `block` of the `lead` rows there. */
-HAL_KERNEL void rotary(HAL_TENSOR(x), HAL_TENSOR(positions), HAL_TENSOR(y), hal_grid grid, long lead, long half_row, long block,
+ROW_KERNEL rotary(HAL_TENSOR(x), HAL_TENSOR(positions), HAL_TENSOR(y), hal_grid grid, long lead, long half_row, long block,
     long t, long stretch, long steps, long teams, long grain, long x_stride, long y_stride, long position_step, int index_bytes,
     int interleaved, int inverse, float high, float low)
 {

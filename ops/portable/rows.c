@@ -6,7 +6,8 @@
 
 #define CHUNK 8192                       /* elements of a work-item that is a loop: long against its start */
 #define GROUP 256                        /* most work-items of a group */
-#define TEAM 16                          /* fewest work-items for a row */
+#define TEAM 4                           /* fewest work-items for a row */
+#define LANES 8                          /* elements that a work-item has at a time */
 
 typedef struct axes { uint32_t rank; int64_t size[HAL_MAX_RANK], stride[HAL_PORTABLE_GRID_OPERANDS][HAL_MAX_RANK]; } axes;
 
@@ -94,7 +95,7 @@ int64_t hal_portable_rows_grain(const hal_portable_row_plan *rows) {
 /* Work-items for a row of n: a few elements each. Few sizes, since some drivers compile a kernel for each. */
 static uint32_t team_of(int64_t n, uint32_t group) {
     uint32_t team = TEAM;
-    while (team < group && (int64_t)team * 4 < n) team *= 4;
+    while (team < group && (int64_t)team * 2 * LANES < n) team *= 4;
     return team < group ? team : group;
 }
 

@@ -4,7 +4,8 @@
  *
  *   HAL_WIDE  a work-item is a team of 16, the lanes of a float16, and takes `grain` rows one after the other
  *   else      the work-items of a group along its axis 0 are a team, of a power of two; a group has as many teams as
- *             work-items along its axis 1, one row each. GROUP is the most work-items of a group
+ *             work-items along its axis 1, one row each. GROUP is the most work-items of a group. A work-item has 8 elements
+ *             at a time, which are one access of memory where they follow each other and begin at 16 bytes (row_align)
  *
  *   TEAM_MEMORY(part);
  *   FOR_ROWS(r, rows, grain) {
@@ -17,7 +18,9 @@
  *
  * ROW_LOAD(T)(x, i, n, fill)   elements i and on as lanes; `fill` where the row has ended
  * ROW_STORE(T)(y, i, n, v)     likewise; nothing is written beyond the row
- * lanes                        float16 or float
+ * lanes                        float16 or float8; a struct like it in CUDA
+ * PICK(c, a, b)                c ? a : b, lane by lane
+ * ROW_KERNEL                   HAL_KERNEL void, for one that would take so many registers that few groups run at a time
  *
  * DENSE (with HAL_WIDE only): elements of rows, and of vectors beside them, follow each other in memory.
  * Sums have the order that n, the team's size and the variant give.
@@ -26,13 +29,14 @@
 /* Sizes that the operands of a kernel have in common, outermost first, and for each operand the strides of these axes and
    the distance of a row's elements, in elements. Mirrors hal_portable_grid. */
 typedef struct { int rank, unused; long size[8], stride[7][8], step[7]; } hal_grid;
-/* Element i of a row is element at + i * step of p. */
-typedef struct { HAL_GLOBAL char *p; long at, step; } hal_row;
+/* Element i of a row is element at + i * step of p; there is none before `from`. */
+typedef struct { HAL_GLOBAL char *p; long at, step, from; } hal_row;
 
 HAL_FUNCTION hal_row row_at(const hal_grid *g, int k, HAL_GLOBAL char *p, long r) {
     hal_row row;
     row.p = p;
     row.at = 0;
+    row.from = 0;
     row.step = g->step[k];
     for (int d = g->rank - 1; d > 0; d--) {
         row.at += r % g->size[d] * g->stride[k][d];
@@ -63,14 +67,198 @@ HAL_FUNCTION long load_index(int bytes, HAL_GLOBAL const char *p, long i) {
 #define FMA(a, b, c) ((a) * (b) + (c))
 #endif
 
+/* --------------------------------------------------------------------------------------------------- lanes -- */
 #ifdef HAL_WIDE
-/* ---------------------------------------------------------------------------------------- lanes of a vector -- */
 #define LANES 16
-typedef float16 lanes;
-typedef int16 lanes_int;
-#define AS_LANES(bits) as_float16(bits)
-#define TO_INT(v) convert_int16(v)
-#define EACH(v) ((float16)(v))
+#define LANE_NUMBERS 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+#else
+#define LANES 8
+#define LANE_NUMBERS 0, 1, 2, 3, 4, 5, 6, 7
+#endif
+
+#ifdef HAL_CUDA
+/* A kernel of which two groups fit into a multiprocessor: 128 registers a work-item. */
+#define ROW_KERNEL extern "C" __global__ void __launch_bounds__(GROUP, 2)
+/* What OpenCL's vectors do, as far as kernels over rows use it. */
+#define LANE_LOOP _Pragma("unroll") for (int l = 0; l < LANES; l++)
+struct lanes_int { int v[LANES]; };
+struct lanes { float v[LANES]; };
+#define LANES_OPERATOR(result, type, op) \
+    HAL_FUNCTION result operator op(type a, type b) { \
+        result c; \
+        LANE_LOOP c.v[l] = a.v[l] op b.v[l]; \
+        return c; \
+    }
+LANES_OPERATOR(lanes, lanes, +)
+LANES_OPERATOR(lanes, lanes, -)
+LANES_OPERATOR(lanes, lanes, *)
+LANES_OPERATOR(lanes, lanes, /)
+LANES_OPERATOR(lanes_int, lanes, <)
+LANES_OPERATOR(lanes_int, lanes, >)
+LANES_OPERATOR(lanes_int, lanes, ==)
+LANES_OPERATOR(lanes_int, lanes_int, -)
+LANES_OPERATOR(lanes_int, lanes_int, ||)
+#define LANES_OPERATOR_INT(op) \
+    HAL_FUNCTION lanes_int operator op(lanes_int a, int b) { \
+        LANE_LOOP a.v[l] = a.v[l] op b; \
+        return a; \
+    }
+LANES_OPERATOR_INT(+)
+LANES_OPERATOR_INT(<<)
+LANES_OPERATOR_INT(>>)
+#define LANES_FUNCTION(type, name, argument, value) \
+    HAL_FUNCTION type name(argument a) { \
+        type c; \
+        LANE_LOOP c.v[l] = value; \
+        return c; \
+    }
+LANES_FUNCTION(lanes, operator-, lanes, -a.v[l])
+LANES_FUNCTION(lanes, sqrt, lanes, sqrt(a.v[l]))
+LANES_FUNCTION(lanes, rint, lanes, rint(a.v[l]))
+LANES_FUNCTION(lanes, floor, lanes, floor(a.v[l]))
+LANES_FUNCTION(lanes, AS_LANES, lanes_int, as_float((uint)a.v[l]))
+LANES_FUNCTION(lanes_int, TO_INT, lanes, (int)a.v[l])
+LANES_FUNCTION(lanes, EACH, float, a)
+LANES_FUNCTION(lanes_int, EACH_INT, int, a)
+LANES_FUNCTION(lanes, LANE_INDEX, long, (float)a + (float)l)
+LANES_FUNCTION(lanes, LANES_FROM, const float *, a[l])
+HAL_FUNCTION void lanes_to(lanes v, float *t) { LANE_LOOP t[l] = v.v[l]; }
+HAL_FUNCTION lanes fma(lanes a, lanes b, lanes c) {
+    LANE_LOOP a.v[l] = fma(a.v[l], b.v[l], c.v[l]);
+    return a;
+}
+HAL_FUNCTION lanes PICK(lanes_int c, lanes a, lanes b) {
+    LANE_LOOP a.v[l] = c.v[l] ? a.v[l] : b.v[l];
+    return a;
+}
+HAL_FUNCTION float LANE_0(lanes a) { return a.v[0]; }
+HAL_FUNCTION lanes_int lane_is(int k) {
+    lanes_int c;
+    LANE_LOOP c.v[l] = l == k;
+    return c;
+}
+
+/* Lanes in memory at a multiple of 16 bytes: 16 bytes are one access. */
+#define LANES_MEET(p, at, width) ((((ulong)(p) + (ulong)(at) * (width)) & 15u) == 0)
+HAL_FUNCTION lanes lanes_load_F32(const char *p, long i) {
+    const float4 a = ((const float4 *)(p + i * 4))[0], b = ((const float4 *)(p + i * 4))[1];
+    return {{a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w}};
+}
+HAL_FUNCTION void lanes_store_F32(char *p, long i, lanes v) {
+    ((float4 *)(p + i * 4))[0] = make_float4(v.v[0], v.v[1], v.v[2], v.v[3]);
+    ((float4 *)(p + i * 4))[1] = make_float4(v.v[4], v.v[5], v.v[6], v.v[7]);
+}
+#define LANES_HALVES(T, from, to) \
+    HAL_FUNCTION lanes lanes_load_##T(const char *p, long i) { \
+        const uint4 w = *(const uint4 *)(p + i * 2); \
+        return {{from((ushort)w.x), from((ushort)(w.x >> 16)), from((ushort)w.y), from((ushort)(w.y >> 16)), \
+            from((ushort)w.z), from((ushort)(w.z >> 16)), from((ushort)w.w), from((ushort)(w.w >> 16))}}; \
+    } \
+    HAL_FUNCTION void lanes_store_##T(char *p, long i, lanes v) { \
+        *(uint4 *)(p + i * 2) = make_uint4(to(v.v[0]) | (uint)to(v.v[1]) << 16, to(v.v[2]) | (uint)to(v.v[3]) << 16, \
+            to(v.v[4]) | (uint)to(v.v[5]) << 16, to(v.v[6]) | (uint)to(v.v[7]) << 16); \
+    }
+LANES_HALVES(F16, hal_from_f16, hal_to_f16)
+LANES_HALVES(BF16, hal_from_bf16, hal_to_bf16)
+
+/* The elements of even or odd number of v followed by w, and back. */
+HAL_FUNCTION lanes lanes_even(lanes v, lanes w) {
+    return {{v.v[0], v.v[2], v.v[4], v.v[6], w.v[0], w.v[2], w.v[4], w.v[6]}};
+}
+HAL_FUNCTION lanes lanes_odd(lanes v, lanes w) {
+    return {{v.v[1], v.v[3], v.v[5], v.v[7], w.v[1], w.v[3], w.v[5], w.v[7]}};
+}
+HAL_FUNCTION void lanes_zip(lanes even, lanes odd, lanes *v, lanes *w) {
+    for (int l = 0; l < LANES / 2; l++) {
+        v->v[2 * l] = even.v[l];
+        v->v[2 * l + 1] = odd.v[l];
+        w->v[2 * l] = even.v[l + LANES / 2];
+        w->v[2 * l + 1] = odd.v[l + LANES / 2];
+    }
+}
+HAL_FUNCTION float lanes_sum(lanes v) {
+    return ((v.v[0] + v.v[4]) + (v.v[2] + v.v[6])) + ((v.v[1] + v.v[5]) + (v.v[3] + v.v[7]));
+}
+HAL_FUNCTION float larger(float a, float b) { return a > b ? a : b; }
+/* A NaN is passed over. */
+HAL_FUNCTION float lanes_most(lanes v) {
+    const float a = larger(v.v[0], v.v[4]), b = larger(v.v[1], v.v[5]), c = larger(v.v[2], v.v[6]), d = larger(v.v[3], v.v[7]);
+    return larger(larger(a, c), larger(b, d));
+}
+#else
+#define ROW_KERNEL HAL_KERNEL void
+#define VECTOR(type) HAL_PASTE(type, LANES)
+#define LANE_LOOP for (int l = 0; l < LANES; l++)
+typedef VECTOR(float) lanes;
+typedef VECTOR(int) lanes_int;
+#define AS_LANES(bits) VECTOR(as_float)(bits)
+#define TO_INT(v) VECTOR(convert_int)(v)
+#define EACH(v) ((lanes)(v))
+#define LANE_INDEX(i) ((lanes)((float)(i)) + (lanes)(LANE_NUMBERS))
+#define LANES_FROM(t) VECTOR(vload)(0, t)
+#define lanes_to(v, t) VECTOR(vstore)(v, 0, t)
+#define PICK(c, a, b) ((c) ? (a) : (b))
+#define LANE_0(v) ((v).s0)
+HAL_FUNCTION lanes_int lane_is(int k) { return (lanes_int)(LANE_NUMBERS) == (lanes_int)(k); }
+
+/* A vector at the address of any element. vload16 and vstore16 promise the same, but are taken apart by some compilers. */
+#define LANES_MEET(p, at, width) true
+typedef struct __attribute__((packed)) { lanes v; } packed_floats;
+typedef struct __attribute__((packed)) { VECTOR(ushort) v; } packed_ushorts;
+
+HAL_FUNCTION lanes lanes_load_F32(HAL_GLOBAL const char *p, long i) {
+    return ((HAL_GLOBAL const packed_floats *)(HAL_AS(const float, p) + i))->v;
+}
+HAL_FUNCTION void lanes_store_F32(HAL_GLOBAL char *p, long i, lanes v) {
+    ((HAL_GLOBAL packed_floats *)(HAL_AS(float, p) + i))->v = v;
+}
+HAL_FUNCTION lanes lanes_load_F16(HAL_GLOBAL const char *p, long i) {
+    return VECTOR(vload_half)(0, HAL_AS(const half, p) + i);
+}
+HAL_FUNCTION void lanes_store_F16(HAL_GLOBAL char *p, long i, lanes v) {
+    HAL_PASTE(VECTOR(vstore_half), _rte)(v, 0, HAL_AS(half, p) + i);
+}
+HAL_FUNCTION lanes lanes_load_BF16(HAL_GLOBAL const char *p, long i) {
+    const VECTOR(ushort) bits = ((HAL_GLOBAL const packed_ushorts *)(HAL_AS(const ushort, p) + i))->v;
+    return VECTOR(as_float)(VECTOR(convert_uint)(bits) << 16);
+}
+HAL_FUNCTION void lanes_store_BF16(HAL_GLOBAL char *p, long i, lanes v) {
+    const VECTOR(uint) bits = VECTOR(as_uint)(v), rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+    ((HAL_GLOBAL packed_ushorts *)(HAL_AS(ushort, p) + i))->v =
+        VECTOR(convert_ushort)(v != v ? bits >> 16 | 0x40u : rounded);
+}
+
+/* The elements of even or odd number of v followed by w, and back. */
+HAL_FUNCTION lanes lanes_even(lanes v, lanes w) { return (lanes)(v.even, w.even); }
+HAL_FUNCTION lanes lanes_odd(lanes v, lanes w) { return (lanes)(v.odd, w.odd); }
+HAL_FUNCTION void lanes_zip(lanes even, lanes odd, lanes *v, lanes *w) {
+    v->even = even.lo;
+    v->odd = odd.lo;
+    w->even = even.hi;
+    w->odd = odd.hi;
+}
+HAL_FUNCTION float sum_of_8(float8 a) {
+    const float4 b = a.lo + a.hi;
+    const float2 c = b.lo + b.hi;
+    return c.x + c.y;
+}
+HAL_FUNCTION float most_of_8(float8 a) {
+    const float4 b = a.lo > a.hi ? a.lo : a.hi;
+    const float2 c = b.lo > b.hi ? b.lo : b.hi;
+    return c.x > c.y ? c.x : c.y;
+}
+#ifdef HAL_WIDE
+HAL_FUNCTION float lanes_sum(lanes v) { return sum_of_8(v.lo + v.hi); }
+/* A NaN is passed over. */
+HAL_FUNCTION float lanes_most(lanes v) { return most_of_8(v.lo > v.hi ? v.lo : v.hi); }
+#else
+#define lanes_sum(v) sum_of_8(v)
+#define lanes_most(v) most_of_8(v)
+#endif
+#endif
+
+#ifdef HAL_WIDE
+/* ------------------------------------------------------------------------------------ teams that are vectors -- */
 typedef int team_memory;
 #define TEAM_MEMORY(name) const team_memory name = 0
 #define FOR_ROWS(r, rows, grain) \
@@ -79,87 +267,20 @@ typedef int team_memory;
 #define TEAM_HEAD(r, rows) true
 #define TEAM_FIRST 0L
 #define TEAM_STEP ((long)LANES)
-#define LANE_INDEX(i) ((float16)((float)(i)) + (float16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
-#define LANE_0(v) ((v).s0)
-
-HAL_FUNCTION float team_sum(lanes v, team_memory part) {
-    const float8 a = v.lo + v.hi;
-    const float4 b = a.lo + a.hi;
-    const float2 c = b.lo + b.hi;
-    return c.x + c.y;
-}
-/* A NaN is passed over. */
-HAL_FUNCTION float team_max(lanes v, team_memory part) {
-    const float8 a = v.lo > v.hi ? v.lo : v.hi;
-    const float4 b = a.lo > a.hi ? a.lo : a.hi;
-    const float2 c = b.lo > b.hi ? b.lo : b.hi;
-    return c.x > c.y ? c.x : c.y;
-}
-
-/* A vector at the address of any element. vload16 and vstore16 promise the same, but are taken apart by some compilers. */
-typedef struct __attribute__((packed)) { float16 v; } packed_float16;
-typedef struct __attribute__((packed)) { ushort16 v; } packed_ushort16;
-
-HAL_FUNCTION lanes lanes_load_F32(HAL_GLOBAL const char *p, long i) {
-    return ((HAL_GLOBAL const packed_float16 *)(HAL_AS(const float, p) + i))->v;
-}
-HAL_FUNCTION void lanes_store_F32(HAL_GLOBAL char *p, long i, lanes v) {
-    ((HAL_GLOBAL packed_float16 *)(HAL_AS(float, p) + i))->v = v;
-}
-HAL_FUNCTION lanes lanes_load_F16(HAL_GLOBAL const char *p, long i) {
-    return vload_half16(0, HAL_AS(const half, p) + i);
-}
-HAL_FUNCTION void lanes_store_F16(HAL_GLOBAL char *p, long i, lanes v) {
-    vstore_half16_rte(v, 0, HAL_AS(half, p) + i);
-}
-HAL_FUNCTION lanes lanes_load_BF16(HAL_GLOBAL const char *p, long i) {
-    const ushort16 bits = ((HAL_GLOBAL const packed_ushort16 *)(HAL_AS(const ushort, p) + i))->v;
-    return as_float16(convert_uint16(bits) << 16);
-}
-HAL_FUNCTION void lanes_store_BF16(HAL_GLOBAL char *p, long i, lanes v) {
-    const uint16 bits = as_uint16(v), rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-    ((HAL_GLOBAL packed_ushort16 *)(HAL_AS(ushort, p) + i))->v = convert_ushort16(v != v ? bits >> 16 | 0x40u : rounded);
-}
+HAL_FUNCTION float team_sum(lanes v, team_memory part) { return lanes_sum(v); }
+HAL_FUNCTION float team_max(lanes v, team_memory part) { return lanes_most(v); }
 
 #ifdef DENSE
-#define ROW_FULL(i, n) ((i) + LANES <= (n))
+#define ROW_FULL(row, i, n, width) ((i) + LANES <= (n))
 #define ROW_STEP(row) 1
 #else
-#define ROW_FULL(i, n) false
+#define ROW_FULL(row, i, n, width) false
 #define ROW_STEP(row) (row).step
 #endif
-#define ROW_ACCESS(T) \
-    HAL_FUNCTION lanes row_load_##T(hal_row x, long i, long n, float fill) { \
-        float t[LANES]; \
-        if (ROW_FULL(i, n)) return lanes_load_##T(x.p, x.at + i); \
-        for (int l = 0; l < LANES; l++) t[l] = i + l < n ? load_##T(x.p, x.at + (i + l) * ROW_STEP(x)) : fill; \
-        return vload16(0, t); \
-    } \
-    HAL_FUNCTION void row_store_##T(hal_row y, long i, long n, lanes v) { \
-        float t[LANES]; \
-        if (ROW_FULL(i, n)) { \
-            lanes_store_##T(y.p, y.at + i, v); \
-            return; \
-        } \
-        vstore16(v, 0, t); \
-        for (int l = 0; l < LANES && i + l < n; l++) store_##T(y.p, y.at + (i + l) * ROW_STEP(y), t[l]); \
-    }
-
-/* v with element `index` of the row, if it lies in these lanes, taken from w. */
-HAL_FUNCTION lanes lanes_put(lanes v, lanes w, long i, long index) {
-    const int l = (int)(index - i);
-    const int16 at = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    return at == (int16)(l) ? w : v;
-}
-#define LANES_HAVE(i, index) ((index) >= (i) && (index) < (i) + LANES)
+#define ROW_HAS(row, i, n) ((i) < (n))
+#define ROW_ALIGN(T, row, shift) const long shift = 0
 #else
-/* ------------------------------------------------------------------------------------ work-items of a group -- */
-#define LANES 1
-typedef float lanes;
-typedef int lanes_int;
-#define AS_LANES(bits) as_float(bits)
-#define TO_INT(v) ((int)(v))
-#define EACH(v) (v)
+/* ------------------------------------------------------------------------------ teams of work-items of a group -- */
 #ifdef HAL_CUDA
 typedef float *team_memory;
 #else
@@ -171,14 +292,12 @@ typedef __local float *team_memory;
     for (long r = (long)(get_group_id(0) * get_local_size(1) + get_local_id(1)), r##_end = r + 1; r < r##_end; r++)
 #define TEAM_LENGTH(r, rows, size) ((r) < (rows) ? (size) : 0)
 #define TEAM_HEAD(r, rows) (get_local_id(0) == 0 && (r) < (rows))
-#define TEAM_FIRST ((long)get_local_id(0))
-#define TEAM_STEP ((long)get_local_size(0))
-#define LANE_INDEX(i) ((float)(i))
-#define LANE_0(v) (v)
+#define TEAM_FIRST ((long)get_local_id(0) * LANES)
+#define TEAM_STEP ((long)get_local_size(0) * LANES)
 
 /* A tree over the team's values in local memory; every work-item gets the result. */
 #define TEAM_TREE(name, a, b, combined) \
-    HAL_FUNCTION float name(lanes v, team_memory part) { \
+    HAL_FUNCTION float name(float v, team_memory part) { \
         const int lane = (int)get_local_id(0), at = (int)(get_local_id(1) * get_local_size(0)) + lane; \
         HAL_BARRIER(); \
         part[at] = v; \
@@ -192,21 +311,55 @@ typedef __local float *team_memory;
         HAL_BARRIER(); \
         return part[at - lane]; \
     }
-TEAM_TREE(team_sum, a, b, a + b)
+TEAM_TREE(team_total, a, b, a + b)
 /* A NaN is passed over. */
-TEAM_TREE(team_max, a, b, a > b ? a : b)
+TEAM_TREE(team_most, a, b, a > b ? a : b)
+HAL_FUNCTION float team_sum(lanes v, team_memory part) { return team_total(lanes_sum(v), part); }
+HAL_FUNCTION float team_max(lanes v, team_memory part) { return team_most(lanes_most(v), part); }
 
-#define ROW_ACCESS(T) \
-    HAL_FUNCTION lanes row_load_##T(hal_row x, long i, long n, float fill) { return load_##T(x.p, x.at + i * x.step); } \
-    HAL_FUNCTION void row_store_##T(hal_row y, long i, long n, lanes v) { store_##T(y.p, y.at + i * y.step, v); }
-
-HAL_FUNCTION lanes lanes_put(lanes v, lanes w, long i, long index) { return i == index ? w : v; }
-#define LANES_HAVE(i, index) ((i) == (index))
+#define ROW_FULL(row, i, n, width) \
+    ((row).step == 1 && (i) >= (row).from && (i) + LANES <= (n) && LANES_MEET((row).p, (row).at + (i), width))
+#define ROW_STEP(row) (row).step
+#define ROW_HAS(row, i, n) ((i) >= (row).from && (i) < (n))
+/* Elements before the row that go along so that lanes begin at 16 bytes; row_move then moves a row, whose elements have
+   numbers that much greater. */
+#define ROW_ALIGN(T, row, shift) \
+    const long shift = (row).step == 1 ? (long)(((ulong)(row).p / HAL_PASTE(ROW_WIDTH_, T) + (ulong)(row).at) % LANES) : 0
+#define ROW_WIDTH_F32 4
+#define ROW_WIDTH_F16 2
+#define ROW_WIDTH_BF16 2
 #endif
 
-ROW_ACCESS(F32)
-ROW_ACCESS(F16)
-ROW_ACCESS(BF16)
+HAL_FUNCTION hal_row row_move(hal_row row, long shift) {
+    row.at -= shift * row.step;
+    row.from = shift;
+    return row;
+}
+
+#define ROW_ACCESS(T, width) \
+    HAL_FUNCTION lanes row_load_##T(hal_row x, long i, long n, float fill) { \
+        float t[LANES]; \
+        if (ROW_FULL(x, i, n, width)) return lanes_load_##T(x.p, x.at + i); \
+        LANE_LOOP t[l] = ROW_HAS(x, i + l, n) ? load_##T(x.p, x.at + (i + l) * ROW_STEP(x)) : fill; \
+        return LANES_FROM(t); \
+    } \
+    HAL_FUNCTION void row_store_##T(hal_row y, long i, long n, lanes v) { \
+        float t[LANES]; \
+        if (ROW_FULL(y, i, n, width)) { \
+            lanes_store_##T(y.p, y.at + i, v); \
+            return; \
+        } \
+        lanes_to(v, t); \
+        LANE_LOOP if (ROW_HAS(y, i + l, n)) store_##T(y.p, y.at + (i + l) * ROW_STEP(y), t[l]); \
+    }
+ROW_ACCESS(F32, 4)
+ROW_ACCESS(F16, 2)
+ROW_ACCESS(BF16, 2)
+
+/* v with element `index` of the row, if it lies in these lanes, taken from w. */
+HAL_FUNCTION lanes lanes_put(lanes v, lanes w, long i, long index) { return PICK(lane_is((int)(index - i)), w, v); }
+#define LANES_HAVE(i, index) ((index) >= (i) && (index) < (i) + LANES)
+
 #define ROW_LOAD(T) HAL_PASTE(row_load_, T)
 #define ROW_STORE(T) HAL_PASTE(row_store_, T)
 #define NO_LANES EACH(0.0f)
@@ -258,13 +411,13 @@ ROW_ACCESS(BF16)
 #endif
 #define ROW_SUM(total, i, n, next) ROW_FOLD(total, NO_LANES, i, n, next, last + other)
 
+HAL_FUNCTION lanes lanes_max(lanes a, lanes b) { return PICK(a > b, a, b); }
 /* The largest of a row of dtype T; a NaN is passed over. */
 #define ROW_MAX(T) \
     HAL_FUNCTION float row_max_##T(hal_row x, long n, team_memory part) { \
         ROW_FOLD(most, EACH(-INFINITY), i, n, lanes_max(row_load_##T(x, i, n, -INFINITY), last), lanes_max(other, last)) \
         return team_max(most, part); \
     }
-HAL_FUNCTION lanes lanes_max(lanes a, lanes b) { return a > b ? a : b; }
 ROW_MAX(F32)
 ROW_MAX(F16)
 ROW_MAX(BF16)
@@ -299,20 +452,20 @@ HAL_FUNCTION lanes lanes_scale(lanes v, lanes n) {
 
 /* e^x; beyond the clamps it is 0 or infinite. A NaN passes every comparison and stays one. */
 HAL_FUNCTION lanes lanes_exp(lanes x) {
-    const lanes high = x > EACH(89.0f) ? EACH(89.0f) : x, c = high < EACH(-104.0f) ? EACH(-104.0f) : high;
+    const lanes high = PICK(x > EACH(89.0f), EACH(89.0f), x), c = PICK(high < EACH(-104.0f), EACH(-104.0f), high);
     LANES_REDUCE(c, n, r);
     return lanes_scale(EACH(1.0f) + lanes_exp_series(r), n);
 }
 
 /* e^x for x <= 88, cheaper: what would be subnormal is 0. */
 HAL_FUNCTION lanes lanes_exp_down(lanes x) {
-    const lanes c = x < EACH(-88.0f) ? EACH(-88.0f) : x;
+    const lanes c = PICK(x < EACH(-88.0f), EACH(-88.0f), x);
     LANES_REDUCE(c, n, r);
     return FMA(r * r, lanes_exp_slope(r), r + EACH(1.0f)) * AS_LANES((TO_INT(n) + 127) << 23);
 }
 
 HAL_FUNCTION lanes lanes_expm1(lanes x) {
-    const lanes high = x > EACH(88.0f) ? EACH(88.0f) : x, c = high < EACH(-30.0f) ? EACH(-30.0f) : high;
+    const lanes high = PICK(x > EACH(88.0f), EACH(88.0f), x), c = PICK(high < EACH(-30.0f), EACH(-30.0f), high);
     LANES_REDUCE(c, n, r);
     const lanes s = lanes_scale(EACH(1.0f), n);
     return FMA(s, lanes_exp_series(r), s - EACH(1.0f));
