@@ -40,6 +40,17 @@ floor_of_driver() {
     fi
 }
 
+# Notes of objects that this tree once had and no longer builds tell of texts that are gone.
+forget_former_objects() (
+    cd "$build"
+    grep -o '[^ 	]*[$](DEPDIR)/[^ 	]*\.Pl\{0,1\}o' Makefile | sed 's|^\./||; s|[$](DEPDIR)/||; s|\.Pl\{0,1\}o$||' | sort -u >coverage.now
+    find . -name '*.gcno' | while read -r notes; do
+        object=$(echo "$notes" | sed 's|^\./||; s|\.libs/||; s|\.gcno$||')
+        grep -qxF "$object" coverage.now || rm -f "$notes" "${notes%.gcno}.gcda"
+    done
+)
+
+forget_former_objects
 cd "$source"
 set -- --filter 'hal/' --filter 'ops/'
 missing amx_bf16 && set -- "$@" --exclude '.*_amx\.c$'

@@ -9,7 +9,23 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include <hal/backend.h>
+
 #include "ops/kernel/element.h"
+
+/* The thread sanitizer has to be told whose stack it is that calls and returns. */
+#if HAL_BACKEND_SANITIZER == 2
+#include <sanitizer/tsan_interface.h>
+static void *fiber_current(void) { return __tsan_get_current_fiber(); }
+static void *fiber_create(void) { return __tsan_create_fiber(0); }
+static void fiber_destroy(void *fiber) { __tsan_destroy_fiber(fiber); }
+static void fiber_switch(void *fiber) { __tsan_switch_to_fiber(fiber, 0); }
+#else
+static void *fiber_current(void) { return NULL; }
+static void *fiber_create(void) { return NULL; }
+static void fiber_destroy(void *fiber) { (void)fiber; }
+static void fiber_switch(void *fiber) { (void)fiber; }
+#endif
 
 enum { WARP = 32, MOST_LANES = 256, STACK = 64 << 10, MOST_COPIES = 64 };
 
@@ -22,6 +38,7 @@ typedef struct copy { unsigned short *to; const char *from; int n; } copy;
 typedef struct lane {
     ucontext_t context;
     char *stack;
+    void *fiber;
     place at;
     void *to;
     const void *a, *b;
@@ -34,6 +51,7 @@ typedef struct lane {
 static struct {
     const lanes_job *job;
     ucontext_t scheduler;
+    void *fiber; /* the scheduler's */
     lane lane[MOST_LANES];
     uint32_t group, running;
     uint64_t conflicts;
@@ -51,6 +69,7 @@ static lane *me(void) { return &emulated.lane[emulated.running]; }
 static void wait_at(place at) {
     lane *l = me();
     l->at = at;
+    fiber_switch(emulated.fiber);
     swapcontext(&l->context, &emulated.scheduler);
 }
 
@@ -207,7 +226,9 @@ static uint32_t ordered(uint32_t i, uint32_t n) { return emulated.job->backwards
 static place warp_go(uint32_t first) {
     for (uint32_t i = 0; i < WARP; i++) {
         emulated.running = first + ordered(i, WARP);
-        if (me()->at == READY) swapcontext(&emulated.scheduler, &me()->context);
+        if (me()->at != READY) continue;
+        fiber_switch(me()->fiber);
+        swapcontext(&emulated.scheduler, &me()->context);
     }
     const lane *warp = &emulated.lane[first];
     for (uint32_t i = 1; i < WARP; i++) expect(warp[i].at == warp[0].at, "lanes of its warp came to different instructions");
@@ -237,9 +258,11 @@ static place group_go(void) {
 
 void lanes_run(const lanes_job *job) {
     emulated.job = job;
+    emulated.fiber = fiber_current();
     for (uint32_t i = 0; i < job->lanes; i++) {
         emulated.lane[i].stack = malloc(STACK);
         expect(emulated.lane[i].stack != NULL, "no memory for its stack");
+        emulated.lane[i].fiber = fiber_create();
     }
     for (uint32_t group = 0; group < job->groups; group++) {
         emulated.group = group;
@@ -247,5 +270,8 @@ void lanes_run(const lanes_job *job) {
         while (group_go() == BARRIER)
             for (uint32_t i = 0; i < job->lanes; i++) emulated.lane[i].at = READY;
     }
-    for (uint32_t i = 0; i < job->lanes; i++) free(emulated.lane[i].stack);
+    for (uint32_t i = 0; i < job->lanes; i++) {
+        fiber_destroy(emulated.lane[i].fiber);
+        free(emulated.lane[i].stack);
+    }
 }
