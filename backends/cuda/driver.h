@@ -21,6 +21,7 @@
 
 #include "api.h"
 #include "backends/claims.h"
+#include "ops/portable/binary.h"
 #include "ops/portable/chain.h"
 
 /* Which products cuBLASLt gets: HAL_CUDA_BLAS is "off", is something else, is "all". */
@@ -60,7 +61,7 @@ typedef struct hal_cuda_device {
     pthread_mutex_t lock;
     hal_cuda_staging *staging;
     /* Guarded by `build`, which is held while one is compiled. */
-    hal_cuda_binary *binaries;
+    hal_portable_binary *binaries;
     hal_cuda_blas *blas;
     hal_cuda_dnn *dnn;
     bool blasless, dnnless;

@@ -15,13 +15,9 @@
 #define DEAR_NS  INT64_C(20000000)
 
 struct hal_opencl_binary {
-    hal_opencl_binary *next;
-    /* What it was asked by. */
-    hal_portable_program what;
+    hal_portable_binary base;
     cl_program program;
     uint64_t mark;
-    /* Launches that stand on it. */
-    uint32_t users;
     /* What it took to get, in nanoseconds. */
     int64_t took;
     /* It came from the host's cache, or is there by now. */
@@ -32,37 +28,14 @@ cl_program hal_opencl_binary_program(const hal_opencl_binary *binary) { return b
 
 uint64_t hal_opencl_binary_mark(const hal_opencl_binary *binary) { return binary->mark; }
 
-static bool same(const char *a, const char *b) {
-    return !a || !b ? a == b : strcmp(a, b) == 0;
-}
-
-static hal_opencl_binary *find(const hal_opencl_device *d, const hal_portable_program *p) {
-    hal_opencl_binary *b = d->binaries;
-    while (b && !(strcmp(b->what.file, p->file) == 0 && strcmp(b->what.options, p->options) == 0 &&
-        same(b->what.body, p->body)))
-        b = b->next;
-    return b;
-}
-
-static hal_opencl_binary *create(const hal_portable_program *p) {
-    hal_opencl_binary *b = calloc(1, sizeof *b);
-    if (!b) return NULL;
-    b->what = *p;
-    b->what.body = p->body ? strdup(p->body) : NULL;
-    if (b->what.body || !p->body) return b;
-    free(b);
-    return NULL;
-}
-
 static void binary_free(const hal_opencl_device *d, hal_opencl_binary *b) {
     if (!b) return;
     if (b->program) d->cl.clReleaseProgram(b->program);
-    free(b->what.body);
-    free(b);
+    hal_portable_binary_free(&b->base);
 }
 
 static hal_status add(hal_opencl_device *d, const hal_portable_program *p, hal_opencl_binary **out) {
-    hal_opencl_binary *b = create(p);
+    hal_opencl_binary *b = hal_portable_binary_create(sizeof *b, p);
     char *source = b ? hal_portable_source(p) : NULL;
     const uint64_t mark = source ? hal_opencl_mix(HAL_OPENCL_MIX_BEGIN, source, strlen(source)) : 0;
     const int64_t begin = hal_opencl_now();
@@ -75,8 +48,8 @@ static hal_status add(hal_opencl_device *d, const hal_portable_program *p, hal_o
     }
     b->took = hal_opencl_now() - begin;
     b->mark = mark;
-    b->next = d->binaries;
-    d->binaries = b;
+    b->base.next = d->binaries;
+    d->binaries = &b->base;
     *out = b;
     return HAL_OK;
 }
@@ -85,10 +58,10 @@ static hal_status add(hal_opencl_device *d, const hal_portable_program *p, hal_o
 hal_status hal_opencl_binary_get(hal_opencl_device *d, const hal_portable_program *p, hal_opencl_binary **out) {
     hal_status status = HAL_OK;
     pthread_mutex_lock(&d->build);
-    hal_opencl_binary *b = find(d, p);
+    hal_opencl_binary *b = (hal_opencl_binary *)hal_portable_binary_find(d->binaries, p);
     if (!b) status = add(d, p, &b);
     if (status == HAL_OK) {
-        b->users++;
+        b->base.users++;
         *out = b;
     }
     pthread_mutex_unlock(&d->build);
@@ -98,27 +71,20 @@ hal_status hal_opencl_binary_get(hal_opencl_device *d, const hal_portable_progra
 void hal_opencl_binary_put(hal_opencl_device *d, hal_opencl_binary *binary) {
     if (!binary) return;
     pthread_mutex_lock(&d->build);
-    binary->users--;
+    binary->base.users--;
     pthread_mutex_unlock(&d->build);
 }
 
 void hal_opencl_binaries_trim(hal_opencl_device *d) {
     pthread_mutex_lock(&d->build);
-    for (hal_opencl_binary **at = &d->binaries; *at;) {
-        hal_opencl_binary *b = *at;
-        if (b->users > 0) {
-            at = &b->next;
-            continue;
-        }
-        *at = b->next;
-        binary_free(d, b);
-    }
+    for (hal_portable_binary *b; (b = hal_portable_binary_take_unused(&d->binaries));)
+        binary_free(d, (hal_opencl_binary *)b);
     pthread_mutex_unlock(&d->build);
 }
 
 /* Nanoseconds that the driver took to give it. */
 static int64_t store(const hal_opencl_device *d, hal_opencl_binary *b) {
-    char *source = hal_portable_source(&b->what);
+    char *source = hal_portable_source(&b->base.what);
     const int64_t took = source ? hal_opencl_build_store(d, b->program, source) : 0;
     free(source);
     b->stored = true;
@@ -128,8 +94,10 @@ static int64_t store(const hal_opencl_device *d, hal_opencl_binary *b) {
 /* Of those that are not stored, the one that took least. NULL: all are. */
 static hal_opencl_binary *cheapest(const hal_opencl_device *d) {
     hal_opencl_binary *best = NULL;
-    for (hal_opencl_binary *b = d->binaries; b; b = b->next)
+    for (hal_portable_binary *at = d->binaries; at; at = at->next) {
+        hal_opencl_binary *b = (hal_opencl_binary *)at;
         if (!b->stored && (!best || b->took < best->took)) best = b;
+    }
     return best;
 }
 

@@ -21,6 +21,7 @@
 
 #include "api.h"
 #include "backends/claims.h"
+#include "ops/portable/binary.h"
 #include "ops/portable/chain.h"
 
 /* HAL_OPENCL_BINARIES: which binaries are stored. CHEAP: those of drivers that need not compile for it. */
@@ -60,7 +61,7 @@ typedef struct hal_opencl_device {
     pthread_mutex_t lock;
     hal_opencl_staging staging[HAL_OPENCL_STAGINGS];
     /* Guarded by `build`, which is held while one is compiled. */
-    hal_opencl_binary *binaries;
+    hal_portable_binary *binaries;
     pthread_mutex_t build;
     /* Held while it is measured. */
     pthread_mutex_t tuning;

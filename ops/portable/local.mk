@@ -6,6 +6,8 @@ HAL_PORTABLE_SOURCES = \
 	ops/kernel/strided.c \
 	ops/kernel/strided.h \
 	ops/portable/attention.c \
+	ops/portable/binary.c \
+	ops/portable/binary.h \
 	ops/portable/call.c \
 	ops/portable/cast.c \
 	ops/portable/chain.c \
