@@ -8,14 +8,6 @@
  * X: logits and dlogits; the loss and lse are f32. parts: the first numbers of all rows, then the second.
  * Reference: hal_op_reference_cross_entropy, _cross_entropy_grad. After rows.cl.
  */
-HAL_FUNCTION hal_row list_at(HAL_GLOBAL char *p, long at) {
-    hal_row row;
-    row.p = p;
-    row.at = at;
-    row.from = 0;
-    row.step = 1;
-    return row;
-}
 
 /* Operands of the grid: x, targets, lse. */
 HAL_KERNEL void loss_rows(HAL_TENSOR(x), HAL_TENSOR(targets), HAL_TENSOR(lse), HAL_TENSOR(parts), hal_grid grid, long rows,
@@ -43,7 +35,7 @@ HAL_KERNEL void loss_rows(HAL_TENSOR(x), HAL_TENSOR(targets), HAL_TENSOR(lse), H
 HAL_KERNEL void loss_mean(HAL_TENSOR(parts), HAL_TENSOR(loss), long rows)
 {
     TEAM_MEMORY(part);
-    const hal_row losses = list_at(AT(parts), 0), counts = list_at(AT(parts), rows);
+    const hal_row losses = row_of(AT(parts), 0, 1), counts = row_of(AT(parts), rows, 1);
     ROW_SUM(sum, i, rows, last + row_load_F32(losses, i, rows, 0.0f))
     ROW_SUM(counted, i, rows, last + row_load_F32(counts, i, rows, 0.0f))
     const float total = team_sum(sum, part), n = team_sum(counted, part);

@@ -10,14 +10,6 @@
  * X: x, y, dy, dx; W: weight, dweight, dbias; B: bias; mean and rstd are f32.
  * Reference: hal_op_reference_layer_norm, _layer_norm_grad, _rms_norm, _rms_norm_grad. After rows.cl.
  */
-HAL_FUNCTION hal_row vector_at(HAL_GLOBAL char *p, long step) {
-    hal_row row;
-    row.p = p;
-    row.at = 0;
-    row.from = 0;
-    row.step = step;
-    return row;
-}
 
 HAL_FUNCTION float row_mean(hal_row x, long n, float d, team_memory part) {
     ROW_SUM(sum, i, n, last + ROW_LOAD(X)(x, i, n, 0.0f))
@@ -37,7 +29,7 @@ HAL_KERNEL void norm_rows(HAL_TENSOR(x), HAL_TENSOR(weight), HAL_TENSOR(bias), H
     hal_grid grid, long rows, long size, long grain, long weight_step, long bias_step, int centred, int biased, float eps)
 {
     TEAM_MEMORY(part);
-    const hal_row weight = vector_at(AT(weight), weight_step), bias = vector_at(AT(bias), bias_step);
+    const hal_row weight = row_of(AT(weight), 0, weight_step), bias = row_of(AT(bias), 0, bias_step);
     FOR_ROWS(r, rows, grain) {
         const long n = TEAM_LENGTH(r, rows, size);
         const hal_row x = row_at(&grid, 0, AT(x), r), y = row_at(&grid, 1, AT(y), r);
@@ -73,10 +65,10 @@ HAL_KERNEL void norm_grad(HAL_TENSOR(dy), HAL_TENSOR(x), HAL_TENSOR(weight), HAL
     HAL_TENSOR(parts), hal_grid grid, long rows, long size, long grain, long weight_step, int centred)
 {
     TEAM_MEMORY(part);
-    const hal_row weight = vector_at(AT(weight), weight_step);
+    const hal_row weight = row_of(AT(weight), 0, weight_step);
 #ifdef HAL_WIDE
     HAL_GLOBAL char *const own = AT(parts) + (long)get_global_id(0) * size * 2 * (long)sizeof(float);
-    const hal_row dweight = vector_at(own, 1), dbias = vector_at(own + size * (long)sizeof(float), 1);
+    const hal_row dweight = row_of(own, 0, 1), dbias = row_of(own + size * (long)sizeof(float), 0, 1);
     FOR_LANES(i, size) {
         row_store_F32(dweight, i, size, NO_LANES);
         row_store_F32(dbias, i, size, NO_LANES);
@@ -108,7 +100,7 @@ HAL_KERNEL void norm_parts(HAL_TENSOR(dy), HAL_TENSOR(x), HAL_TENSOR(mean), HAL_
 {
     const long i = (long)get_global_id(0) * LANES, b = (long)get_group_id(1);
     const long end = (b + 1) * block < rows ? (b + 1) * block : rows;
-    hal_row to = vector_at(AT(parts), 1);
+    hal_row to = row_of(AT(parts), 0, 1);
     lanes dweight = NO_LANES, dbias = NO_LANES;
     if (i >= size) return;
     for (long r = b * block; r < end; r++) {
@@ -130,8 +122,8 @@ HAL_KERNEL void norm_total(HAL_TENSOR(parts), HAL_TENSOR(dweight), HAL_TENSOR(db
     long dweight_step, long dbias_step, int centred)
 {
     const long first = (long)get_global_id(0) * run, end = first + run < size ? first + run : size;
-    const hal_row parts = vector_at(AT(parts), 1), dweight = vector_at(AT(dweight), dweight_step);
-    const hal_row dbias = vector_at(AT(dbias), dbias_step);
+    const hal_row parts = row_of(AT(parts), 0, 1), dweight = row_of(AT(dweight), 0, dweight_step);
+    const hal_row dbias = row_of(AT(dbias), 0, dbias_step);
     for (long i = first; i < end; i += LANES) {
         lanes w = NO_LANES, b = NO_LANES;
         for (long k = 0; k < blocks; k++) {

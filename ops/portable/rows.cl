@@ -5,7 +5,7 @@
  *   HAL_WIDE  a work-item is a team of 16, the lanes of a float16, and takes `grain` rows one after the other
  *   else      the work-items of a group along its axis 0 are a team, of a power of two; a group has as many teams as
  *             work-items along its axis 1, one row each. GROUP is the most work-items of a group. A work-item has 8 elements
- *             at a time, which are one access of memory where they follow each other and begin at 16 bytes (row_align)
+ *             at a time, which are one access of memory where they follow each other and begin at 16 bytes (ROW_ALIGN)
  *
  *   TEAM_MEMORY(part);
  *   FOR_ROWS(r, rows, grain) {
@@ -32,12 +32,19 @@ typedef struct { int rank, unused; long size[8], stride[7][8], step[7]; } hal_gr
 /* Element i of a row is element at + i * step of p; there is none before `from`. */
 typedef struct { HAL_GLOBAL char *p; long at, step, from; } hal_row;
 
-HAL_FUNCTION hal_row row_at(const hal_grid *g, int k, HAL_GLOBAL char *p, long r) {
+/* Elements `at` and on of p, `step` apart. */
+HAL_FUNCTION hal_row row_of(HAL_GLOBAL char *p, long at, long step) {
     hal_row row;
     row.p = p;
-    row.at = 0;
+    row.at = at;
     row.from = 0;
-    row.step = g->step[k];
+    row.step = step;
+    return row;
+}
+
+/* Row r of operand k. */
+HAL_FUNCTION hal_row row_at(const hal_grid *g, int k, HAL_GLOBAL char *p, long r) {
+    hal_row row = row_of(p, 0, g->step[k]);
     for (int d = g->rank - 1; d > 0; d--) {
         row.at += r % g->size[d] * g->stride[k][d];
         r /= g->size[d];
@@ -119,7 +126,6 @@ LANES_FUNCTION(lanes, floor, lanes, floor(a.v[l]))
 LANES_FUNCTION(lanes, AS_LANES, lanes_int, as_float((uint)a.v[l]))
 LANES_FUNCTION(lanes_int, TO_INT, lanes, (int)a.v[l])
 LANES_FUNCTION(lanes, EACH, float, a)
-LANES_FUNCTION(lanes_int, EACH_INT, int, a)
 LANES_FUNCTION(lanes, LANE_INDEX, long, (float)a + (float)l)
 LANES_FUNCTION(lanes, LANES_FROM, const float *, a[l])
 HAL_FUNCTION void lanes_to(lanes v, float *t) { LANE_LOOP t[l] = v.v[l]; }
