@@ -261,7 +261,7 @@ tests_bench_opencl_launch_SOURCES = tests/bench/opencl_launch.c $(HAL_OPENCL_SOU
 tests_bench_opencl_launch_CFLAGS = $(AM_CFLAGS) $(OPENCL_CFLAGS) $(CMOCKA_CFLAGS)
 tests_bench_opencl_launch_LDADD = libhal_portable.la $(LDADD)
 EXTRA_PROGRAMS += tests/bench/cuda_overhead
-tests_bench_cuda_overhead_SOURCES = tests/bench/cuda_overhead.c $(HAL_OPENCL_TEST_SOURCES)
+tests_bench_cuda_overhead_SOURCES = tests/bench/cuda_overhead.c tests/fault/emulated.h $(HAL_OPENCL_TEST_SOURCES)
 tests_bench_cuda_overhead_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_bench_cuda_overhead_LDADD = $(LDADD)
 bench-cuda-overhead: all tests/bench/cuda_overhead

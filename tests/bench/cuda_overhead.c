@@ -6,10 +6,10 @@
 #include "tests/unit/core_test.h"
 #include "tests/unit/scratch_test.h"
 
-#include <dlfcn.h>
 #include <hal/core.h>
 
 #include "scheduler/describe.h"
+#include "tests/fault/emulated.h"
 #include "tests/opencl/work.h"
 
 enum { OPS = 200, SAMPLES = 41, ELEMENTS = 16 };
@@ -18,29 +18,17 @@ enum { OPS = 200, SAMPLES = 41, ELEMENTS = 16 };
 static uint64_t (*nanoseconds)(void);
 static const char *lacking; /* of this machine; NULL: nothing */
 
-static void *open_emulated(const char *name)
-{
-    char path[600];
-    const char *build = getenv("top_builddir");
-    snprintf(path, sizeof path, "%s/tests/emulated/lib/%s", build != NULL ? build : ".", name);
-    return dlopen(path, RTLD_NOW | RTLD_LOCAL);
-}
-
 static int setup(void **state)
 {
-    char path[600];
-    const char *build = getenv("top_builddir");
     if (scratch_setup(state) != 0)
         return -1;
     lacking = getenv("HAL_PROBE") == NULL ? "not started by make check" : NULL;
-    void *library = lacking == NULL ? open_emulated("libcuda.so.1") : NULL;
-    if (lacking == NULL && (library == NULL || open_emulated("libnvrtc.so.13") == NULL))
+    emulated_driver driver;
+    if (lacking == NULL && !emulated_open(&driver))
         lacking = "the emulated CUDA driver is not built (it needs cuda.h and the headers of OpenCL)";
     if (lacking != NULL)
         return 0;
-    *(void **)&nanoseconds = dlsym(library, "hal_emulated_cuda_nanoseconds");
-    snprintf(path, sizeof path, "%s/tests/emulated/lib", build != NULL ? build : ".");
-    setenv("LD_LIBRARY_PATH", path, 1); /* for hal-probe, which is another process */
+    emulated_look_up(emulated_library("libcuda.so.1"), "hal_emulated_cuda_nanoseconds", &nanoseconds);
     setenv("XDG_CACHE_HOME", scratch_root, 1);
     return nanoseconds != NULL && work_ask() == HAL_OK ? 0 : -1;
 }
